@@ -1,0 +1,71 @@
+/*
+ * exchange: four stamps of the same two packets, and what they say of two clocks.
+ * It must never be made by hand: ds_exchange_make() is the only maker, and it checks. Nothing
+ * downstream may ask whether the exchange came from one round trip or was completed by the
+ * next packet, except to write it into a log.
+ *
+ * T1 request leaves us, T2 it arrives there, T3 the response leaves there, T4 it arrives here
+ * (RFC 5905 section 8; RFC 9769 section 2 for the two interleaved sets).
+ */
+#ifndef DS_CORE_EXCHANGE_EXCHANGE_H
+#define DS_CORE_EXCHANGE_EXCHANGE_H
+
+#include <stdint.h>
+
+#include "core/exchange/reason.h"
+#include "core/exchange/stamp.h"
+
+enum ds_exchange_kind {
+	DS_EXCHANGE_BASIC = 0, /* T1..T4 of one round trip; T3 is the server's guess */
+	DS_EXCHANGE_SET1 = 1,  /* interleaved: T1, T2, T4 of the previous round trip, T3 its drivestamp */
+	DS_EXCHANGE_SET2 = 2,  /* interleaved: T1, T2 of this round trip; T3, T4 of the previous */
+};
+
+/* What the server said of itself in the packet that completed the exchange. */
+struct ds_remote {
+	uint8_t leap; /* enum ds_leap, never unsynchronised */
+	uint8_t stratum; /* 1..15 */
+	int8_t poll_log2;
+	int8_t precision_log2;
+	uint32_t ref_id;
+	int64_t root_delay_ns;
+	int64_t root_dispersion_ns;
+	int64_t reference_ns; /* 0 where the field was zero */
+};
+
+struct ds_exchange {
+	enum ds_exchange_kind kind;
+	struct ds_tx_stamp t1;
+	int64_t t2_ns; /* the server's clock, nanoseconds since 1970 */
+	int64_t t3_ns;
+	struct ds_rx_stamp t4;
+	struct ds_remote remote;
+
+	/* What follows from them. */
+	int64_t offset_ns;        /* server minus our clock at T4; positive: ours is slow */
+	int64_t delay_ns;         /* round trip less the server's part; >= 0 */
+	int64_t raw_ns;           /* midpoint of T1 and T4 on the raw scale */
+	int64_t server_minus_raw_ns; /* server's clock minus the raw scale at that midpoint */
+};
+
+/* A server that holds a packet longer than this between T2 and T3 of one round trip is not
+ * believed (exchange.md S6); not applied to set 2, whose interval is a poll. */
+#define DS_PROCESSING_MAX_NS INT64_C(4000000000)
+/* A delay below minus this cannot be explained by the grain of two clocks. */
+#define DS_DELAY_GRAIN_NS INT64_C(100000)
+
+/* Make an exchange. freq_ppb is the clock's present frequency correction against the raw
+ * scale, in parts per billion (|freq_ppb| < 2e8): it turns intervals on the raw scale into
+ * intervals of the clock, which matters for set 2 alone, where they are a poll long.
+ * Returns
+ *   DS_R_OK              *exchange is complete; delays from -DS_DELAY_GRAIN_NS to 0 become 0
+ *   DS_R_DELAY_NEGATIVE  T4 < T1 or T3 < T2 in basic and set 1 (for set 2 the reverse: T1 < T4 or
+ *                        T2 < T3), or a delay below -DS_DELAY_GRAIN_NS
+ *   DS_R_PROCESSING_MAX  see above
+ * and writes *exchange only for DS_R_OK. */
+enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_kind kind,
+				const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,
+				const struct ds_rx_stamp *t4, const struct ds_remote *remote,
+				double freq_ppb);
+
+#endif

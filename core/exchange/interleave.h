@@ -1,0 +1,113 @@
+/*
+ * interleave: everything that exists because of interleaved mode (RFC 9769), for the client
+ * and for the server.
+ * It must never be needed: in a build without it (-Dinterleaved=disabled) interleave.c is not
+ * compiled, the functions below are empty, and the rest is a complete NTP daemon.
+ *
+ * There is no mode. A request is interleaved because an answer was accepted before; an answer
+ * is interleaved because it repeats the receive cookie.
+ */
+#ifndef DS_CORE_EXCHANGE_INTERLEAVE_H
+#define DS_CORE_EXCHANGE_INTERLEAVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/exchange/exchange.h"
+#include "core/exchange/reason.h"
+#include "core/exchange/stamp.h"
+#include "core/exchange/wire.h"
+
+/* Interleaved requests in a row without any answer before the next one is basic
+ * (RFC 9769 section 2: SHOULD limit). */
+#define DS_INTERLEAVE_UNANSWERED_MAX 4
+
+/* A saved stamp of the server: 16 bytes. */
+struct ds_slot {
+	ds_ntp64 receive; /* the key: receive field of the answer; 0 = free */
+	int32_t delta_ns; /* drivestamp of that answer minus its receive stamp */
+	uint32_t tag;     /* 24 bits of the client's prefix, 8 bits of state and generation */
+};
+
+#define DS_SLOT_WAYS 8          /* a key may stand in any of 8 places */
+#define DS_SLOT_PREFIXES 1024   /* classes of prefixes that are counted */
+#define DS_SLOT_SHARE 4         /* a class holds at most 1/4 of all slots */
+#define DS_SLOT_NONE UINT32_MAX /* no slot */
+
+#if DS_INTERLEAVED
+
+/* The client's part of an association. Private to interleave.c. */
+struct ds_interleave_client {
+	bool wanted;
+	uint8_t unanswered;    /* requests since the last accepted answer */
+	ds_ntp64 cookie_rx;    /* receive field of the request under way; 0: it is basic */
+	ds_ntp64 server_rx;    /* receive field of the last accepted answer; 0: none */
+	struct ds_tx_stamp t1; /* its request's */
+	struct ds_rx_stamp t4; /* its own */
+};
+
+void ds_interleave_init(struct ds_interleave_client *il, bool wanted);
+/* Sets origin and receive of *request if it may be interleaved, else leaves them zero. */
+void ds_interleave_request(struct ds_interleave_client *il, uint64_t random,
+			   struct ds_packet *request);
+/* Does this origin repeat the receive cookie of the request under way? */
+bool ds_interleave_owns(const struct ds_interleave_client *il, ds_ntp64 origin);
+/* An interleaved answer was accepted: make the exchange it completes, of set 1 or set 2,
+ * whichever has the shorter interval between T2 and T3. t1, t4: of the present round trip. */
+enum ds_reason ds_interleave_exchange(const struct ds_interleave_client *il,
+				      const struct ds_packet *answer,
+				      const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4,
+				      const struct ds_remote *remote, double freq_ppb,
+				      struct ds_exchange *exchange);
+/* Any answer was accepted: what the next one completes. */
+void ds_interleave_accepted(struct ds_interleave_client *il, const struct ds_packet *answer,
+			    const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4);
+void ds_interleave_forget(struct ds_interleave_client *il);
+
+/* The server's part: a table of slots in memory that the caller gives. */
+struct ds_interleave_server {
+	struct ds_slot *slots;
+	uint32_t count; /* a power of two, at least DS_SLOT_WAYS; 0: none, every answer is basic */
+	uint32_t live;
+	uint8_t generation;
+	uint32_t by_prefix[DS_SLOT_PREFIXES];
+};
+
+/* slots: `count` of them, count rounded down to a power of two; owned by the caller and kept
+ * for the life of the table. count below DS_SLOT_WAYS counts as 0. */
+void ds_interleave_server_init(struct ds_interleave_server *table, struct ds_slot *slots,
+			       uint32_t count);
+/* Forget all (the clock was stepped). */
+void ds_interleave_server_forget(struct ds_interleave_server *table);
+
+/* Does this request ask for an interleaved answer? (RFC 9769 section 2: version 4, receive
+ * field differs from transmit field, origin carries the mark of one of our receive fields.) */
+bool ds_interleave_asked(const struct ds_interleave_server *table,
+			 const struct ds_packet *request);
+/* Take the stamp saved under origin for a client of this prefix (24 bits of a keyed hash):
+ * DS_R_OK with *transmit, the drivestamp of the earlier answer; the slot is spent. Else
+ * DS_R_SLOT_UNKNOWN, _USED, _FOREIGN (slot untouched) or _NO_DRIVESTAMP. */
+enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 origin,
+				  uint32_t prefix, ds_ntp64 *transmit);
+/* Save a slot under the receive field of the answer that is about to leave. *receive is moved
+ * on by the least step if a live slot has this key. Returns DS_R_OK or DS_R_SLOT_EVICTED (an
+ * older one gave way), with *slot its reference; DS_R_SLOT_QUOTA with *slot = DS_SLOT_NONE. */
+enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *receive,
+				  uint32_t prefix, uint32_t *slot);
+/* The drivestamp of the answer of that slot: delta_ns after its receive stamp. DS_R_OK, or
+ * DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE, and nothing changed. */
+enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t slot,
+					int64_t delta_ns);
+
+#else /* a complete daemon without it */
+
+struct ds_interleave_client {
+	char none;
+};
+struct ds_interleave_server {
+	char none;
+};
+/* (helper writes: static inline empty versions of all of the above) */
+
+#endif
+#endif

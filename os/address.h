@@ -1,0 +1,38 @@
+/*
+ * address: an IPv4 or IPv6 socket address in 28 bytes, and its text.
+ * It must never look a name up.
+ */
+#ifndef DS_OS_ADDRESS_H
+#define DS_OS_ADDRESS_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+union ds_address {
+	sa_family_t family; /* AF_UNSPEC (0), AF_INET, AF_INET6 */
+	struct sockaddr sa;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+};
+
+#define DS_ADDRESS_TEXT 64 /* "[...%iface]:port" and its end */
+
+/* Parse a numeric address (IPv6 may carry %interface). False for anything else; *out then has
+ * family 0. port: host order. */
+bool ds_address_parse(const char *text, uint16_t port, union ds_address *out);
+socklen_t ds_address_length(const union ds_address *a);
+uint16_t ds_address_port(const union ds_address *a);
+void ds_address_set_port(union ds_address *a, uint16_t port);
+bool ds_address_same_host(const union ds_address *a, const union ds_address *b);
+bool ds_address_equal(const union ds_address *a, const union ds_address *b);
+/* "192.0.2.1" or "2001:db8::1"; with_port: "192.0.2.1:123", "[2001:db8::1]:123". Returns buffer. */
+const char *ds_address_text(const union ds_address *a, bool with_port, char buffer[DS_ADDRESS_TEXT]);
+/* What a server has as reference id of this source: IPv4: the address; IPv6: 32 bits of a hash of
+ * it (RFC 5905 says MD5; any that loops are detected with: FNV-1a here, see address.c). */
+uint32_t ds_address_ref_id(const union ds_address *a);
+/* Keyed hash, 24 bits, of the prefix that shares slots: /24 of IPv4, /48 of IPv6. */
+uint32_t ds_address_prefix_hash(const union ds_address *a, uint64_t key);
+
+#endif

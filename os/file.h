@@ -1,0 +1,23 @@
+/*
+ * file: small files that must be whole or absent.
+ * It must never leave a half-written file under the real name, or follow a link into somebody
+ * else's.
+ */
+#ifndef DS_OS_FILE_H
+#define DS_OS_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "os/socket.h"
+
+/* Write `text` to path by a temporary file beside it and rename(). 0 or a negative errno. */
+int ds_file_replace(const char *path, const char *text, mode_t mode);
+/* Read at most size - 1 bytes, NUL-terminated. Bytes read or a negative errno. */
+ssize_t ds_file_read(const char *path, char *buffer, size_t size);
+/* Create a pid file; -EEXIST with a sentence where another live process owns it; a stale one is
+ * replaced. */
+int ds_pidfile_create(const char *path, char why[DS_WHY]);
+void ds_pidfile_remove(const char *path);
+
+#endif

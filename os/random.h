@@ -1,0 +1,13 @@
+/*
+ * random: bits that nobody can guess.
+ * It must never give weak ones: without the kernel's generator the process ends.
+ */
+#ifndef DS_OS_RANDOM_H
+#define DS_OS_RANDOM_H
+
+#include <stdint.h>
+
+uint64_t ds_random64(void); /* buffered getrandom() */
+uint32_t ds_random32(void);
+
+#endif

@@ -1,0 +1,1 @@
+/* discipline: not yet filled in */

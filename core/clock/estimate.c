@@ -1,0 +1,1 @@
+/* estimate: not yet filled in */

@@ -1,0 +1,1 @@
+/* select: not yet filled in */

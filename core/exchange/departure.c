@@ -1,0 +1,1 @@
+/* departure: not yet filled in */

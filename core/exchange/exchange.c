@@ -1,0 +1,1 @@
+/* exchange: not yet filled in */

@@ -1,0 +1,1 @@
+/* interleave: not yet filled in */

@@ -1,0 +1,1 @@
+/* reason: not yet filled in */

@@ -1,0 +1,1 @@
+/* stamp: not yet filled in */

@@ -1,0 +1,1 @@
+/* access: not yet filled in */

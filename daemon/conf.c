@@ -1,0 +1,1 @@
+/* conf: not yet filled in */

@@ -1,0 +1,1 @@
+/* conf_words: not yet filled in */

@@ -1,0 +1,1 @@
+/* timekeeper: not yet filled in */

@@ -1,0 +1,1 @@
+/* demo: not yet filled in */

@@ -1,0 +1,1 @@
+/* rig: not yet filled in */

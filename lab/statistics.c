@@ -1,0 +1,1 @@
+/* statistics: not yet filled in */

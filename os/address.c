@@ -1,0 +1,1 @@
+/* address: not yet filled in */

@@ -1,0 +1,1 @@
+/* file: not yet filled in */

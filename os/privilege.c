@@ -1,0 +1,1 @@
+/* privilege: not yet filled in */

@@ -1,0 +1,1 @@
+/* random: not yet filled in */

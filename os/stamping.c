@@ -1,0 +1,1 @@
+/* stamping: not yet filled in */

@@ -1,0 +1,1 @@
+/* main: not yet filled in */

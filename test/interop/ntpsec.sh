@@ -1,0 +1,86 @@
+#!/bin/sh
+# NTPsec's ntpd and ntpdig take our server's answers. Neither has the right to touch the clock.
+# Takes 15 s.
+top=$(cd "$(dirname "$0")/../.." && pwd)
+. "$top/test/interop/lib.inc"
+
+need_daemon ntpsec
+ns_begin ntpsec
+ns_add s
+ns_add c
+ns_join s c 1
+host server s drivestampd "local stratum 1
+allow"
+
+digs() { # ADDRESS
+	name="ntpdig asks our server at $1"
+	out=$(ns_run c "$peer_python" "$ntpdig" -j -t 2 "$1" 2>&1)
+	case $out in
+	*'"stratum":1,'*) ok "$name" ;;
+	*) not_ok "$name" "$out" ;;
+	esac
+}
+
+ntpd() {
+	mkdir "$ns_dir/ntpd"
+	cat >"$ns_dir/ntpd/conf" <<-END
+		disable ntp
+		disable kernel
+		restrict 127.0.0.1
+		statsdir $ns_dir/ntpd/
+		filegen rawstats file rawstats type none enable
+		filegen peerstats file peerstats type none enable
+		server 10.118.1.1 iburst minpoll 0 maxpoll 0
+		server fd00:118:1::1 iburst minpoll 0 maxpoll 0
+	END
+	# -N would want the right to choose a scheduler. Its pid file and interface names are its own.
+	ns_start c "$ns_dir/ntpd/log" unshare --mount --propagation private \
+		"$ntpsec" -n -c "$ns_dir/ntpd/conf" -f "$ns_dir/ntpd/drift" -p "$ns_dir/ntpd/pid"
+}
+
+# The last status word of peerstats: bit 12 says reachable, bits 8 to 10 how it was selected
+# (4 and more: a survivor).
+accepts() { # ADDRESS
+	name="NTPsec's ntpd follows our server at $1"
+	set -- "$1" $(awk -v a="$1" '$3 == a {
+			status = $4; n++; big = $5 > 0.001 || $5 < -0.001 ? big + 1 : big
+		} END { print n + 0, big + 0, status "" }' "$ns_dir/ntpd/peerstats" 2>/dev/null)
+	if [ "$2" -ge 3 ] && [ "$3" -eq 0 ] && [ -z "${4##[13579bdf][4567]*}" ]; then
+		ok "$name: $2 samples, status $4"
+	else
+		not_ok "$name" "$2 samples, $3 of them over 1 ms, status ${4:-none}"
+		tail -n 5 "$ns_dir/ntpd/log" | sed 's/^/#   /'
+	fi
+}
+
+if peer_find ntpsec; then
+	ntpsec=$peer
+	ntpd
+	started=1
+else
+	skip "NTPsec's ntpd: $peer_why"
+fi
+if peer_find ntpdig && ntpdig=$peer && peer_python; then
+	ns_until 30 ns_run c "$peer_python" "$ntpdig" -t 1 10.118.1.1
+	digs 10.118.1.1
+	digs fd00:118:1::1
+else
+	skip "ntpdig: $peer_why"
+fi
+if [ "${started:-0}" = 1 ]; then
+	sleep 12
+	accepts 10.118.1.1
+	accepts fd00:118:1::1
+	if peer_find ntpq && ntpq=$peer && peer_python; then
+		ns_run c "$peer_python" "$ntpq" -pn 127.0.0.1 >"$ns_dir/ntpq" 2>&1
+		if grep -Eq "^[*+]10\.118\.1\.1 " "$ns_dir/ntpq"; then
+			ok "ntpq: our server is selected"
+		else
+			not_ok "ntpq: our server is selected" "see below"
+			sed 's/^/#   /' "$ns_dir/ntpq"
+		fi
+	else
+		skip "ntpq: $peer_why"
+	fi
+fi
+tally

@@ -35,14 +35,14 @@ enum ds_auth {
 
 /* All fields are private to client.c; the struct is here so that its owner can place it. */
 struct ds_client {
-	ds_ntp64 cookie_tx; /* transmit field of the request under way; never 0 while armed */
+	ds_ntp64 cookie_tx; /* transmit field of the request under way; 0 if none is */
 	struct ds_tx_stamp t1;
-	uint32_t tx_id;      /* names that request to the joiner of transmit stamps */
-	uint8_t version;     /* 1..4 */
-	bool keyed;          /* an answer must be DS_AUTH_GOOD */
-	bool armed;          /* a request waits for its answer */
-	bool awaits_stamp;   /* a drivestamp of the request is still expected */
-	bool parked;         /* an accepted answer waits for it */
+	uint32_t tx_id;		 /* names that request to the joiner of transmit stamps */
+	uint8_t version;	 /* 1..4 */
+	bool keyed;		 /* an answer must be DS_AUTH_GOOD */
+	bool armed;		 /* a request waits for its answer */
+	bool awaits_stamp;	 /* a drivestamp of the request is still expected */
+	bool parked;		 /* an accepted answer waits for it */
 	bool parked_interleaved; /* which cookie that answer repeated */
 	struct ds_packet parked_packet;
 	struct ds_rx_stamp parked_t4;
@@ -50,10 +50,10 @@ struct ds_client {
 };
 
 struct ds_client_outcome {
-	bool answered;     /* the request is closed: its socket may be closed too */
+	bool answered;	   /* the request is closed: its socket may be closed too */
 	bool has_exchange; /* `exchange` is complete */
-	bool slow_down;    /* KoD RATE: poll less often, by one step of the poll exponent */
-	bool refused;      /* KoD DENY or RSTR that was not obeyed */
+	bool slow_down;	   /* KoD RATE: poll less often, by one step of the poll exponent */
+	bool refused;	   /* KoD DENY or RSTR; authentic, and to be obeyed, only if `answered` */
 	uint32_t kiss_code;
 	struct ds_exchange exchange;
 };
@@ -85,9 +85,12 @@ enum ds_reason ds_client_tx_stamp(struct ds_client *client, uint32_t tx_id,
 				  struct ds_client_outcome *outcome);
 
 /* A datagram came in on the socket of the request under way, from the server's address.
+ * t4: any source but none.
  * *outcome is always written. Returns DS_R_OK with an exchange; DS_R_PARKED; a reason named
- * "accepted, but ..." in reason.h (the request is closed, no exchange); or a reason to drop it,
- * and then not one byte of *client has changed. */
+ * "accepted, but ..." in reason.h, or DS_R_KOD_RATE, _OTHER (the request is closed, no
+ * exchange); or a reason to drop it, and then not one byte of *client has changed. KoD DENY and
+ * RSTR are dropped so, too, unless the association has a key. After DS_R_PARKED the socket is
+ * still needed: the stamp comes by it. */
 enum ds_reason ds_client_receive(struct ds_client *client, const uint8_t *data, size_t length,
 				 const struct ds_rx_stamp *t4, enum ds_auth auth, double freq_ppb,
 				 struct ds_client_outcome *outcome);

@@ -17,13 +17,14 @@
 
 enum ds_exchange_kind {
 	DS_EXCHANGE_BASIC = 0, /* T1..T4 of one round trip; T3 is the server's guess */
-	DS_EXCHANGE_SET1 = 1,  /* interleaved: T1, T2, T4 of the previous round trip, T3 its drivestamp */
-	DS_EXCHANGE_SET2 = 2,  /* interleaved: T1, T2 of this round trip; T3, T4 of the previous */
+	DS_EXCHANGE_SET1 =
+		1, /* interleaved: T1, T2, T4 of the previous round trip, T3 its drivestamp */
+	DS_EXCHANGE_SET2 = 2, /* interleaved: T1, T2 of this round trip; T3, T4 of the previous */
 };
 
 /* What the server said of itself in the packet that completed the exchange. */
 struct ds_remote {
-	uint8_t leap; /* enum ds_leap, never unsynchronised */
+	uint8_t leap;	 /* enum ds_leap, never unsynchronised */
 	uint8_t stratum; /* 1..15 */
 	int8_t poll_log2;
 	int8_t precision_log2;
@@ -42,9 +43,11 @@ struct ds_exchange {
 	struct ds_remote remote;
 
 	/* What follows from them. */
-	int64_t offset_ns;        /* server minus our clock at T4; positive: ours is slow */
-	int64_t delay_ns;         /* round trip less the server's part; >= 0 */
-	int64_t raw_ns;           /* midpoint of T1 and T4 on the raw scale */
+	/* Server minus our clock at T4; positive: ours is slow. The server's clock is carried from
+	 * the midpoint to T4 at freq_ppb. */
+	int64_t offset_ns;
+	int64_t delay_ns;	     /* round trip less the server's part; >= 0 */
+	int64_t raw_ns;		     /* midpoint of T1 and T4 on the raw scale */
 	int64_t server_minus_raw_ns; /* server's clock minus the raw scale at that midpoint */
 };
 
@@ -62,6 +65,7 @@ struct ds_exchange {
  *   DS_R_DELAY_NEGATIVE  T4 < T1 or T3 < T2 in basic and set 1 (for set 2 the reverse: T1 < T4 or
  *                        T2 < T3), or a delay below -DS_DELAY_GRAIN_NS
  *   DS_R_PROCESSING_MAX  see above
+ *   DS_R_STAMP_MISSING   T1 or T4 is of no source
  * and writes *exchange only for DS_R_OK. */
 enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_kind kind,
 				const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,

@@ -24,14 +24,16 @@
 
 /* A saved stamp of the server: 16 bytes. */
 struct ds_slot {
-	ds_ntp64 receive; /* the key: receive field of the answer; 0 = free */
+	ds_ntp64 receive; /* the key: receive field of the answer */
 	int32_t delta_ns; /* drivestamp of that answer minus its receive stamp */
-	uint32_t tag;     /* 24 bits of the client's prefix, 8 bits of state and generation */
+	uint32_t tag;	  /* 24 bits of the client's prefix, 6 of generation, 2 of state */
 };
 
-#define DS_SLOT_WAYS 8          /* a key may stand in any of 8 places */
-#define DS_SLOT_PREFIXES 1024   /* classes of prefixes that are counted */
-#define DS_SLOT_SHARE 4         /* a class holds at most 1/4 of all slots */
+#define DS_SLOT_WAYS	 8    /* a key may stand in any of 8 places */
+#define DS_SLOT_PREFIXES 1024 /* classes of prefixes that are counted */
+#define DS_SLOT_SHARE                                                                              \
+	4			/* a class holds at most 1/4 of all slots; of a full set it        \
+				 * takes no more than 1/4 from others */
 #define DS_SLOT_NONE UINT32_MAX /* no slot */
 
 #if DS_INTERLEAVED
@@ -39,7 +41,7 @@ struct ds_slot {
 /* The client's part of an association. Private to interleave.c. */
 struct ds_interleave_client {
 	bool wanted;
-	uint8_t unanswered;    /* requests since the last accepted answer */
+	uint8_t unanswered;    /* interleaved requests since the last accepted answer */
 	ds_ntp64 cookie_rx;    /* receive field of the request under way; 0: it is basic */
 	ds_ntp64 server_rx;    /* receive field of the last accepted answer; 0: none */
 	struct ds_tx_stamp t1; /* its request's */
@@ -47,67 +49,190 @@ struct ds_interleave_client {
 };
 
 void ds_interleave_init(struct ds_interleave_client *il, bool wanted);
-/* Sets origin and receive of *request if it may be interleaved, else leaves them zero. */
+
+/* Sets origin and receive of *request if it may be interleaved, else leaves them alone.
+ * request->transmit is set already; random: a word nobody can guess (0, or one that equals the
+ * transmit field, is replaced). */
 void ds_interleave_request(struct ds_interleave_client *il, uint64_t random,
 			   struct ds_packet *request);
+
 /* Does this origin repeat the receive cookie of the request under way? */
 bool ds_interleave_owns(const struct ds_interleave_client *il, ds_ntp64 origin);
-/* An interleaved answer was accepted: make the exchange it completes, of set 1 or set 2,
- * whichever has the shorter interval between T2 and T3. t1, t4: of the present round trip. */
+
+/* An interleaved answer was accepted: make the exchange it completes, of set 1 or set 2
+ * (RFC 9769 section 2), whichever has the shorter interval between T2 and T3; set 1 if equal.
+ * t1, t4: of the present round trip. Returns and writes as ds_exchange_make(). */
 enum ds_reason ds_interleave_exchange(const struct ds_interleave_client *il,
-				      const struct ds_packet *answer,
-				      const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4,
-				      const struct ds_remote *remote, double freq_ppb,
-				      struct ds_exchange *exchange);
-/* Any answer was accepted: what the next one completes. */
+				      const struct ds_packet *answer, const struct ds_tx_stamp *t1,
+				      const struct ds_rx_stamp *t4, const struct ds_remote *remote,
+				      double freq_ppb, struct ds_exchange *exchange);
+
+/* Any answer was accepted: keep what the next one completes. */
 void ds_interleave_accepted(struct ds_interleave_client *il, const struct ds_packet *answer,
 			    const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4);
+
+/* The next request is basic. */
 void ds_interleave_forget(struct ds_interleave_client *il);
 
-/* The server's part: a table of slots in memory that the caller gives. */
+/* The server's part: a table of slots in memory that the caller gives. A key may stand in the
+ * DS_SLOT_WAYS places of one set. For a new key gives way, in this order: of a class that holds
+ * its share, its own oldest slot in the set (without one nothing is saved: DS_R_SLOT_QUOTA);
+ * a place that holds no live slot; of a class that holds its share of the set, its own oldest;
+ * the oldest. Age is a difference of receive fields and does not mind a new era. */
 struct ds_interleave_server {
 	struct ds_slot *slots;
 	uint32_t count; /* a power of two, at least DS_SLOT_WAYS; 0: none, every answer is basic */
-	uint32_t live;
-	uint8_t generation;
-	uint32_t by_prefix[DS_SLOT_PREFIXES];
+	uint32_t live;	/* slots that may still be taken, with or without their drivestamp */
+	uint32_t by_prefix[DS_SLOT_PREFIXES]; /* of them, each class's */
 };
 
-/* slots: `count` of them, count rounded down to a power of two; owned by the caller and kept
- * for the life of the table. count below DS_SLOT_WAYS counts as 0. */
+/* slots: `count` of them, count rounded down to a power of two, at most 2^24; owned by the
+ * caller and kept for the life of the table. NULL, or a count below DS_SLOT_WAYS: no table. */
 void ds_interleave_server_init(struct ds_interleave_server *table, struct ds_slot *slots,
 			       uint32_t count);
-/* Forget all (the clock was stepped). */
+
+/* Forget all (the clock was stepped). Stamps still under way will find no slot. */
 void ds_interleave_server_forget(struct ds_interleave_server *table);
 
 /* Does this request ask for an interleaved answer? (RFC 9769 section 2: version 4, receive
  * field differs from transmit field, origin carries the mark of one of our receive fields.) */
-bool ds_interleave_asked(const struct ds_interleave_server *table,
-			 const struct ds_packet *request);
+bool ds_interleave_asked(const struct ds_interleave_server *table, const struct ds_packet *request);
+
 /* Take the stamp saved under origin for a client of this prefix (24 bits of a keyed hash):
- * DS_R_OK with *transmit, the drivestamp of the earlier answer; the slot is spent. Else
- * DS_R_SLOT_UNKNOWN, _USED, _FOREIGN (slot untouched) or _NO_DRIVESTAMP. */
+ * DS_R_OK with *transmit, the drivestamp of the earlier answer, lowest bit clear; the slot is
+ * spent. Else DS_R_SLOT_UNKNOWN, _USED, _FOREIGN or _NO_DRIVESTAMP, and nothing changed. */
 enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 origin,
 				  uint32_t prefix, ds_ntp64 *transmit);
-/* Save a slot under the receive field of the answer that is about to leave. *receive is moved
- * on by the least step if a live slot has this key. Returns DS_R_OK or DS_R_SLOT_EVICTED (an
- * older one gave way), with *slot its reference; DS_R_SLOT_QUOTA with *slot = DS_SLOT_NONE. */
+
+/* Save a slot under the receive field of the answer that is about to leave; *receive has its
+ * lowest bit set, and is moved on by the least step (2^-31 s) while a slot has this key.
+ * Returns DS_R_OK or DS_R_SLOT_EVICTED (a live one gave way), with *slot its reference;
+ * DS_R_SLOT_QUOTA with *slot = DS_SLOT_NONE (also where 16 keys in a row are taken). */
 enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *receive,
 				  uint32_t prefix, uint32_t *slot);
+
 /* The drivestamp of the answer of that slot: delta_ns after its receive stamp. DS_R_OK, or
- * DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE, and nothing changed. */
+ * DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE (below 0, over DS_DRIVESTAMP_MAX_NS), and nothing
+ * changed. A reference is told from an older one to the same place for 64 reuses of it. */
 enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t slot,
 					int64_t delta_ns);
 
 #else /* a complete daemon without it */
 
+/* Inlined even where nothing is optimised, so that no symbol is left. */
+#define DS_EMPTY static inline __attribute__((always_inline, unused))
+
 struct ds_interleave_client {
 	char none;
 };
+
 struct ds_interleave_server {
 	char none;
 };
-/* (helper writes: static inline empty versions of all of the above) */
+
+DS_EMPTY void ds_interleave_init(struct ds_interleave_client *il, bool wanted)
+{
+	(void)il;
+	(void)wanted;
+}
+
+DS_EMPTY void ds_interleave_request(struct ds_interleave_client *il, uint64_t random,
+				    struct ds_packet *request)
+{
+	(void)il;
+	(void)random;
+	(void)request;
+}
+
+DS_EMPTY bool ds_interleave_owns(const struct ds_interleave_client *il, ds_ntp64 origin)
+{
+	(void)il;
+	(void)origin;
+	return false;
+}
+
+/* Not reached: no answer is interleaved where no origin is owned. */
+DS_EMPTY enum ds_reason ds_interleave_exchange(const struct ds_interleave_client *il,
+					       const struct ds_packet *answer,
+					       const struct ds_tx_stamp *t1,
+					       const struct ds_rx_stamp *t4,
+					       const struct ds_remote *remote, double freq_ppb,
+					       struct ds_exchange *exchange)
+{
+	(void)il;
+	(void)answer;
+	(void)t1;
+	(void)t4;
+	(void)remote;
+	(void)freq_ppb;
+	(void)exchange;
+	return DS_R_ORIGIN;
+}
+
+DS_EMPTY void ds_interleave_accepted(struct ds_interleave_client *il,
+				     const struct ds_packet *answer, const struct ds_tx_stamp *t1,
+				     const struct ds_rx_stamp *t4)
+{
+	(void)il;
+	(void)answer;
+	(void)t1;
+	(void)t4;
+}
+
+DS_EMPTY void ds_interleave_forget(struct ds_interleave_client *il)
+{
+	(void)il;
+}
+
+DS_EMPTY void ds_interleave_server_init(struct ds_interleave_server *table, struct ds_slot *slots,
+					uint32_t count)
+{
+	(void)slots;
+	(void)count;
+	table->none = 0;
+}
+
+DS_EMPTY void ds_interleave_server_forget(struct ds_interleave_server *table)
+{
+	(void)table;
+}
+
+DS_EMPTY bool ds_interleave_asked(const struct ds_interleave_server *table,
+				  const struct ds_packet *request)
+{
+	(void)table;
+	(void)request;
+	return false;
+}
+
+DS_EMPTY enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 origin,
+					   uint32_t prefix, ds_ntp64 *transmit)
+{
+	(void)table;
+	(void)origin;
+	(void)prefix;
+	(void)transmit;
+	return DS_R_SLOT_UNKNOWN;
+}
+
+DS_EMPTY enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *receive,
+					   uint32_t prefix, uint32_t *slot)
+{
+	(void)table;
+	(void)receive;
+	(void)prefix;
+	*slot = DS_SLOT_NONE;
+	return DS_R_SLOT_QUOTA;
+}
+
+DS_EMPTY enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t slot,
+						 int64_t delta_ns)
+{
+	(void)table;
+	(void)slot;
+	(void)delta_ns;
+	return DS_R_STAMP_WRONG_ID;
+}
 
 #endif
 #endif

@@ -11,59 +11,62 @@
 #include <stdint.h>
 
 /* X(symbol, name, sentence) */
-#define DS_REASONS(X)                                                                          \
-	X(OK, "ok", "accepted")                                                                \
-	/* the bytes: wire */                                                                  \
-	X(PACKET_SHORT, "packet-short", "shorter than an NTP header")                          \
-	X(PACKET_LONG, "packet-long", "longer than any NTP packet we take")                    \
-	X(PACKET_VERSION, "packet-version", "not NTP version 1 to 4")                          \
-	X(PACKET_EXTENSION, "packet-extension", "malformed extension field")                   \
-	X(PACKET_TRAILER, "packet-trailer", "bytes that are neither extension field nor MAC")  \
-	/* an answer: client */                                                                \
-	X(NOT_ARMED, "not-armed", "no request is waiting for an answer")                       \
-	X(MODE, "mode", "not the mode that was asked for")                                     \
-	X(ORIGIN, "origin", "origin repeats neither cookie of the request (bogus)")            \
-	X(ZERO_STAMP, "zero-stamp", "receive or transmit field is zero")                       \
-	X(AUTH, "auth", "authentication failed")                                               \
-	X(PARKED, "parked", "kept until the request's transmit stamp arrives")                 \
-	X(HEADER, "header", "accepted, but the header is not that of a usable server")         \
-	X(UNSYNCHRONISED, "unsynchronised", "accepted, but the server says it is not synchronised") \
-	X(DELAY_NEGATIVE, "delay-negative", "accepted, but the four stamps cannot be of one exchange") \
-	X(DELAY_MAX, "delay-max", "accepted, but the delay is over the limit")                 \
-	X(PROCESSING_MAX, "processing-max", "accepted, but the server held the packet too long") \
-	X(KOD_RATE, "kod-rate", "the server asks for fewer packets")                           \
-	X(KOD_DENY, "kod-deny", "the server refuses (unauthenticated: noted, not obeyed)")     \
-	X(KOD_OTHER, "kod-other", "a kiss code without meaning here")                          \
-	/* a transmit stamp */                                                                 \
-	X(STAMP_WRONG_ID, "stamp-wrong-id", "transmit stamp of no packet that waits for one")  \
-	X(STAMP_DOUBLE, "stamp-double", "transmit stamp of a packet that has one already")     \
-	X(STAMP_LATE, "stamp-late", "transmit stamp after the exchange was used")              \
-	X(STAMP_IMPLAUSIBLE, "stamp-implausible", "transmit stamp before the packet or over a second after it") \
-	X(STAMP_MISSING, "stamp-missing", "no transmit stamp came in time")                    \
-	/* a request: server */                                                                \
-	X(REQUEST_MODE, "request-mode", "not a request (a response is never answered)")        \
-	X(REQUEST_DENIED, "request-denied", "client is not allowed")                           \
-	X(REQUEST_AUTH, "request-auth", "request carries a MAC that cannot be checked")        \
-	X(REQUEST_NO_STAMP, "request-no-stamp", "request has no receive stamp")                \
-	X(REQUEST_CLOSED, "request-closed", "the clock is not good enough to be served")       \
-	/* an answer is basic where it could have been interleaved */                          \
-	X(SLOT_UNKNOWN, "slot-unknown", "no saved stamp under this origin")                    \
-	X(SLOT_USED, "slot-used", "the saved stamp was used before")                           \
-	X(SLOT_FOREIGN, "slot-foreign", "the saved stamp belongs to another address prefix")   \
-	X(SLOT_NO_DRIVESTAMP, "slot-no-drivestamp", "the previous answer has no drivestamp")   \
-	X(SLOT_EVICTED, "slot-evicted", "a saved stamp gave way to a newer one")               \
-	X(SLOT_QUOTA, "slot-quota", "the address prefix holds its share of saved stamps")      \
-	/* the host around it: os and daemon */                                                \
-	X(SEND_FAILED, "send-failed", "the packet could not be sent")                          \
-	X(RX_STAMP_DAEMON, "rx-stamp-daemon", "no kernel receive stamp; the clock was read")   \
-	X(ERROR_QUEUE_OTHER, "error-queue-other", "error queue message that is no stamp")      \
+#define DS_REASONS(X)                                                                              \
+	X(OK, "ok", "accepted")                                                                    \
+	/* the bytes: wire */                                                                      \
+	X(PACKET_SHORT, "packet-short", "shorter than an NTP header")                              \
+	X(PACKET_LONG, "packet-long", "longer than any NTP packet we take")                        \
+	X(PACKET_VERSION, "packet-version", "not NTP version 1 to 4")                              \
+	X(PACKET_EXTENSION, "packet-extension", "malformed extension field")                       \
+	X(PACKET_TRAILER, "packet-trailer", "bytes that are neither extension field nor MAC")      \
+	/* an answer: client */                                                                    \
+	X(NOT_ARMED, "not-armed", "no request is waiting for an answer")                           \
+	X(MODE, "mode", "not the mode that was asked for")                                         \
+	X(ORIGIN, "origin", "origin repeats neither cookie of the request (bogus)")                \
+	X(ZERO_STAMP, "zero-stamp", "receive or transmit field is zero")                           \
+	X(AUTH, "auth", "authentication failed")                                                   \
+	X(PARKED, "parked", "kept until the request's transmit stamp arrives")                     \
+	X(HEADER, "header", "accepted, but the header is not that of a usable server")             \
+	X(UNSYNCHRONISED, "unsynchronised",                                                        \
+	  "accepted, but the server says it is not synchronised")                                  \
+	X(DELAY_NEGATIVE, "delay-negative",                                                        \
+	  "accepted, but the four stamps cannot be of one exchange")                               \
+	X(DELAY_MAX, "delay-max", "accepted, but the delay is over the limit")                     \
+	X(PROCESSING_MAX, "processing-max", "accepted, but the server held the packet too long")   \
+	X(KOD_RATE, "kod-rate", "the server asks for fewer packets")                               \
+	X(KOD_DENY, "kod-deny", "the server refuses (unauthenticated: noted, not obeyed)")         \
+	X(KOD_OTHER, "kod-other", "a kiss code without meaning here")                              \
+	/* a transmit stamp */                                                                     \
+	X(STAMP_WRONG_ID, "stamp-wrong-id", "transmit stamp of no packet that waits for one")      \
+	X(STAMP_DOUBLE, "stamp-double", "transmit stamp of a packet that has one already")         \
+	X(STAMP_LATE, "stamp-late", "transmit stamp after the exchange was used")                  \
+	X(STAMP_IMPLAUSIBLE, "stamp-implausible",                                                  \
+	  "transmit stamp before the packet or over a second after it")                            \
+	X(STAMP_MISSING, "stamp-missing", "no transmit stamp came in time")                        \
+	/* a request: server */                                                                    \
+	X(REQUEST_MODE, "request-mode", "not a request (a response is never answered)")            \
+	X(REQUEST_DENIED, "request-denied", "client is not allowed")                               \
+	X(REQUEST_AUTH, "request-auth", "request carries a MAC that cannot be checked")            \
+	X(REQUEST_NO_STAMP, "request-no-stamp", "request has no receive stamp")                    \
+	X(REQUEST_CLOSED, "request-closed", "the clock is not good enough to be served")           \
+	/* an answer is basic where it could have been interleaved */                              \
+	X(SLOT_UNKNOWN, "slot-unknown", "no saved stamp under this origin")                        \
+	X(SLOT_USED, "slot-used", "the saved stamp was used before")                               \
+	X(SLOT_FOREIGN, "slot-foreign", "the saved stamp belongs to another address prefix")       \
+	X(SLOT_NO_DRIVESTAMP, "slot-no-drivestamp", "the previous answer has no drivestamp")       \
+	X(SLOT_EVICTED, "slot-evicted", "a saved stamp gave way to a newer one")                   \
+	X(SLOT_QUOTA, "slot-quota", "the address prefix holds its share of saved stamps")          \
+	/* the host around it: os and daemon */                                                    \
+	X(SEND_FAILED, "send-failed", "the packet could not be sent")                              \
+	X(RX_STAMP_DAEMON, "rx-stamp-daemon", "no kernel receive stamp; the clock was read")       \
+	X(ERROR_QUEUE_OTHER, "error-queue-other", "error queue message that is no stamp")          \
 	X(CONTROL_TRUNCATED, "control-truncated", "ancillary data was cut off")
 
 enum ds_reason {
 #define X(symbol, name, sentence) DS_R_##symbol,
 	DS_REASONS(X)
 #undef X
-	DS_REASON_COUNT
+		DS_REASON_COUNT
 };
 
 /* One counter a reason; the owner zeroes it. Wraps after 2^64 events. */

@@ -20,13 +20,15 @@
 
 /* What the answers say of our clock; a copy of the system's state. */
 struct ds_server_state {
-	uint8_t leap;    /* DS_LEAP_UNSYNCHRONISED: answered all the same, with stratum 0 -> 16 rules below */
-	uint8_t stratum; /* 1..15; anything else is sent as 0 with leap 3 */
+	/* Where leap is DS_LEAP_UNSYNCHRONISED, or stratum is not 1..15, the answer says leap 3,
+	 * stratum 0 and reference identifier 0 (which is no kiss code). */
+	uint8_t leap;
+	uint8_t stratum;
 	int8_t precision_log2;
 	uint32_t ref_id;
 	int64_t root_delay_ns;
 	int64_t root_dispersion_ns; /* at the moment of this state; the caller keeps it fresh */
-	int64_t reference_ns;       /* ns since 1970; must not be a receive stamp (RFC 9769 section 6) */
+	int64_t reference_ns; /* ns since 1970; must not be a receive stamp (RFC 9769 section 6) */
 };
 
 struct ds_server {
@@ -38,18 +40,20 @@ struct ds_request {
 	size_t length;
 	struct ds_rx_stamp rx; /* any source but none */
 	uint32_t prefix;       /* 24 bits of a keyed hash of the client's address prefix */
-	uint16_t port;         /* the client's, host order (version 1 requests carry no mode) */
+	uint16_t port;	       /* the client's, host order (version 1 requests carry no mode) */
 	uint32_t random;       /* for the bits below a nanosecond */
 };
 
 struct ds_response {
 	uint8_t bytes[DS_WIRE_HEADER_SIZE];
 	bool interleaved;      /* transmit field is final: the drivestamp of the answer before */
-	bool wants_drivestamp; /* ask for a transmit stamp of this packet and report it with `slot` */
-	uint32_t slot;         /* for ds_server_drivestamp(); DS_SLOT_NONE without */
+	bool wants_drivestamp; /* ask for a transmit stamp of this packet and report it with `slot`
+				*/
+	uint32_t slot;	       /* for ds_server_drivestamp(); DS_SLOT_NONE without */
 	int64_t rx_raw_ns;     /* give it back there */
-	enum ds_reason fallback; /* DS_R_OK, or why an answer that was asked to be interleaved is basic */
-	enum ds_reason saving;   /* DS_R_OK, DS_R_SLOT_EVICTED or DS_R_SLOT_QUOTA */
+	enum ds_reason
+		fallback; /* DS_R_OK, or why an answer that was asked to be interleaved is basic */
+	enum ds_reason saving; /* DS_R_OK, DS_R_SLOT_EVICTED or DS_R_SLOT_QUOTA */
 };
 
 void ds_server_init(struct ds_server *server, struct ds_slot *slots, uint32_t slot_count);
@@ -67,7 +71,9 @@ enum ds_reason ds_server_answer(struct ds_server *server, const struct ds_reques
  * to an interleaved one. Never writes a time before the receive stamp. */
 void ds_server_departs(struct ds_response *response, int64_t clock_ns, uint32_t random);
 
-/* A drivestamp of an answer was reported. DS_R_OK or why nothing changed. */
+/* A drivestamp of an answer was reported; slot and rx_raw_ns as the response had them. DS_R_OK
+ * or why nothing changed: DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE (also what is no
+ * drivestamp). */
 enum ds_reason ds_server_drivestamp(struct ds_server *server, uint32_t slot, int64_t rx_raw_ns,
 				    const struct ds_tx_stamp *tx);
 

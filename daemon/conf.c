@@ -1,1 +1,688 @@
-/* conf: not yet filled in */
+/*
+ * conf: files, lines and words; what a word means is in conf_words and conf_fields.
+ * One struct reader a file goes down by pointer; nothing is kept between two calls.
+ */
+#include "daemon/conf.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <glob.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "daemon/conf_fields.h"
+#include "daemon/conf_words.h"
+
+#define LINE_MAX_LENGTH 2047
+#define DEPTH_MAX	10
+#define WORDS_MAX	128
+#define DIRECTORIES_MAX 10
+#define FILES_MAX	256 /* of one confdir or sourcedir directive */
+#define BLANKS		" \t\r\n\v\f"
+#define PRESEND_NEVER	100
+
+struct reader {
+	struct ds_conf *conf;
+	ds_conf_say *say;
+	void *context;
+	const char *file;
+	int line;
+	int depth;
+	bool sources_only; /* a file of a sourcedir */
+	bool failed;
+};
+
+struct words {
+	char *word[WORDS_MAX];
+	unsigned count;
+};
+
+static void complain(struct reader *r, bool error, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static void complain(struct reader *r, bool error, const char *format, ...)
+{
+	char text[768];
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(text, sizeof(text), format, arguments);
+	va_end(arguments);
+	for (char *c = text; *c != '\0'; c++)
+		if ((unsigned char)*c < 0x20 || (unsigned char)*c >= 0x7f)
+			*c = '?';
+	r->failed |= error;
+	r->say(r->context, error, r->file, r->line, text);
+}
+
+static void complain_unknown(struct reader *r, const struct ds_words *words, const char *text)
+{
+	unsigned edits;
+	const struct ds_word *nearest = ds_words_nearest(words, text, &edits);
+
+	if (edits * 3 <= strlen(text) + 2)
+		complain(r, true, "unknown %s '%.64s': did you mean '%s'?", words->what, text,
+			 nearest->word);
+	else
+		complain(r, true, "unknown %s '%.64s': the nearest known word is '%s'", words->what,
+			 text, nearest->word);
+}
+
+/* True if the word is to be obeyed; else what was to be said about it has been said. */
+static bool judge(struct reader *r, const struct ds_word *word, const char *value)
+{
+	switch (word->attitude) {
+	case DS_WORD_NOTED:
+		complain(r, false, "'%s' is noted, no more: %s", word->word, word->reason);
+		return true;
+	case DS_WORD_WARNED:
+		complain(r, false, "'%s' is not supported and left out: %s", word->word,
+			 word->reason);
+		return false;
+	case DS_WORD_REFUSED:
+		if (word->harmless == NULL || value == NULL ||
+		    strcasecmp(value, word->harmless) != 0)
+			complain(r, true, "'%s' is not supported: %s", word->word, word->reason);
+		return false;
+	default:
+		return true;
+	}
+}
+
+static void set_field(struct reader *r, const struct ds_field *field, void *base, const char *value)
+{
+	char why[DS_FIELD_WHY];
+
+	if (!ds_field_set(field, base, value, why))
+		complain(r, true, "%s", why);
+}
+
+void ds_conf_defaults(struct ds_conf *conf)
+{
+	memset(conf, 0, sizeof(*conf));
+	conf->local_stratum = 10;
+	conf->port = 123;
+	conf->ipv4 = conf->ipv6 = true;
+	conf->client_log_limit = 524288;
+	strcpy(conf->pid_file, "/run/drivestamp/drivestampd.pid");
+	conf->log_banner = 32;
+	conf->max_distance_s = 3;
+	conf->max_slew_ppm = 83333.333;
+	conf->max_clock_error_ppm = 1;
+	conf->max_update_skew_ppm = 1000;
+	conf->min_samples = 6;
+	conf->min_sources = 1;
+	conf->cmd_port = 323;
+}
+
+static void source_defaults(struct ds_conf_source *s, bool pool)
+{
+	memset(s, 0, sizeof(*s));
+	s->pool = pool;
+	s->port = 123;
+	s->minpoll = 6;
+	s->maxpoll = 10;
+	s->version = 4;
+	s->max_delay_s = 3;
+	s->presend = PRESEND_NEVER;
+	s->max_sources = 4;
+	s->family = AF_UNSPEC;
+}
+
+static bool is_name(const char *text)
+{
+	const char *allowed = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_:%";
+
+	return text[0] != '-' && text[strspn(text, allowed)] == '\0';
+}
+
+struct source_marks {
+	bool minpoll, maxpoll, ipv4, ipv6;
+};
+
+/* Take the option that words[*at] begins, and move *at behind it. False: the rest of the line
+ * cannot be understood. */
+static bool source_option(struct reader *r, const struct words *words, unsigned *at,
+			  struct ds_conf_source *s, struct source_marks *marks)
+{
+	const char *text = words->word[(*at)++];
+	const struct ds_word *word = ds_words_find(&ds_words_source_options, text);
+
+	if (word == NULL) {
+		complain_unknown(r, &ds_words_source_options, text);
+		return false;
+	}
+	if (words->count - *at < word->min_args) {
+		complain(r, true, "'%s' needs a value", word->word);
+		return false;
+	}
+	const char *value = word->min_args > 0 ? words->word[*at] : NULL;
+	*at += word->min_args;
+	if (!judge(r, word, value))
+		return true;
+	marks->minpoll |= strcmp(word->word, "minpoll") == 0;
+	marks->maxpoll |= strcmp(word->word, "maxpoll") == 0;
+	marks->ipv4 |= strcmp(word->word, "ipv4") == 0;
+	marks->ipv6 |= strcmp(word->word, "ipv6") == 0;
+	if (!s->pool && strcmp(word->word, "maxsources") == 0) {
+		complain(r, true, "'maxsources' is an option of 'pool' alone");
+		return true;
+	}
+	const struct ds_field *field = ds_fields_find(&ds_fields_source, word->word);
+	if (field != NULL)
+		set_field(r, field, s, value);
+	return true;
+}
+
+static void finish_source(struct reader *r, struct ds_conf_source *s, struct source_marks marks)
+{
+	if (marks.ipv4 && marks.ipv6)
+		complain(r, true, "'ipv4' and 'ipv6' exclude each other");
+	s->family = marks.ipv4 ? AF_INET : marks.ipv6 ? AF_INET6 : AF_UNSPEC;
+	/* The word that was written moves the default of the other. */
+	if (s->minpoll > s->maxpoll && marks.minpoll && marks.maxpoll)
+		complain(r, true, "'minpoll' %d is above 'maxpoll' %d", s->minpoll, s->maxpoll);
+	else if (s->minpoll > s->maxpoll && marks.minpoll)
+		s->maxpoll = s->minpoll;
+	else if (s->minpoll > s->maxpoll)
+		s->minpoll = s->maxpoll;
+	if (s->min_samples > s->max_samples && s->max_samples > 0)
+		complain(r, true, "'minsamples' %u is above 'maxsamples' %u", s->min_samples,
+			 s->max_samples);
+	if (s->xleave && s->version != 4)
+		complain(r, false, "'xleave' needs version 4: this source stays in basic mode");
+	if (s->offline_)
+		complain(r, false, "'offline': nothing can bring the source online yet");
+}
+
+static void read_source(struct reader *r, const struct words *words, bool pool)
+{
+	struct ds_conf_source source, *s = &source;
+	struct source_marks marks = {false, false, false, false};
+	const char *name = words->word[1];
+	bool failed_before = r->failed;
+
+	r->failed = false;
+	source_defaults(s, pool);
+	if (strlen(name) >= sizeof(s->name))
+		complain(r, true, "the name is longer than %zu characters", sizeof(s->name) - 1);
+	else if (!is_name(name))
+		complain(r, true, "'%.64s' is neither a host name nor an address", name);
+	else
+		memcpy(s->name, name, strlen(name));
+	unsigned at = 2;
+	while (at < words->count && source_option(r, words, &at, s, &marks))
+		;
+	finish_source(r, s, marks);
+	snprintf(s->file, sizeof(s->file), "%s", r->file);
+	s->line = r->line;
+	s->from_sourcedir = r->sources_only;
+	if (r->conf->source_count >= DS_CONF_SOURCES)
+		complain(r, true, "more than %d sources", DS_CONF_SOURCES);
+	if (!r->failed)
+		r->conf->sources[r->conf->source_count++] = *s;
+	r->failed |= failed_before;
+}
+
+static void read_access(struct reader *r, const struct words *words, struct ds_access *access,
+			bool allow)
+{
+	union ds_address net = {.family = AF_UNSPEC};
+	uint8_t bits = 0;
+	unsigned at = 1;
+	bool all = at < words->count && strcasecmp(words->word[at], "all") == 0;
+
+	at += all;
+	if (at < words->count && !ds_access_parse(words->word[at], &net, &bits)) {
+		complain(r, true, "'%.64s' is neither an address nor a subnet", words->word[at]);
+		return;
+	}
+	if (at + 1 < words->count)
+		complain(r, true, "'%.64s' is one too many", words->word[at + 1]);
+	else if (!ds_access_add(access, &net, bits, allow, all))
+		complain(r, true, "more than %d subnets", DS_ACCESS_RULES);
+}
+
+static void read_bind(struct reader *r, const struct words *words,
+		      union ds_address binds[DS_CONF_BINDS])
+{
+	union ds_address address;
+
+	if (!ds_address_parse(words->word[1], 0, &address)) {
+		complain(r, true, "'%s' takes a numeric address, not '%.64s'", words->word[0],
+			 words->word[1]);
+		return;
+	}
+	binds[address.family == AF_INET6] = address;
+}
+
+static void read_local(struct reader *r, const struct words *words)
+{
+	static const struct ds_field stratum = {"stratum", DS_FIELD_UINT8,
+						offsetof(struct ds_conf, local_stratum), 1, 15};
+
+	r->conf->local = true;
+	r->conf->local_stratum = 10;
+	for (unsigned at = 1; at < words->count;) {
+		const char *text = words->word[at++];
+		const struct ds_word *word = ds_words_find(&ds_words_local_options, text);
+		if (word == NULL) {
+			complain_unknown(r, &ds_words_local_options, text);
+			return;
+		}
+		if (words->count - at < word->min_args) {
+			complain(r, true, "'%s' needs a value", word->word);
+			return;
+		}
+		if (judge(r, word, NULL))
+			set_field(r, &stratum, r->conf, words->word[at]);
+		at += word->min_args;
+	}
+}
+
+static bool *log_switch(struct ds_conf *conf, const char *word)
+{
+	switch (word[0]) {
+	case 'm':
+		return &conf->log_measurements;
+	case 'r':
+		return &conf->log_raw_measurements;
+	case 't':
+		return &conf->log_tracking;
+	default:
+		return word[1] == 't' ? &conf->log_statistics : &conf->log_shadow;
+	}
+}
+
+static void read_log(struct reader *r, const struct words *words)
+{
+	for (unsigned at = 1; at < words->count; at++) {
+		const struct ds_word *word = ds_words_find(&ds_words_log_options, words->word[at]);
+		if (word == NULL)
+			complain_unknown(r, &ds_words_log_options, words->word[at]);
+		else if (judge(r, word, NULL))
+			*log_switch(r->conf, word->word) = true;
+	}
+}
+
+static void read_makestep(struct reader *r, const struct words *words)
+{
+	static const struct ds_field threshold = {"makestep", DS_FIELD_DOUBLE,
+						  offsetof(struct ds_conf, makestep_threshold_s),
+						  1e-9, 1e9};
+	static const struct ds_field limit = {"makestep", DS_FIELD_INT,
+					      offsetof(struct ds_conf, makestep_limit), -1e9, 1e9};
+
+	set_field(r, &threshold, r->conf, words->word[1]);
+	set_field(r, &limit, r->conf, words->word[2]);
+}
+
+static void read_file(struct reader *from, const char *path, bool sources_only);
+
+static void read_include(struct reader *r, const char *pattern)
+{
+	glob_t found;
+
+	if (strpbrk(pattern, "*?[") == NULL) {
+		read_file(r, pattern, r->sources_only);
+		return;
+	}
+	int status = glob(pattern, GLOB_ERR, NULL, &found);
+	if (status == GLOB_NOMATCH)
+		complain(r, false, "no file is named like '%.255s'", pattern);
+	else if (status != 0)
+		complain(r, true, "cannot look for '%.255s': %s", pattern, strerror(errno));
+	else
+		for (size_t i = 0; i < found.gl_pathc; i++)
+			read_file(r, found.gl_pathv[i], r->sources_only);
+	if (status == 0)
+		globfree(&found);
+}
+
+struct found_file {
+	char name[NAME_MAX + 1];
+	unsigned directory;
+};
+
+struct found_files {
+	struct found_file file[FILES_MAX];
+	unsigned count;
+};
+
+static int compare_found(const void *a, const void *b)
+{
+	const struct found_file *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : (int)x->directory - (int)y->directory;
+}
+
+static bool has_suffix(const char *name, const char *suffix)
+{
+	size_t length = strlen(name), tail = strlen(suffix);
+
+	return name[0] != '.' && length > tail && strcmp(name + length - tail, suffix) == 0;
+}
+
+/* A directory that does not exist is as good as an empty one. */
+static void find_files(struct reader *r, const char *path, unsigned directory, const char *suffix,
+		       struct found_files *found)
+{
+	DIR *stream = opendir(path);
+	struct dirent *entry;
+
+	if (stream == NULL) {
+		if (errno != ENOENT)
+			complain(r, true, "cannot open '%.255s': %s", path, strerror(errno));
+		return;
+	}
+	while ((entry = readdir(stream)) != NULL) {
+		if (!has_suffix(entry->d_name, suffix))
+			continue;
+		if (found->count == FILES_MAX) {
+			complain(r, true, "more than %d files", FILES_MAX);
+			break;
+		}
+		struct found_file *file = &found->file[found->count++];
+		snprintf(file->name, sizeof(file->name), "%s", entry->d_name);
+		file->directory = directory;
+	}
+	closedir(stream);
+}
+
+static void read_directories(struct reader *r, const struct words *words, bool sources)
+{
+	struct found_files *found = calloc(1, sizeof(*found));
+	char path[DS_CONF_PATH + NAME_MAX + 2];
+
+	if (found == NULL) {
+		complain(r, true, "no memory");
+		return;
+	}
+	for (unsigned at = 1; at < words->count; at++) {
+		if (strlen(words->word[at]) >= DS_CONF_PATH)
+			complain(r, true, "the path is longer than %d characters",
+				 DS_CONF_PATH - 1);
+		else
+			find_files(r, words->word[at], at, sources ? ".sources" : ".conf", found);
+	}
+	qsort(found->file, found->count, sizeof(found->file[0]), compare_found);
+	for (unsigned i = 0; i < found->count; i++) {
+		const struct found_file *file = &found->file[i];
+		if (i > 0 && strcmp(file->name, found->file[i - 1].name) == 0)
+			continue;
+		snprintf(path, sizeof(path), "%s/%s", words->word[file->directory], file->name);
+		read_file(r, path, sources);
+	}
+	free(found);
+}
+
+static bool right_count(struct reader *r, const struct ds_word *word, const struct words *words)
+{
+	unsigned given = words->count - 1;
+	const char *extra;
+
+	if (given < word->min_args) {
+		complain(r, true, "'%s' takes %s%u value%s, not %u", word->word,
+			 word->max_args > word->min_args ? "at least " : "", word->min_args,
+			 word->min_args == 1 ? "" : "s", given);
+		return false;
+	}
+	if (word->max_args == DS_WORD_ANY || given <= word->max_args)
+		return true;
+	extra = words->word[1 + word->max_args];
+	complain(r, true, "'%s' takes %s%u value%s: '%.64s' is one too many%s", word->word,
+		 word->max_args > word->min_args ? "at most " : "", word->max_args,
+		 word->max_args == 1 ? "" : "s", extra,
+		 strchr("#%;!", extra[0]) != NULL ? " (a comment needs a line of its own)" : "");
+	return false;
+}
+
+static bool is(const struct ds_word *word, const char *text)
+{
+	return strcmp(word->word, text) == 0;
+}
+
+static void obey(struct reader *r, const struct ds_word *word, const struct words *words)
+{
+	const struct ds_field *field = ds_fields_find(&ds_fields_conf, word->word);
+	struct ds_access unused = {.count = 0};
+
+	if (field != NULL)
+		set_field(r, field, r->conf, words->word[1]);
+	else if (is(word, "server") || is(word, "pool"))
+		read_source(r, words, is(word, "pool"));
+	else if (is(word, "allow") || is(word, "deny"))
+		read_access(r, words, &r->conf->access, is(word, "allow"));
+	else if (is(word, "cmdallow") || is(word, "cmddeny"))
+		read_access(r, words, &unused, true);
+	else if (is(word, "bindaddress"))
+		read_bind(r, words, r->conf->bind);
+	else if (is(word, "bindacqaddress"))
+		read_bind(r, words, r->conf->bind_acq);
+	else if (is(word, "local"))
+		read_local(r, words);
+	else if (is(word, "log"))
+		read_log(r, words);
+	else if (is(word, "makestep"))
+		read_makestep(r, words);
+	else if (is(word, "include"))
+		read_include(r, words->word[1]);
+	else if (is(word, "confdir") || is(word, "sourcedir"))
+		read_directories(r, words, is(word, "sourcedir"));
+}
+
+static bool is_source(const struct ds_word *word)
+{
+	return is(word, "server") || is(word, "pool") || is(word, "peer");
+}
+
+/* text: at most LINE_MAX_LENGTH characters, cut into words in place */
+static void read_line(struct reader *r, char *text)
+{
+	struct words words = {.count = 0};
+	char *rest, *next;
+
+	text += strspn(text, BLANKS);
+	if (*text == '\0' || strchr("#%;!", *text) != NULL)
+		return;
+	for (next = strtok_r(text, BLANKS, &rest); next != NULL;
+	     next = strtok_r(NULL, BLANKS, &rest)) {
+		if (words.count == WORDS_MAX) {
+			complain(r, true, "more than %d words in a line", WORDS_MAX);
+			return;
+		}
+		words.word[words.count++] = next;
+	}
+	const struct ds_word *word = ds_words_find(&ds_words_directives, words.word[0]);
+	if (word == NULL)
+		complain_unknown(r, &ds_words_directives, words.word[0]);
+	else if (r->sources_only && !is_source(word))
+		complain(r, true,
+			 "'%s' does not belong in a file of sources: 'server' and 'pool' do",
+			 word->word);
+	else if (right_count(r, word, &words) &&
+		 judge(r, word, words.count > 1 ? words.word[1] : NULL))
+		obey(r, word, &words);
+}
+
+struct raw_line {
+	char text[LINE_MAX_LENGTH + 1];
+	bool too_long, has_nul, ended; /* by a newline */
+};
+
+static bool get_line(FILE *in, struct raw_line *line)
+{
+	size_t length = 0;
+	int c;
+
+	line->too_long = line->has_nul = line->ended = false;
+	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
+		line->has_nul |= c == '\0';
+		if (length < LINE_MAX_LENGTH)
+			line->text[length++] = (char)c;
+		else
+			line->too_long = true;
+	}
+	line->text[length] = '\0';
+	line->ended = c == '\n';
+	return line->ended || length > 0;
+}
+
+static void read_lines(struct reader *r, FILE *in)
+{
+	struct raw_line line;
+
+	while (get_line(in, &line)) {
+		r->line++;
+		if (line.too_long)
+			complain(r, true, "the line is longer than %d characters", LINE_MAX_LENGTH);
+		else if (line.has_nul)
+			complain(r, true, "the line holds a NUL byte");
+		else if (r->sources_only && !line.ended)
+			complain(r, false, "left out: the line is not ended by a newline");
+		else
+			read_line(r, line.text);
+	}
+	if (ferror(in)) {
+		r->line = 0;
+		complain(r, true, "cannot read: %s", strerror(errno));
+	}
+}
+
+static void read_file(struct reader *from, const char *path, bool sources_only)
+{
+	struct reader r = *from;
+	FILE *in;
+
+	if (strlen(path) >= DS_CONF_PATH) {
+		complain(from, true, "the path is longer than %d characters", DS_CONF_PATH - 1);
+		return;
+	}
+	if (from->depth >= DEPTH_MAX) {
+		complain(from, true, "files include each other more than %d deep", DEPTH_MAX);
+		return;
+	}
+	in = fopen(path, "re");
+	if (in == NULL) {
+		complain(from, true, "cannot open '%s': %s", path, strerror(errno));
+		return;
+	}
+	r.file = path;
+	r.line = 0;
+	r.depth++;
+	r.sources_only = sources_only;
+	read_lines(&r, in);
+	fclose(in);
+	from->failed |= r.failed;
+}
+
+bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say, void *context)
+{
+	struct reader r = {.conf = conf, .say = say, .context = context, .file = path, .depth = -1};
+
+	read_file(&r, path, false);
+	return !r.failed;
+}
+
+bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
+		       void *context)
+{
+	struct reader r = {
+		.conf = conf, .say = say, .context = context, .file = "command line", .line = line};
+	char copy[LINE_MAX_LENGTH + 1];
+
+	if (strlen(text) > LINE_MAX_LENGTH) {
+		complain(&r, true, "the line is longer than %d characters", LINE_MAX_LENGTH);
+		return false;
+	}
+	strcpy(copy, text);
+	read_line(&r, copy);
+	return !r.failed;
+}
+
+static bool any_log(const struct ds_conf *conf)
+{
+	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
+	       conf->log_tracking || conf->log_shadow;
+}
+
+bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
+{
+	struct reader r = {.say = say, .context = context, .file = file};
+
+	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
+		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
+			 conf->min_samples, conf->max_samples);
+	if (any_log(conf) && conf->log_dir[0] == '\0')
+		complain(&r, false, "'log' without 'logdir': no log file is written");
+	if (conf->source_count == 0 && !conf->local)
+		complain(&r, false,
+			 "neither a source nor 'local': there is no time to follow or serve");
+	return !r.failed;
+}
+
+static void print_source(const struct ds_conf_source *s, FILE *out)
+{
+	struct ds_conf_source defaults;
+
+	source_defaults(&defaults, s->pool);
+	fprintf(out, "%s %s", s->pool ? "pool" : "server", s->name);
+	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
+	if (s->family != AF_UNSPEC)
+		fputs(s->family == AF_INET ? " ipv4" : " ipv6", out);
+	fputc('\n', out);
+}
+
+static void print_binds(const char *word, const union ds_address binds[DS_CONF_BINDS], FILE *out)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	for (int i = 0; i < DS_CONF_BINDS; i++)
+		if (binds[i].family != AF_UNSPEC)
+			fprintf(out, "%s %s\n", word, ds_address_text(&binds[i], false, text));
+}
+
+static void print_logs(const struct ds_conf *conf, FILE *out)
+{
+	if (!any_log(conf))
+		return;
+	fprintf(out, "log%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
+		conf->log_raw_measurements ? " rawmeasurements" : "",
+		conf->log_statistics ? " statistics" : "", conf->log_tracking ? " tracking" : "",
+		conf->log_shadow ? " shadow" : "");
+}
+
+static void print_makestep(const struct ds_conf *conf, FILE *out)
+{
+	if (!(conf->makestep_threshold_s > 0))
+		return;
+	fputs("makestep ", out);
+	ds_print_number(conf->makestep_threshold_s, out);
+	fprintf(out, " %d\n", conf->makestep_limit);
+}
+
+void ds_conf_print(const struct ds_conf *conf, FILE *out)
+{
+	struct ds_conf *defaults = malloc(sizeof(*defaults));
+	char text[DS_ACCESS_TEXT];
+
+	if (defaults == NULL)
+		return;
+	ds_conf_defaults(defaults);
+	for (size_t i = 0; i < conf->source_count; i++)
+		print_source(&conf->sources[i], out);
+	if (conf->local)
+		fprintf(out, "local stratum %u\n", conf->local_stratum);
+	for (uint16_t i = 0; i < conf->access.count; i++)
+		fprintf(out, "%s %s\n", conf->access.rules[i].allow ? "allow" : "deny",
+			ds_access_rule_text(&conf->access.rules[i], text));
+	print_binds("bindaddress", conf->bind, out);
+	print_binds("bindacqaddress", conf->bind_acq, out);
+	ds_fields_print(&ds_fields_conf, conf, defaults, "", "\n", out);
+	print_makestep(conf, out);
+	print_logs(conf, out);
+	free(defaults);
+}

@@ -3,9 +3,9 @@
  * It must never act on what it reads, and never guess what a word may have meant.
  *
  * One directive a line; words separated by blanks; '#', '%', ';' or '!' begin a comment line;
- * words are compared without regard to case. `include`, `confdir` and `sourcedir` are followed as they stand.
- * An unknown word, a value out of range, a missing or superfluous word is an error that names
- * file, line and cause, and for an unknown word the nearest known one. A word of chrony's
+ * words are compared without regard to case. `include`, `confdir` and `sourcedir` are followed as
+ * they stand. An unknown word, a value out of range, a missing or superfluous word is an error that
+ * names file, line and cause, and for an unknown word the nearest known one. A word of chrony's
  * grammar that is not supported is a warning where leaving it out is harmless, and an error
  * where it would weaken security or change the time. All errors are reported, not only the first.
  */
@@ -21,25 +21,25 @@
 #include "os/address.h"
 
 #define DS_CONF_SOURCES 64
-#define DS_CONF_PATH 256
-#define DS_CONF_NAME 256
-#define DS_CONF_BINDS 2 /* one address a family */
+#define DS_CONF_PATH	256
+#define DS_CONF_NAME	256
+#define DS_CONF_BINDS	2 /* one address a family */
 
 struct ds_conf_source {
 	char name[DS_CONF_NAME]; /* host name or numeric address, as written */
-	bool pool;               /* `pool`: up to max_sources addresses */
-	bool from_sourcedir;     /* replaced by `reload sources` */
-	uint16_t port;           /* 123 */
+	bool pool;		 /* `pool`: up to max_sources addresses */
+	bool from_sourcedir;	 /* replaced by `reload sources` */
+	uint16_t port;		 /* 123 */
 	int8_t minpoll, maxpoll; /* 6, 10; log2 seconds, -6..24 */
 	bool iburst, burst, xleave, noselect, prefer, offline_;
-	uint8_t version;         /* 4 */
-	double offset_s;         /* added to measured offsets */
-	double max_delay_s;      /* 3 */
-	int8_t presend;          /* send a packet ahead at this and longer polls; 100: never */
+	uint8_t version;    /* 4 */
+	double offset_s;    /* added to measured offsets */
+	double max_delay_s; /* 3 */
+	int8_t presend;	    /* send a packet ahead at this and longer polls; 100: never */
 	uint8_t min_samples, max_samples; /* 0: the global value */
-	uint8_t max_sources;     /* pool: 4, 1..16 */
-	sa_family_t family;      /* ipv4, ipv6, or AF_UNSPEC */
-	char file[DS_CONF_PATH]; /* where it stands */
+	uint8_t max_sources;		  /* pool: 4, 1..16 */
+	sa_family_t family;		  /* ipv4, ipv6, or AF_UNSPEC */
+	char file[DS_CONF_PATH];	  /* where it stands */
 	int line;
 };
 
@@ -47,17 +47,18 @@ struct ds_conf {
 	struct ds_conf_source sources[DS_CONF_SOURCES];
 	size_t source_count;
 
-	struct ds_access access; /* allow, deny: who may ask us */
-	bool local;              /* `local`: serve without sources */
-	uint8_t local_stratum;   /* 10 */
-	uint16_t port;           /* 123; 0: serve nobody */
-	uint16_t acquisition_port; /* 0: a new one for each request */
-	union ds_address bind[DS_CONF_BINDS];    /* family 0: wildcard. [0] IPv4, [1] IPv6 */
+	struct ds_access access;	      /* allow, deny: who may ask us */
+	bool local;			      /* `local`: serve without sources */
+	uint8_t local_stratum;		      /* 10 */
+	uint16_t port;			      /* 123; 0: serve nobody */
+	uint16_t acquisition_port;	      /* 0: a new one for each request */
+	union ds_address bind[DS_CONF_BINDS]; /* family 0: wildcard. [0] IPv4, [1] IPv6 */
 	union ds_address bind_acq[DS_CONF_BINDS];
-	bool ipv4, ipv6;         /* -4, -6 switch the other off */
+	bool ipv4, ipv6; /* -4, -6 switch the other off */
 
-	uint64_t client_log_limit; /* bytes; 524288: 4096 slots. 128 bytes of chrony's are one slot here */
-	bool no_client_log;        /* keep nothing of clients: no interleaved answers */
+	uint64_t client_log_limit; /* bytes; 524288: 4096 slots. 128 bytes of chrony's are one slot
+				      here */
+	bool no_client_log;	   /* keep nothing of clients: no interleaved answers */
 	char drift_file[DS_CONF_PATH];
 	char pid_file[DS_CONF_PATH]; /* "" : none; default /run/drivestamp/drivestampd.pid */
 	char user[64];
@@ -65,30 +66,40 @@ struct ds_conf {
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
 	int log_banner; /* 32; a header every so many lines, 0: none */
 
-	double makestep_threshold_s; /* 0: never */
-	int makestep_limit;          /* updates; negative: always */
-	double max_distance_s;       /* 3 */
-	double max_slew_ppm;         /* 83333.333 */
-	double max_clock_error_ppm;  /* 1 */
-	double max_update_skew_ppm;  /* 1000 */
+	double makestep_threshold_s;	  /* 0: never */
+	int makestep_limit;		  /* updates; negative: always */
+	double max_distance_s;		  /* 3 */
+	double max_slew_ppm;		  /* 83333.333 */
+	double max_clock_error_ppm;	  /* 1 */
+	double max_update_skew_ppm;	  /* 1000 */
 	uint8_t min_samples, max_samples; /* 6, 0 (none) */
-	uint8_t min_sources;         /* 1 */
-	double clock_precision_s;    /* 0: measure */
+	uint8_t min_sources;		  /* 1 */
+	double clock_precision_s;	  /* 0: measure */
 	bool rtc_sync;
 
 	/* accepted and noted until the control channel exists */
 	int cmd_port; /* 323 */
 };
 
-/* Where messages go: one call a message, without newline. error: the configuration cannot be used. */
+/* Where messages go: one call a message, without newline, printable ASCII, at most 767 characters.
+ * error: the configuration cannot be used; else a warning or a notice. line 0: the file as a whole.
+ */
 typedef void ds_conf_say(void *context, bool error, const char *file, int line, const char *text);
 
 void ds_conf_defaults(struct ds_conf *conf);
-/* Read a file, and what it includes (depth at most 10). False if there was any error. */
+/* Read a file, and what it includes (depth at most 10), into *conf, which has its defaults or what
+ * was read before. All errors are reported. False if there was any; then *conf is not to be used.
+ * `file` in messages is the path as given, or that of the included file. */
 bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say, void *context);
 /* Read one directive given on the command line; `file` in messages is "command line". */
-bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say, void *context);
-/* Print it back as directives that give the same configuration (-p). */
+bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
+		       void *context);
+/* When all is read: what cannot be seen from one line (warnings only, today). `file`: for messages.
+ * False if the configuration cannot be used. */
+bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context);
+/* Print it back as directives that give the same configuration (-p): what differs from the
+ * defaults. Not in it: ipv4 and ipv6, which are the command line's, and which file a source came
+ * from. */
 void ds_conf_print(const struct ds_conf *conf, FILE *out);
 
 #endif

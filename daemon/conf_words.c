@@ -38,7 +38,7 @@ static const struct ds_word directives[] = {
 	{"clockprecision", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"cmdallow", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
 	{"cmddeny", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
-	{"cmdport", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"cmdport", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"cmdratelimit", DS_WORD_NOTED, 0, ANY, NULL, CONTROL},
 	{"combinelimit", DS_WORD_WARNED, 1, 1, NULL, "sources are combined by their own weights"},
 	{"commandkey", DS_WORD_NOTED, 0, ANY, NULL, OBSOLETE},

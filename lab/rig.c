@@ -203,7 +203,7 @@ int ds_rig_open(struct ds_rig *rig, int hosts, bool loopback, char why[DS_RIG_WH
 }
 
 /* In the child: from here on this is another program, or nothing. */
-static void become(const struct ds_rig *rig, int host, char *const argv[], int output_fd,
+static void become(const struct ds_rig *rig, int host, const char *const argv[], int output_fd,
 		   pid_t parent)
 {
 	sigset_t none;
@@ -224,12 +224,13 @@ static void become(const struct ds_rig *rig, int host, char *const argv[], int o
 	signal(SIGPIPE, SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	execvp(argv[0], argv);
+	/* exec changes nothing in them: POSIX keeps the old type for old programs. */
+	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
 	_exit(127);
 }
 
-int ds_rig_start(struct ds_rig *rig, int host, char *const argv[], const char *output,
+int ds_rig_start(struct ds_rig *rig, int host, const char *const argv[], const char *output,
 		 char why[DS_RIG_WHY])
 {
 	pid_t parent = getpid();
@@ -347,7 +348,7 @@ static int run_ip(const struct ds_rig *rig, int host, int other_fd, const char *
 		char longer[4096];
 		snprintf(longer, sizeof(longer), "%s:/usr/sbin:/sbin", path ? path : "/usr/bin");
 		setenv("PATH", longer, 1);
-		become(rig, host, (char *const *)(uintptr_t)argv, fd, parent);
+		become(rig, host, argv, fd, parent);
 	}
 	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

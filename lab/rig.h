@@ -62,7 +62,7 @@ const char *ds_rig_address(const struct ds_rig *rig, int link, int end, sa_famil
  * /dev/null, standard output and error are appended to the file at `output`. Returns its number,
  * or a negative errno with a sentence. A program that cannot be executed ends with status 127 and a
  * line in `output`. */
-int ds_rig_start(struct ds_rig *rig, int host, char *const argv[], const char *output,
+int ds_rig_start(struct ds_rig *rig, int host, const char *const argv[], const char *output,
 		 char why[DS_RIG_WHY]);
 
 /* Has it ended? Then its wait status stands in programs[]. */

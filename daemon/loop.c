@@ -1,1 +1,160 @@
-/* loop: not yet filled in */
+/* loop: see loop.h. */
+#include "daemon/loop.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/record.h"
+
+#define NS_PER_MS	   INT64_C(1000000)
+#define NS_PER_S	   INT64_C(1000000000)
+#define WATCHED		   (DS_SOURCES_MAX + DS_SERVE_SOCKETS + 1)
+#define POLL_MAX_MS	   (INT64_C(3600) * 1000)
+#define SHADOW_INTERVAL_NS NS_PER_S
+
+static volatile sig_atomic_t told_to_end;
+
+static void on_signal(int number)
+{
+	told_to_end = number;
+}
+
+static void catch_signals(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	sigemptyset(&action.sa_mask);
+	action.sa_handler = on_signal; /* no SA_RESTART: poll() must return */
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGINT, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGPIPE, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
+static int64_t earliest(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_ns)
+{
+	int64_t next = earliest(ds_sources_next_ns(&d->sources), d->timekeeper.due_monotonic_ns);
+
+	next = earliest(next, d->end_ns);
+	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
+	if (ds_record_wants_shadow())
+		next = earliest(next, shadow_ns);
+	if (next <= now_ns)
+		return 0;
+	/* Rounded up: waking early would only mean to wait again. */
+	int64_t ms = (next - now_ns + NS_PER_MS - 1) / NS_PER_MS;
+	return (int)earliest(ms, POLL_MAX_MS);
+}
+
+static void write_shadow(struct ds_daemon *d)
+{
+	struct ds_reading now;
+	int64_t difference = ds_clock_minus_realtime_ns(&d->clock);
+
+	ds_clock_read(&d->clock, &now);
+	ds_record_shadow(now.clock_ns - difference, difference, ds_clock_rate_ppb(&d->clock),
+			 ds_discipline_remaining_ns(&d->timekeeper.discipline, &now));
+}
+
+static void update_clock(struct ds_daemon *d)
+{
+	struct ds_candidate candidates[DS_SOURCES_MAX];
+	struct ds_timekeeper_input input;
+	struct ds_reading now;
+
+	ds_clock_read(&d->clock, &now);
+	ds_sources_candidates(&d->sources, &now, candidates, &input);
+	if (!ds_timekeeper_update(&d->timekeeper, &input))
+		return;
+	if (d->timekeeper.stepped)
+		ds_serve_clock_stepped(&d->serve);
+	d->sources.context.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper);
+}
+
+/* Wait once and hand out what happened. Returns whether a source has a new sample. */
+static bool wait_once(struct ds_daemon *d, int64_t shadow_ns)
+{
+	struct pollfd fds[WATCHED];
+	uint32_t who[WATCHED];
+	uint32_t served = ds_serve_watch(&d->serve, fds, who, WATCHED);
+	uint32_t count = served + ds_sources_watch(&d->sources, fds + served, who + served,
+						   WATCHED - served);
+	bool sample = false;
+
+	if (poll(fds, count, timeout_ms(d, ds_monotonic_ns(), shadow_ns)) < 0) {
+		if (errno != EINTR)
+			ds_log(DS_LOG_ERROR, "poll: %s", strerror(errno));
+		return false;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (fds[i].revents == 0)
+			continue;
+		if (i < served)
+			ds_serve_handle(&d->serve, who[i], fds[i].revents);
+		else
+			sample |= ds_sources_handle(&d->sources, who[i], fds[i].revents);
+	}
+	return sample;
+}
+
+/* -q and -Q: have the sources been asked enough? Then say it (the correction was made by
+ * update_clock) and return true. */
+static bool once_done(struct ds_daemon *d, int *status)
+{
+	const struct ds_timekeeper *tk = &d->timekeeper;
+
+	if (d->once == DS_ONCE_NO || !ds_sources_settled(&d->sources))
+		return false;
+	update_clock(d);
+	*status = tk->synchronised ? 0 : 1;
+	if (!tk->synchronised)
+		ds_log(DS_LOG_WARNING, "no source could be measured");
+	else
+		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds%s",
+		       (double)tk->last_offset_ns * 1e-9,
+		       d->once == DS_ONCE_REPORT || !d->steer ? " (ignored)" : " (step)");
+	return true;
+}
+
+int ds_loop_run(struct ds_daemon *d)
+{
+	int64_t shadow_ns = ds_monotonic_ns();
+	int status = d->once == DS_ONCE_NO ? 0 : 1;
+
+	catch_signals();
+	while (!told_to_end) {
+		bool sample = wait_once(d, shadow_ns);
+		int64_t now_ns = ds_monotonic_ns();
+
+		if (told_to_end)
+			break;
+		sample |= ds_sources_run(&d->sources, now_ns);
+		if (sample && d->once == DS_ONCE_NO)
+			update_clock(d);
+		if (now_ns >= d->timekeeper.due_monotonic_ns)
+			ds_timekeeper_timer(&d->timekeeper);
+		if (ds_record_wants_shadow() && now_ns >= shadow_ns) {
+			write_shadow(d);
+			shadow_ns = now_ns + SHADOW_INTERVAL_NS;
+		}
+		ds_timekeeper_save_drift(&d->timekeeper, false);
+		if (once_done(d, &status))
+			return status;
+		if (now_ns >= d->end_ns) {
+			ds_log(DS_LOG_NOTICE, "time is over (-t)");
+			return status;
+		}
+	}
+	ds_log(DS_LOG_NOTICE, "ending on signal %d", (int)told_to_end);
+	return 0;
+}

@@ -1,1 +1,414 @@
-/* main: not yet filled in */
+/*
+ * drivestampd: reads its configuration, opens what it needs, gives up rights it does not need,
+ * and runs the loop.
+ * It must never touch the clock before the configuration is known to be good, nor leave a pid
+ * file or a changed rate behind when it fails.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/daemon.h"
+#include "daemon/log.h"
+#include "daemon/loop.h"
+#include "daemon/record.h"
+#include "os/file.h"
+#include "os/privilege.h"
+
+#define DEFAULT_CONF "/etc/drivestamp/drivestamp.conf"
+
+struct options {
+	const char *file;
+	const char *user;
+	const char *clock;
+	bool foreground, to_stderr, no_steer, print, only4, only6;
+	enum ds_once once;
+	double timeout_s;
+};
+
+static struct ds_daemon the_daemon; /* all memory there is, but for the slots and the batch */
+
+static void usage(FILE *out)
+{
+	fputs("Usage: drivestampd [OPTION]... [DIRECTIVE]...\n"
+	      "  -f FILE   configuration (default " DEFAULT_CONF ")\n"
+	      "  -d        stay in the foreground, messages to stderr\n"
+	      "  -n        stay in the foreground, messages to syslog\n"
+	      "  -x        measure and serve, but do not touch the clock\n"
+	      "  -q        set the clock once and end; -Q: only say how wrong it is\n"
+	      "  -t SEC    end after so many seconds\n"
+	      "  -p        check the configuration, print it back and end\n"
+	      "  -u USER   become USER after start-up\n"
+	      "  -4, -6    IPv4 only, IPv6 only\n"
+	      "  -v        print the version and end\n"
+	      "  --clock system | virtual[,offset=SECONDS,freq=PPM]\n"
+	      "            the clock to keep: the machine's, or one inside this process\n"
+	      "Directives on the command line take the place of the file.\n",
+	      out);
+}
+
+static void conf_say(void *context, bool error, const char *file, int line, const char *text)
+{
+	(void)context;
+	if (line > 0)
+		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s:%d: %s", file, line, text);
+	else
+		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s: %s", file, text);
+}
+
+static bool parse_seconds(const char *text, double *value)
+{
+	char *end;
+
+	*value = strtod(text, &end);
+	return end != text && *end == '\0' && *value > 0.0 && *value < 1e9;
+}
+
+/* Returns -1 to go on, else the exit status. */
+static int parse_options(int argc, char **argv, struct options *o)
+{
+	static const struct option long_options[] = {
+		{"clock", required_argument, NULL, 'C'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'v'},
+		{NULL, 0, NULL, 0},
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "f:dnxpqQt:u:46vh", long_options, NULL)) != -1) {
+		switch (c) {
+		case 'f':
+			o->file = optarg;
+			break;
+		case 'd':
+			o->foreground = o->to_stderr = true;
+			break;
+		case 'n':
+			o->foreground = true;
+			break;
+		case 'x':
+			o->no_steer = true;
+			break;
+		case 'p':
+			o->print = true;
+			break;
+		case 'q':
+			o->once = DS_ONCE_SET;
+			break;
+		case 'Q':
+			o->once = DS_ONCE_REPORT;
+			break;
+		case 'u':
+			o->user = optarg;
+			break;
+		case '4':
+			o->only4 = true;
+			break;
+		case '6':
+			o->only6 = true;
+			break;
+		case 'C':
+			o->clock = optarg;
+			break;
+		case 't':
+			if (parse_seconds(optarg, &o->timeout_s))
+				break;
+			ds_log_fatal("-t %s: not a number of seconds", optarg);
+			return 1;
+		case 'v':
+			printf("drivestampd " DS_VERSION " (%cinterleaved)\n",
+			       DS_INTERLEAVED ? '+' : '-');
+			return 0;
+		case 'h':
+			usage(stdout);
+			return 0;
+		default:
+			usage(stderr);
+			return 1;
+		}
+	}
+	return -1;
+}
+
+static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, char **argv)
+{
+	bool good = true;
+
+	ds_conf_defaults(conf);
+	if (argc > 0)
+		for (int i = 0; i < argc; i++)
+			good &= ds_conf_read_line(conf, argv[i], i + 1, conf_say, NULL);
+	else
+		good = ds_conf_read_file(conf, o->file, conf_say, NULL);
+	if (o->only4)
+		conf->ipv6 = false;
+	if (o->only6)
+		conf->ipv4 = false;
+	if (o->user != NULL)
+		snprintf(conf->user, sizeof conf->user, "%s", o->user);
+	if (o->once != DS_ONCE_NO)
+		for (size_t i = 0; i < conf->source_count; i++)
+			conf->sources[i].iburst = true;
+	return good;
+}
+
+/* "virtual[,offset=S][,freq=PPM]" */
+static bool open_virtual(struct ds_clock *clock, const char *text)
+{
+	const char *at = text + strlen("virtual");
+	double offset_s = 0.0;
+	double freq_ppm = 0.0;
+
+	while (*at == ',') {
+		double *value = strncmp(at, ",offset=", 8) == 0 ? &offset_s
+				: strncmp(at, ",freq=", 6) == 0 ? &freq_ppm
+								: NULL;
+		char *end;
+
+		if (value == NULL)
+			return false;
+		at = strchr(at, '=') + 1;
+		*value = strtod(at, &end);
+		if (end == at)
+			return false;
+		at = end;
+	}
+	if (*at != '\0' || !(offset_s > -1e8 && offset_s < 1e8) ||
+	    !(freq_ppm > -1e5 && freq_ppm < 1e5))
+		return false;
+	return ds_clock_open_virtual(clock, offset_s, freq_ppm) == 0;
+}
+
+static bool open_clock(struct ds_daemon *d, const struct options *o)
+{
+	d->steer = !o->no_steer && o->once != DS_ONCE_REPORT;
+	if (o->clock == NULL || strcmp(o->clock, "system") == 0) {
+		int rc = ds_clock_open_system(&d->clock, d->steer);
+
+		if (rc == 0)
+			return true;
+		ds_log_fatal("no right to set the system clock (%s); -x measures without it, "
+			     "--clock virtual keeps a clock of its own",
+			     strerror(-rc));
+		return false;
+	}
+	if (strncmp(o->clock, "virtual", 7) == 0 && open_virtual(&d->clock, o->clock))
+		return true;
+	ds_log_fatal("--clock %s: expected system or virtual[,offset=SECONDS,freq=PPM]", o->clock);
+	return false;
+}
+
+/* The parent waits until the child has started, so that its exit status says whether it did. */
+static int go_to_background(void)
+{
+	int pipefd[2];
+	char ok = 0;
+
+	if (pipe(pipefd) != 0)
+		return -1;
+	switch (fork()) {
+	case -1:
+		return -1;
+	case 0:
+		close(pipefd[0]);
+		setsid();
+		return pipefd[1];
+	default:
+		close(pipefd[1]);
+		_exit(read(pipefd[0], &ok, 1) == 1 ? 0 : 1);
+	}
+}
+
+static void background_is_ready(int fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null >= 0) {
+		dup2(null, STDIN_FILENO);
+		dup2(null, STDOUT_FILENO);
+		dup2(null, STDERR_FILENO);
+		close(null);
+	}
+	if (write(fd, "k", 1) != 1)
+		ds_log(DS_LOG_WARNING, "cannot tell the parent: %s", strerror(errno));
+	close(fd);
+}
+
+static void report_counters(const struct ds_daemon *d)
+{
+	char text[1000];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int r = 0; r < DS_REASON_COUNT; r++) {
+		uint64_t n = d->counters.by_reason[r];
+
+		if (n == 0 || used >= sizeof text - 64)
+			continue;
+		used += (size_t)snprintf(text + used, sizeof text - used, " %s=%" PRIu64,
+					 ds_reason_name((enum ds_reason)r), n);
+	}
+	ds_log(DS_LOG_INFO, "counters:%s", text);
+}
+
+static void report_sources(const struct ds_daemon *d)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	for (uint32_t i = 0; i < d->sources.count; i++) {
+		const struct ds_source *s = &d->sources.table[i];
+
+		if (s->address.family == 0)
+			continue;
+		ds_log(DS_LOG_INFO,
+		       "source %s: requests=%" PRIu64 " answers=%" PRIu64 " basic=%" PRIu64
+		       " interleaved=%" PRIu64 " stamps-lost=%" PRIu64,
+		       ds_address_text(&s->address, true, text), s->requests, s->answers, s->basic,
+		       s->interleaved, s->stamps_lost);
+	}
+}
+
+/* One line for all sockets where the kernel does not stamp. */
+static void say_stamping(const struct ds_daemon *d)
+{
+	struct ds_socket probe;
+	bool receive;
+	bool transmit;
+
+	if (ds_socket_open_keeper(&probe, d->conf.ipv4 ? AF_INET : AF_INET6) != 0)
+		return;
+	receive = probe.stamping.receive;
+	transmit = probe.stamping.transmit;
+	ds_socket_close(&probe);
+	if (receive && transmit)
+		return;
+	ds_log(DS_LOG_WARNING, "no kernel stamps of %s packets: %s",
+	       receive	  ? "sent"
+	       : transmit ? "received"
+			  : "sent and received",
+	       transmit ? "the clock is read when a packet is seen"
+			: "the clock is read in this process, and answers are never interleaved");
+}
+
+static bool create_pid_file(struct ds_daemon *d)
+{
+	char why[DS_WHY];
+
+	if (d->once != DS_ONCE_NO || d->conf.pid_file[0] == '\0')
+		return true;
+	if (ds_pidfile_create(d->conf.pid_file, why) != 0) {
+		ds_log_fatal("%s", why);
+		return false;
+	}
+	d->has_pid_file = true;
+	return true;
+}
+
+/* Everything that can fail, in the order in which it may be undone. Returns false after saying
+ * why. */
+static bool start(struct ds_daemon *d, const struct options *o)
+{
+	struct ds_source_context context;
+	char why[DS_WHY];
+
+	if (!open_clock(d, o))
+		return false;
+	d->batch = ds_batch_new();
+	if (d->batch == NULL) {
+		ds_log_fatal("no memory");
+		return false;
+	}
+	if (o->once == DS_ONCE_NO) {
+		if (!ds_serve_open(&d->serve, &d->conf, &d->clock, &d->timekeeper, d->batch,
+				   &d->counters))
+			return false;
+	} else {
+		d->serve.sockets[0].fd = d->serve.sockets[1].fd = -1;
+		d->conf.makestep_threshold_s = 1e-9;
+		d->conf.makestep_limit = -1;
+	}
+	say_stamping(d);
+	if (!create_pid_file(d))
+		return false;
+	if (ds_privilege_drop(d->conf.user, d->steer && d->clock.kind == DS_CLOCK_SYSTEM,
+			      d->conf.acquisition_port != 0 && d->conf.acquisition_port < 1024,
+			      why) != 0) {
+		ds_log_fatal("%s", why);
+		return false;
+	}
+	ds_record_open(&d->conf);
+	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer);
+	context = (struct ds_source_context){
+		.conf = &d->conf,
+		.clock = &d->clock,
+		.batch = d->batch,
+		.counters = &d->counters,
+		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
+	};
+	ds_sources_init(&d->sources, &context);
+	return true;
+}
+
+static int run(struct ds_daemon *d, const struct options *o)
+{
+	int background = -1;
+	int status = 1;
+
+	if (!o->foreground && o->once == DS_ONCE_NO) {
+		background = go_to_background();
+		if (background < 0) {
+			ds_log_fatal("cannot go to the background: %s", strerror(errno));
+			return 1;
+		}
+	}
+	if (start(d, o)) {
+		if (o->once == DS_ONCE_NO)
+			ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
+			       d->clock.kind == DS_CLOCK_SYSTEM ? "system" : "virtual",
+			       d->steer ? "" : ", read only",
+			       DS_INTERLEAVED ? "+interleaved" : "-interleaved");
+		if (background >= 0) {
+			background_is_ready(background);
+		}
+		if (!o->to_stderr && o->once == DS_ONCE_NO)
+			ds_log_open(true, DS_LOG_INFO);
+		d->end_ns = o->timeout_s > 0.0 ? ds_monotonic_ns() + (int64_t)(o->timeout_s * 1e9)
+					       : INT64_MAX;
+		status = ds_loop_run(d);
+		ds_timekeeper_save_drift(&d->timekeeper, true);
+		report_sources(d);
+		ds_serve_report(&d->serve);
+		ds_sources_close(&d->sources);
+		ds_serve_close(&d->serve);
+		report_counters(d);
+		ds_record_close();
+	}
+	if (d->has_pid_file)
+		ds_pidfile_remove(d->conf.pid_file);
+	return status;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {.file = DEFAULT_CONF};
+	int status = parse_options(argc, argv, &o);
+
+	if (status >= 0)
+		return status;
+	the_daemon.once = o.once;
+	if (!read_conf(&the_daemon.conf, &o, argc - optind, argv + optind)) {
+		ds_log_fatal("the configuration has errors");
+		return 1;
+	}
+	if (o.print) {
+		ds_conf_print(&the_daemon.conf, stdout);
+		return 0;
+	}
+	return run(&the_daemon, &o);
+}

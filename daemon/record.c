@@ -1,1 +1,240 @@
-/* record: not yet filled in */
+/* record: see record.h. A file is opened once and written a line at a time. */
+#include "daemon/record.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/exchange/wire.h"
+#include "daemon/log.h"
+
+struct record_file {
+	FILE *stream;
+	int lines; /* since the last banner */
+	const char *name;
+	const char *banner;
+};
+
+static struct record_file measurements = {
+	.name = "measurements.log",
+	.banner =
+		"   Date (UTC) Time     IP Address   L St 123 567 ABCD  LP RP Score    Offset  Peer "
+		"del. Peer disp.  Root del. Root disp. Refid     MTxRx",
+};
+static struct record_file statistics = {
+	.name = "statistics.log",
+	.banner =
+		"   Date (UTC) Time     IP Address    Std dev'n Est offset  Offset sd  Diff freq   Est "
+		"skew  Stress  Ns  Bs  Nr  Asym",
+};
+static struct record_file tracking = {
+	.name = "tracking.log",
+	.banner =
+		"   Date (UTC) Time     IP Address   St   Freq ppm   Skew ppm     Offset L Co  Offset "
+		"sd Rem. corr. Root delay Root disp. Max. error",
+};
+static struct record_file shadow = {
+	.name = "shadow.log",
+	.banner = "   Date (UTC) Time         Clock-system s    Rate ppm  Remaining s",
+};
+static bool raw_measurements;
+static int banner_every;
+
+static void open_file(struct record_file *file, const char *directory, bool wanted)
+{
+	char path[DS_CONF_PATH + 32];
+
+	if (!wanted)
+		return;
+	snprintf(path, sizeof path, "%s/%s", directory, file->name);
+	file->stream = fopen(path, "ae");
+	if (file->stream == NULL) {
+		ds_log(DS_LOG_WARNING, "cannot write %s: %s", path, strerror(errno));
+		return;
+	}
+	setvbuf(file->stream, NULL, _IOLBF, 1024);
+	file->lines = 0;
+}
+
+void ds_record_open(const struct ds_conf *conf)
+{
+	const char *directory = conf->log_dir[0] != '\0' ? conf->log_dir : ".";
+
+	raw_measurements = conf->log_raw_measurements;
+	banner_every = conf->log_banner;
+	open_file(&measurements, directory, conf->log_measurements || conf->log_raw_measurements);
+	open_file(&statistics, directory, conf->log_statistics);
+	open_file(&tracking, directory, conf->log_tracking);
+	open_file(&shadow, directory, conf->log_shadow);
+}
+
+static void close_file(struct record_file *file)
+{
+	if (file->stream != NULL)
+		fclose(file->stream);
+	file->stream = NULL;
+}
+
+void ds_record_close(void)
+{
+	close_file(&measurements);
+	close_file(&statistics);
+	close_file(&tracking);
+	close_file(&shadow);
+}
+
+/* The banner where it is due. */
+static FILE *begin_line(struct record_file *file)
+{
+	if (banner_every > 0 && file->lines % banner_every == 0) {
+		size_t width = strlen(file->banner) + 1;
+
+		for (size_t i = 0; i < width; i++)
+			fputc('=', file->stream);
+		fprintf(file->stream, "\n%s\n", file->banner);
+		for (size_t i = 0; i < width; i++)
+			fputc('=', file->stream);
+		fputc('\n', file->stream);
+		file->lines = 0;
+	}
+	file->lines++;
+	return file->stream;
+}
+
+static void end_line(struct record_file *file)
+{
+	fputc('\n', file->stream);
+	if (ferror(file->stream)) {
+		ds_log(DS_LOG_WARNING, "cannot write %s any more: %s", file->name, strerror(errno));
+		close_file(file);
+	}
+}
+
+static const char *utc_text(int64_t clock_ns, char buffer[32])
+{
+	time_t seconds = (time_t)(clock_ns / 1000000000);
+	struct tm utc;
+
+	if (gmtime_r(&seconds, &utc) == NULL)
+		memset(&utc, 0, sizeof utc);
+	strftime(buffer, 32, "%Y-%m-%d %H:%M:%S", &utc);
+	return buffer;
+}
+
+static char leap_letter(uint8_t leap)
+{
+	static const char letters[] = {'N', '+', '-', '?'};
+
+	return letters[leap & 3];
+}
+
+static double seconds(int64_t ns)
+{
+	return (double)ns * 1e-9;
+}
+
+/* RFC 5905's numbered tests as chrony shows them: 1 to 3 (duplicate, bogus, missing), 5 to 7
+ * (authentication, synchronised, header), A to D (delay and the like). */
+static const char *test_digits(enum ds_reason reason)
+{
+	switch (reason) {
+	case DS_R_NOT_ARMED:
+		return "011 111 1111";
+	case DS_R_ORIGIN:
+		return "101 111 1111";
+	case DS_R_ZERO_STAMP:
+		return "110 111 1111";
+	case DS_R_AUTH:
+		return "111 011 1111";
+	case DS_R_UNSYNCHRONISED:
+		return "111 101 1111";
+	case DS_R_HEADER:
+		return "111 110 1111";
+	case DS_R_DELAY_MAX:
+	case DS_R_DELAY_NEGATIVE:
+	case DS_R_PROCESSING_MAX:
+		return "111 111 0111";
+	default:
+		return "111 111 1111";
+	}
+}
+
+void ds_record_measurement(const struct ds_record_measurement *m)
+{
+	static const struct ds_exchange nothing;
+	const struct ds_exchange *x = m->exchange != NULL ? m->exchange : &nothing;
+	char when[32];
+	char address[DS_ADDRESS_TEXT];
+	FILE *out;
+
+	if (measurements.stream == NULL || (m->reason != DS_R_OK && !raw_measurements))
+		return;
+	out = begin_line(&measurements);
+	fprintf(out,
+		"%s %-15s %c %2d %s  %2d %2d %4.2f %10.3e %10.3e %10.3e %10.3e %10.3e %08X 4%c %c %c",
+		utc_text(m->clock_ns, when), ds_address_text(m->remote, false, address),
+		leap_letter(m->leap), m->stratum, test_digits(m->reason), m->poll_log2,
+		x->remote.poll_log2, 0.0, seconds(x->offset_ns), seconds(x->delay_ns),
+		ldexp(1.0, x->remote.precision_log2 < 0 ? x->remote.precision_log2 : -20),
+		seconds(x->remote.root_delay_ns), seconds(x->remote.root_dispersion_ns),
+		x->remote.ref_id, m->interleaved ? 'I' : 'B', ds_stamp_letter(m->tx_source),
+		ds_stamp_letter(m->rx_source));
+	end_line(&measurements);
+}
+
+void ds_record_statistics(int64_t clock_ns, const union ds_address *remote,
+			  const struct ds_estimate *e, int64_t clock_minus_raw_ns, double rate_ppb)
+{
+	char when[32];
+	char address[DS_ADDRESS_TEXT];
+	FILE *out;
+
+	if (statistics.stream == NULL)
+		return;
+	out = begin_line(&statistics);
+	fprintf(out, "%s %-15s %10.3e %10.3e %10.3e %10.3e %10.3e %7.1e %3d %3d %3d %5.2f",
+		utc_text(clock_ns, when), ds_address_text(remote, false, address),
+		e->sample_sd_ns * 1e-9, seconds(clock_minus_raw_ns - e->ref_server_minus_raw_ns),
+		e->offset_sd_ns * 1e-9, (rate_ppb - e->freq_ppb) * 1e-9,
+		isfinite(e->freq_sd_ppb) ? e->freq_sd_ppb * 1e-9 : 1.0, 0.0, e->count, 0, 0, 0.0);
+	end_line(&statistics);
+}
+
+void ds_record_tracking(const struct ds_record_tracking *t)
+{
+	char when[32];
+	char address[DS_ADDRESS_TEXT];
+	FILE *out;
+
+	if (tracking.stream == NULL)
+		return;
+	out = begin_line(&tracking);
+	fprintf(out, "%s %-15s %2d %10.3f %10.3f %10.3e %c %2u %10.3e %10.3e %10.3e %10.3e %10.3e",
+		utc_text(t->clock_ns, when), ds_address_text(t->remote, false, address), t->stratum,
+		t->freq_ppm, t->skew_ppm, t->offset_s, leap_letter(t->leap), t->combined,
+		t->offset_sd_s, t->remaining_s, t->root_delay_s, t->root_dispersion_s,
+		t->max_error_s);
+	end_line(&tracking);
+}
+
+bool ds_record_wants_shadow(void)
+{
+	return shadow.stream != NULL;
+}
+
+void ds_record_shadow(int64_t realtime_ns, int64_t clock_minus_realtime_ns, double rate_ppb,
+		      int64_t remaining_ns)
+{
+	char when[32];
+	FILE *out;
+
+	if (shadow.stream == NULL)
+		return;
+	out = begin_line(&shadow);
+	fprintf(out, "%s.%03d %15.9f %11.6f %12.3e", utc_text(realtime_ns, when),
+		(int)(realtime_ns / 1000000 % 1000), seconds(clock_minus_realtime_ns),
+		rate_ppb * 1e-3, seconds(remaining_ns));
+	end_line(&shadow);
+}

@@ -1,1 +1,313 @@
-/* serve: not yet filled in */
+/*
+ * serve: see serve.h. The transmit field of a basic answer is written last, from one reading of
+ * the clock for the whole batch and what was learnt of the time from there to departure.
+ */
+#include "daemon/serve.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/access.h"
+#include "daemon/log.h"
+#include "os/random.h"
+
+#define BYTES_PER_SLOT                                                                             \
+	128 /* clientloglimit counts chrony's bytes of a client: 4096 slots at 512 KiB */
+#define SLOTS_MAX (UINT32_C(1) << 24)
+
+static uint32_t slots_wanted(const struct ds_conf *conf)
+{
+	uint64_t count = conf->client_log_limit / BYTES_PER_SLOT;
+
+	if (!DS_INTERLEAVED || conf->no_client_log)
+		return 0;
+	return count > SLOTS_MAX ? SLOTS_MAX : (uint32_t)count;
+}
+
+static bool open_family(struct ds_serve *s, sa_family_t family)
+{
+	struct ds_socket *socket = &s->sockets[family == AF_INET6];
+	union ds_address local = s->conf->bind[family == AF_INET6];
+	char why[DS_WHY];
+	int rc;
+
+	if (local.family == 0) {
+		memset(&local, 0, sizeof local);
+		local.family = family;
+	}
+	ds_address_set_port(&local, s->conf->port);
+	rc = ds_socket_open_server(socket, &local, NULL, why);
+	if (rc == 0)
+		return true;
+	socket->fd = -1;
+	/* A host without IPv6 is no failure. */
+	if (family == AF_INET6 && (rc == -EAFNOSUPPORT || rc == -EINVAL)) {
+		ds_log(DS_LOG_NOTICE, "no IPv6 here: %s", why);
+		return true;
+	}
+	ds_log_fatal("cannot serve: %s", why);
+	return false;
+}
+
+bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clock *clock,
+		   const struct ds_timekeeper *timekeeper, struct ds_batch *batch,
+		   struct ds_counters *counters)
+{
+	uint32_t count = slots_wanted(conf);
+	struct ds_slot *slots = NULL;
+
+	memset(s, 0, sizeof *s);
+	s->conf = conf;
+	s->clock = clock;
+	s->timekeeper = timekeeper;
+	s->batch = batch;
+	s->counters = counters;
+	s->sockets[0].fd = s->sockets[1].fd = -1;
+	s->prefix_key = ds_random64();
+	s->next_token = 1;
+	if (conf->port == 0 || !ds_access_any(&conf->access))
+		return true;
+	if (count > 0)
+		slots = calloc(count, sizeof *slots);
+	if (count > 0 && slots == NULL) {
+		ds_log_fatal("no memory for %" PRIu32 " saved stamps (clientloglimit)", count);
+		return false;
+	}
+	ds_server_init(&s->server, slots, count);
+	if (DS_INTERLEAVED && conf->no_client_log)
+		ds_log(DS_LOG_NOTICE, "noclientlog: nothing is kept of clients, answers are basic");
+	if (conf->ipv4 && (conf->bind[0].family != 0 || conf->bind[1].family == 0) &&
+	    !open_family(s, AF_INET))
+		return false;
+	if (conf->ipv6 && (conf->bind[1].family != 0 || conf->bind[0].family == 0) &&
+	    !open_family(s, AF_INET6))
+		return false;
+	return true;
+}
+
+void ds_serve_close(struct ds_serve *s)
+{
+	for (int i = 0; i < DS_SERVE_SOCKETS; i++) {
+		if (s->sockets[i].fd < 0)
+			continue;
+		for (int r = 0; r < DS_REASON_COUNT; r++)
+			s->counters->by_reason[r] += s->sockets[i].stamping.counters.by_reason[r];
+		ds_socket_close(&s->sockets[i]);
+	}
+}
+
+uint32_t ds_serve_watch(const struct ds_serve *s, struct pollfd *fds, uint32_t *who, uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < DS_SERVE_SOCKETS && n < room; i++) {
+		if (s->sockets[i].fd < 0)
+			continue;
+		fds[n] = (struct pollfd){.fd = s->sockets[i].fd, .events = POLLIN | POLLPRI};
+		who[n++] = i;
+	}
+	return n;
+}
+
+/* The calibration of an interface and family; the last one is shared when the table is full. */
+static uint8_t find_departure(struct ds_serve *s, int interface, sa_family_t family)
+{
+	for (uint8_t i = 0; i < s->departure_count; i++)
+		if (s->departures[i].interface == interface && s->departures[i].family == family)
+			return i;
+	if (s->departure_count == DS_SERVE_DEPARTURES)
+		return DS_SERVE_DEPARTURES - 1;
+	s->departures[s->departure_count].interface = interface;
+	s->departures[s->departure_count].family = family;
+	ds_departure_init(&s->departures[s->departure_count].learnt);
+	return s->departure_count++;
+}
+
+static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
+{
+	struct ds_sent *sent = &s->sent[d->token % DS_SERVE_SENT];
+	struct ds_tx_stamp tx = ds_clock_tx_stamp(s->clock, d->realtime_ns, d->source);
+
+	if (sent->token != d->token || !sent->waiting) {
+		ds_count(s->counters, DS_R_STAMP_WRONG_ID);
+		return;
+	}
+	sent->waiting = false;
+	s->stamps_got++;
+	ds_departure_learn(&s->departures[sent->departure].learnt, sent->position,
+			   tx.raw_ns - sent->read_raw_ns);
+	if (sent->slot == DS_SLOT_NONE)
+		return;
+	enum ds_reason reason = ds_server_drivestamp(&s->server, sent->slot, sent->rx_raw_ns, &tx);
+	if (reason != DS_R_OK)
+		ds_count(s->counters, reason);
+}
+
+/* What is being answered in one wake-up. */
+struct answers {
+	struct ds_response responses[DS_BATCH];
+	struct ds_outgoing out[DS_BATCH];
+	uint8_t departures[DS_BATCH];
+	int count;
+};
+
+static void answer(struct ds_serve *s, const struct ds_datagram *d,
+		   const struct ds_server_state *state, const struct ds_reading *now,
+		   struct answers *a)
+{
+	struct ds_response *response = &a->responses[a->count];
+	struct ds_request request = {.data = d->data, .length = d->length};
+	enum ds_reason reason;
+
+	s->received++;
+	if (!ds_access_allowed(&s->conf->access, &d->remote)) {
+		ds_count(s->counters, DS_R_REQUEST_DENIED);
+		return;
+	}
+	if (d->source >= DS_STAMP_KERNEL) {
+		request.rx = ds_clock_rx_stamp(s->clock, d->realtime_ns, d->source);
+	} else {
+		request.rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON};
+		ds_count(s->counters, DS_R_RX_STAMP_DAEMON);
+	}
+	request.prefix = ds_address_prefix_hash(&d->remote, s->prefix_key);
+	request.port = ds_address_port(&d->remote);
+	request.random = ds_random32();
+	reason = ds_server_answer(&s->server, &request, state, response);
+	ds_count(s->counters, reason);
+	if (reason != DS_R_OK)
+		return;
+	if (response->fallback != DS_R_OK)
+		ds_count(s->counters, response->fallback);
+	if (response->saving != DS_R_OK)
+		ds_count(s->counters, response->saving);
+	s->interleaved += response->interleaved;
+	a->departures[a->count] = find_departure(s, d->interface, d->remote.family);
+	a->out[a->count] = (struct ds_outgoing){
+		.data = response->bytes,
+		.length = sizeof response->bytes,
+		.remote = &d->remote,
+		.local = d->local.family != 0 ? &d->local : NULL,
+		.interface = d->interface,
+	};
+	a->count++;
+}
+
+/* Remember an answer whose drivestamp is asked for. */
+static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t read_raw_ns)
+{
+	uint32_t token = s->next_token++;
+	struct ds_sent *sent = &s->sent[token % DS_SERVE_SENT];
+
+	if (sent->waiting)
+		ds_count(s->counters, DS_R_STAMP_MISSING);
+	*sent = (struct ds_sent){
+		.token = token,
+		.slot = a->responses[i].wants_drivestamp ? a->responses[i].slot : DS_SLOT_NONE,
+		.rx_raw_ns = a->responses[i].rx_raw_ns,
+		.read_raw_ns = read_raw_ns,
+		.position = (uint8_t)i,
+		.departure = a->departures[i],
+		.waiting = true,
+	};
+	a->out[i].stamp = true;
+	a->out[i].token = token;
+	s->stamps_asked++;
+}
+
+static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct answers *a)
+{
+	struct ds_reading now;
+	int sent;
+
+	ds_clock_read(s->clock, &now);
+	for (int i = 0; i < a->count; i++) {
+		struct ds_departure *d = &s->departures[a->departures[i]].learnt;
+
+		ds_server_departs(&a->responses[i],
+				  now.clock_ns + ds_departure_expected_ns(d, (uint32_t)i),
+				  ds_random32());
+		if (socket->stamping.transmit &&
+		    (a->responses[i].wants_drivestamp || ds_departure_wants(d, now.raw_ns)))
+			expect_stamp(s, a, i, now.raw_ns);
+	}
+	sent = ds_socket_send(socket, s->batch, a->out, a->count);
+	s->answered += (uint64_t)sent;
+	for (int i = sent; i < a->count; i++) {
+		ds_count(s->counters, DS_R_SEND_FAILED);
+		if (a->out[i].stamp)
+			s->sent[a->out[i].token % DS_SERVE_SENT].waiting = false;
+	}
+}
+
+static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queue)
+{
+	static struct answers answers; /* 13 KiB; the loop is one thread */
+	struct ds_datagram datagrams[DS_BATCH];
+	struct ds_server_state state;
+	struct ds_reading now;
+	int n;
+
+	n = ds_socket_receive(socket, s->batch, error_queue, datagrams);
+	if (n <= 0)
+		return n;
+	ds_clock_read(s->clock, &now);
+	ds_timekeeper_server_state(s->timekeeper, &now, &state);
+	answers.count = 0;
+	for (int i = 0; i < n; i++) {
+		if (datagrams[i].truncated)
+			ds_count(s->counters, DS_R_CONTROL_TRUNCATED);
+		if (datagrams[i].is_stamp)
+			take_stamp(s, &datagrams[i]);
+		else
+			answer(s, &datagrams[i], &state, &now, &answers);
+	}
+	if (answers.count > 0)
+		send_answers(s, socket, &answers);
+	return n;
+}
+
+void ds_serve_handle(struct ds_serve *s, uint32_t who, short revents)
+{
+	struct ds_socket *socket = &s->sockets[who];
+	int stamps = 0;
+
+	/* Stamps first: the requests behind them ask for what they say. */
+	if (revents & (POLLPRI | POLLERR))
+		stamps = receive(s, socket, true);
+	if ((revents & POLLIN) || ((revents & POLLERR) && stamps <= 0))
+		receive(s, socket, false);
+}
+
+void ds_serve_clock_stepped(struct ds_serve *s)
+{
+	ds_server_forget(&s->server);
+	for (int i = 0; i < DS_SERVE_SENT; i++)
+		s->sent[i].waiting = false;
+}
+
+void ds_serve_report(const struct ds_serve *s)
+{
+	char name[IF_NAMESIZE];
+
+	if (s->received == 0)
+		return;
+	ds_log(DS_LOG_INFO,
+	       "served: requests=%" PRIu64 " answers=%" PRIu64 " interleaved=%" PRIu64
+	       " drivestamps-asked=%" PRIu64 " drivestamps=%" PRIu64,
+	       s->received, s->answered, s->interleaved, s->stamps_asked, s->stamps_got);
+	for (int i = 0; i < s->departure_count; i++) {
+		const struct ds_serve_departure *d = &s->departures[i];
+		const char *interface = if_indextoname((unsigned int)d->interface, name);
+
+		ds_log(DS_LOG_INFO,
+		       "departure: interface=%s family=%s after-reading=%d ns each-further=%d ns "
+		       "observations=%" PRIu32,
+		       interface != NULL ? interface : "?", d->family == AF_INET ? "IPv4" : "IPv6",
+		       ds_departure_expected_ns(&d->learnt, 0), d->learnt.step_median_ns,
+		       d->learnt.first_seen);
+	}
+}

@@ -1,1 +1,408 @@
-/* source: not yet filled in */
+/* source: see source.h. Timeouts are of CLOCK_MONOTONIC. */
+#include "daemon/source.h"
+
+#include <errno.h>
+#include <math.h>
+#include <poll.h>
+#include <string.h>
+
+#include "core/clock/poll.h"
+#include "daemon/log.h"
+#include "daemon/record.h"
+#include "os/random.h"
+
+#define NS_PER_S	   INT64_C(1000000000)
+#define BURST_SPACING_NS   (2 * NS_PER_S)
+#define BURST_REQUESTS	   4
+#define PRESEND_AHEAD_NS   (2 * NS_PER_S)
+#define PARK_NS		   INT64_C(2000000) /* how long an answer waits for the request's drivestamp */
+#define ANSWER_WAIT_NS	   (4 * NS_PER_S) /* beyond maxdelay: give up */
+#define POLL_RATE_CAP_LOG2 10		  /* KoD RATE never makes us poll less often than this */
+#define SILENT_AFTER	   8		  /* requests without answer that are worth a line */
+
+void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
+		     const struct ds_conf *global, const union ds_address *address, int64_t due_ns)
+{
+	memset(s, 0, sizeof *s);
+	s->conf = conf;
+	s->address = *address;
+	s->socket.fd = -1;
+	s->min_poll_log2 = conf->minpoll;
+	s->poll_log2 = conf->minpoll;
+	s->burst_left = conf->iburst ? BURST_REQUESTS : 0;
+	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
+	s->give_up_ns = INT64_MAX;
+	s->deadline_ns = INT64_MAX;
+	s->tx_id = ds_random32();
+	ds_client_init(&s->client, conf->version, conf->xleave, false);
+	ds_estimate_init(&s->estimate, conf->min_samples ? conf->min_samples : global->min_samples,
+			 conf->max_samples ? conf->max_samples : global->max_samples);
+}
+
+static void close_socket(struct ds_source *s, struct ds_counters *counters)
+{
+	if (s->socket.fd < 0)
+		return;
+	for (int r = 0; r < DS_REASON_COUNT; r++)
+		counters->by_reason[r] += s->socket.stamping.counters.by_reason[r];
+	ds_socket_close(&s->socket);
+	s->give_up_ns = INT64_MAX;
+}
+
+void ds_source_stop(struct ds_source *s, struct ds_counters *counters)
+{
+	close_socket(s, counters);
+	ds_client_disarm(&s->client);
+	s->due_ns = INT64_MAX;
+	s->deadline_ns = INT64_MAX;
+}
+
+int64_t ds_source_next_ns(const struct ds_source *s)
+{
+	int64_t next = s->due_ns;
+
+	if (s->give_up_ns < next)
+		next = s->give_up_ns;
+	if (s->deadline_ns < next)
+		next = s->deadline_ns;
+	return next;
+}
+
+static int64_t interval_ns(int8_t poll_log2)
+{
+	return (int64_t)(ldexp(1.0, poll_log2) * (double)NS_PER_S);
+}
+
+/* The interval with up to 1/64 of it added or taken, so that clients do not march in step. */
+static int64_t spread_ns(int64_t interval)
+{
+	int64_t span = interval / 32;
+
+	if (span == 0)
+		return interval;
+	return interval - span / 2 + (int64_t)(ds_random64() % (uint64_t)span);
+}
+
+static bool presends(const struct ds_source *s)
+{
+	return s->poll_log2 >= s->conf->presend && !s->warmed && s->burst_left == 0;
+}
+
+/* `burst`: short spacing while no good measurement came, as long as the mean interval stays at or
+ * above minpoll. */
+static void begin_burst(struct ds_source *s)
+{
+	int doublings = s->poll_log2 - s->min_poll_log2;
+
+	if (!s->conf->burst || s->burst_left > 0 || doublings < 1)
+		return;
+	s->burst_left = doublings >= 2 ? BURST_REQUESTS : 2;
+}
+
+static void schedule(struct ds_source *s, int64_t now_ns)
+{
+	int64_t interval = interval_ns(s->poll_log2);
+
+	if (s->warm) {
+		s->due_ns = now_ns + (interval < PRESEND_AHEAD_NS ? interval : PRESEND_AHEAD_NS);
+		return;
+	}
+	if (s->burst_left > 0)
+		s->burst_left--;
+	if (s->burst_left > 0) {
+		s->due_ns = now_ns + (interval < BURST_SPACING_NS ? interval : BURST_SPACING_NS);
+		return;
+	}
+	s->due_ns = now_ns + spread_ns(interval);
+}
+
+static void say_once(struct ds_source *s, bool *said, const char *what)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	if (*said)
+		return;
+	*said = true;
+	ds_log(DS_LOG_WARNING, "source %s (%s): %s", ds_address_text(&s->address, true, text),
+	       s->conf->name, what);
+}
+
+static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
+{
+	union ds_address local;
+	char why[DS_WHY];
+	int rc;
+
+	local = c->conf->bind_acq[s->address.family == AF_INET6];
+	if (local.family == 0 && c->conf->acquisition_port != 0) {
+		memset(&local, 0, sizeof local);
+		local.family = s->address.family;
+	}
+	if (local.family != 0)
+		ds_address_set_port(&local, c->conf->acquisition_port);
+	rc = ds_socket_open_client(&s->socket, &s->address, local.family != 0 ? &local : NULL, NULL,
+				   why);
+	if (rc == 0)
+		return true;
+	s->socket.fd = -1;
+	ds_count(c->counters, DS_R_SEND_FAILED);
+	say_once(s, &s->said_refused, why);
+	return false;
+}
+
+static void count_unanswered(struct ds_source *s)
+{
+	s->reach = (uint8_t)(s->reach << 1);
+	if (s->failures < UINT8_MAX)
+		s->failures++;
+	if (s->failures == SILENT_AFTER + 1)
+		say_once(s, &s->said_silent, "does not answer");
+}
+
+static void send_request(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	const uint64_t random[2] = {ds_random64(), ds_random64()};
+	struct ds_outgoing out = {.data = bytes, .length = sizeof bytes};
+	struct ds_tx_stamp t1;
+
+	close_socket(s, c->counters);
+	s->deadline_ns = INT64_MAX;
+	begin_burst(s);
+	s->warm = presends(s);
+	s->warmed = s->warm;
+	count_unanswered(s);
+	s->requests++;
+	schedule(s, now_ns);
+	if (!open_socket(s, c)) {
+		ds_client_disarm(&s->client);
+		return;
+	}
+	out.token = ++s->tx_id;
+	out.stamp = s->socket.stamping.transmit;
+	t1 = ds_clock_tx_now(c->clock);
+	ds_client_request(&s->client, &t1, s->tx_id, out.stamp, random, bytes);
+	if (ds_socket_send(&s->socket, c->batch, &out, 1) != 1) {
+		say_once(s, &s->said_refused, strerror(errno));
+		ds_count(c->counters, DS_R_SEND_FAILED);
+		close_socket(s, c->counters);
+		ds_client_disarm(&s->client);
+		return;
+	}
+	s->give_up_ns = now_ns + (int64_t)(s->conf->max_delay_s * 1e9) + ANSWER_WAIT_NS;
+}
+
+static void adjust_poll(struct ds_source *s)
+{
+	s->poll_log2 = ds_poll_next(&s->estimate, s->poll_log2, s->min_poll_log2, s->conf->maxpoll);
+}
+
+static void slow_down(struct ds_source *s)
+{
+	int8_t cap = s->conf->minpoll > POLL_RATE_CAP_LOG2 ? s->conf->minpoll : POLL_RATE_CAP_LOG2;
+
+	if (s->min_poll_log2 < cap)
+		s->min_poll_log2++;
+	if (s->poll_log2 < s->min_poll_log2)
+		s->poll_log2 = s->min_poll_log2;
+	s->burst_left = 0;
+}
+
+static void record_statistics(const struct ds_source *s, const struct ds_source_context *c,
+			      const struct ds_rx_stamp *t4)
+{
+	struct ds_reading at;
+
+	ds_clock_read(c->clock, &at);
+	ds_record_statistics(t4->clock_ns, &s->address, &s->estimate, at.clock_ns - at.raw_ns,
+			     c->freq_ppb);
+}
+
+/* An exchange came out. Returns whether it became a sample. */
+static bool take_exchange(struct ds_source *s, const struct ds_source_context *c,
+			  struct ds_exchange *x)
+{
+	int64_t correction_ns = (int64_t)(s->conf->offset_s * 1e9);
+
+	x->offset_ns += correction_ns;
+	x->server_minus_raw_ns += correction_ns;
+	if (x->t1.source < DS_STAMP_KERNEL)
+		s->stamps_lost++;
+	if (!ds_estimate_add(&s->estimate, x, c->clock->precision_ns))
+		return false;
+	s->remote = x->remote;
+	s->has_remote = true;
+	record_statistics(s, c, &x->t4);
+	adjust_poll(s);
+	return true;
+}
+
+static void record(const struct ds_source *s, const struct ds_source_context *c,
+		   enum ds_reason reason, const struct ds_client_outcome *outcome,
+		   const struct ds_rx_stamp *t4)
+{
+	const struct ds_exchange *x = outcome->has_exchange ? &outcome->exchange : NULL;
+	struct ds_record_measurement m = {
+		.clock_ns = t4->clock_ns,
+		.remote = &s->address,
+		.reason = reason,
+		.interleaved = x != NULL && x->kind != DS_EXCHANGE_BASIC,
+		.poll_log2 = s->poll_log2,
+		.exchange = x,
+		.leap = x != NULL ? x->remote.leap : DS_LEAP_UNSYNCHRONISED,
+		.stratum = x != NULL ? x->remote.stratum : 0,
+		.tx_source = x != NULL ? x->t1.source : DS_STAMP_NONE,
+		.rx_source = x != NULL ? x->t4.source : t4->source,
+	};
+
+	(void)c;
+	ds_record_measurement(&m);
+}
+
+static void note_answer(struct ds_source *s, const struct ds_client_outcome *outcome)
+{
+	s->answers++;
+	s->reach |= 1;
+	s->failures = 0;
+	s->said_silent = false;
+	s->said_refused = false;
+	if (!outcome->has_exchange)
+		return;
+	if (outcome->exchange.kind == DS_EXCHANGE_BASIC)
+		s->basic++;
+	else
+		s->interleaved++;
+}
+
+/* What an event at the client came to. Returns whether there is a new sample. */
+static bool conclude(struct ds_source *s, const struct ds_source_context *c, enum ds_reason reason,
+		     struct ds_client_outcome *outcome, const struct ds_rx_stamp *t4)
+{
+	bool sample = false;
+
+	if (outcome->has_exchange &&
+	    outcome->exchange.delay_ns > (int64_t)(s->conf->max_delay_s * 1e9))
+		reason = DS_R_DELAY_MAX;
+	ds_count(c->counters, reason);
+	if (outcome->slow_down) {
+		slow_down(s);
+		say_once(s, &s->said_refused, "asks for fewer packets (KoD RATE)");
+	}
+	if (outcome->refused)
+		say_once(s, &s->said_refused, "refuses to serve (KoD, not authenticated)");
+	if (reason == DS_R_PARKED)
+		s->deadline_ns = ds_monotonic_ns() + PARK_NS;
+	if (!outcome->answered) {
+		if (reason != DS_R_OK && reason != DS_R_PARKED)
+			record(s, c, reason, outcome, t4);
+		return false;
+	}
+	s->deadline_ns = INT64_MAX;
+	if (reason == DS_R_OK)
+		note_answer(s, outcome);
+	record(s, c, reason, outcome, t4);
+	if (reason == DS_R_OK && outcome->has_exchange && !s->warm)
+		sample = take_exchange(s, c, &outcome->exchange);
+	if (sample && s->conf->burst && !s->conf->iburst)
+		s->burst_left = 0;
+	close_socket(s, c->counters);
+	return sample;
+}
+
+bool ds_source_run(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
+{
+	struct ds_client_outcome outcome;
+	bool sample = false;
+
+	if (now_ns >= s->deadline_ns) {
+		struct ds_rx_stamp t4 = s->client.parked_t4;
+		enum ds_reason reason = ds_client_deadline(&s->client, c->freq_ppb, &outcome);
+
+		ds_count(c->counters, DS_R_STAMP_MISSING);
+		s->deadline_ns = INT64_MAX;
+		sample = conclude(s, c, reason, &outcome, &t4);
+	}
+	if (now_ns >= s->give_up_ns) {
+		close_socket(s, c->counters);
+		ds_client_disarm(&s->client);
+	}
+	if (now_ns >= s->due_ns)
+		send_request(s, c, now_ns);
+	return sample;
+}
+
+static bool handle_stamp(struct ds_source *s, const struct ds_source_context *c,
+			 const struct ds_datagram *d)
+{
+	struct ds_tx_stamp tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
+	struct ds_rx_stamp t4 = s->client.parked_t4;
+	struct ds_client_outcome outcome;
+	bool parked = s->client.parked;
+	enum ds_reason reason =
+		ds_client_tx_stamp(&s->client, d->token, &tx, c->freq_ppb, &outcome);
+
+	if (parked && outcome.answered)
+		return conclude(s, c, reason, &outcome, &t4);
+	if (reason != DS_R_OK)
+		ds_count(c->counters, reason);
+	return false;
+}
+
+static bool handle_answer(struct ds_source *s, const struct ds_source_context *c,
+			  const struct ds_datagram *d)
+{
+	struct ds_client_outcome outcome;
+	struct ds_rx_stamp t4;
+	enum ds_reason reason;
+
+	if (d->source >= DS_STAMP_KERNEL) {
+		t4 = ds_clock_rx_stamp(c->clock, d->realtime_ns, d->source);
+	} else {
+		t4 = ds_clock_rx_now(c->clock);
+		ds_count(c->counters, DS_R_RX_STAMP_DAEMON);
+	}
+	reason = ds_client_receive(&s->client, d->data, d->length, &t4, DS_AUTH_ABSENT, c->freq_ppb,
+				   &outcome);
+	return conclude(s, c, reason, &outcome, &t4);
+}
+
+/* One read of the socket. *count: what came, or a negative errno. */
+static bool receive(struct ds_source *s, const struct ds_source_context *c, bool error_queue,
+		    int *count)
+{
+	struct ds_datagram datagrams[DS_BATCH];
+	struct ds_reading now;
+	bool sample = false;
+	int n;
+
+	n = ds_socket_receive(&s->socket, c->batch, error_queue, datagrams);
+	*count = n;
+	if (n < 0 && n != -EAGAIN && n != -EINTR)
+		say_once(s, &s->said_refused, strerror(-n));
+	ds_clock_read(c->clock, &now); /* a fresh anchor before stamps are carried */
+	for (int i = 0; i < n && s->socket.fd >= 0; i++) {
+		if (datagrams[i].truncated)
+			ds_count(c->counters, DS_R_CONTROL_TRUNCATED);
+		if (datagrams[i].is_stamp)
+			sample |= handle_stamp(s, c, &datagrams[i]);
+		else
+			sample |= handle_answer(s, c, &datagrams[i]);
+	}
+	return sample;
+}
+
+bool ds_source_handle(struct ds_source *s, const struct ds_source_context *c, short revents)
+{
+	bool sample = false;
+	int stamps = 0;
+	int datagrams;
+
+	/* Transmit stamps first: the answer behind them needs them. */
+	if (revents & (POLLPRI | POLLERR))
+		sample = receive(s, c, true, &stamps);
+	/* POLLERR with an empty error queue is a pending error of the socket (ICMP): reading takes
+	 * it. */
+	if (s->socket.fd >= 0 && ((revents & POLLIN) || ((revents & POLLERR) && stamps <= 0)))
+		sample |= receive(s, c, false, &datagrams);
+	return sample;
+}

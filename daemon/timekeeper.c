@@ -1,1 +1,289 @@
-/* timekeeper: not yet filled in */
+/* timekeeper: see timekeeper.h. */
+#include "daemon/timekeeper.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/log.h"
+#include "daemon/record.h"
+#include "os/file.h"
+
+#define NS_PER_S	    INT64_C(1000000000)
+#define DRIFT_INTERVAL_NS   (INT64_C(3600) * NS_PER_S)
+#define UNKNOWN_FREQ_SD_PPB 100e3		     /* a crystal nobody has measured: 100 ppm */
+#define UNKNOWN_SKEW_PPB    1e6			     /* shown until the frequency is known */
+#define OFFSET_LOG_NS	    (INT64_C(500) * 1000000) /* corrections worth a line */
+#define LOCAL_REF_ID	    UINT32_C(0x7F7F0101)     /* 127.127.1.1 */
+
+/* Drift file: frequency in ppm (positive: our oscillator is slow... as chrony's: the rate at which
+ * the clock gains) and its error bound in ppm. */
+static bool read_drift(const char *path, double *freq_ppb, double *sd_ppb)
+{
+	char text[128];
+	char *rest;
+	char *end;
+
+	if (path[0] == '\0' || ds_file_read(path, text, sizeof text) <= 0)
+		return false;
+	double freq_ppm = strtod(text, &rest);
+	double skew_ppm = strtod(rest, &end);
+	if (rest == text || end == rest || !isfinite(freq_ppm) || !isfinite(skew_ppm) ||
+	    fabs(freq_ppm) > 1e5 || skew_ppm < 0.0) {
+		ds_log(DS_LOG_WARNING, "%s:1: not a frequency and its error in ppm; ignored", path);
+		return false;
+	}
+	*freq_ppb = -freq_ppm * 1e3;
+	*sd_ppb = fmax(skew_ppm * 1e3, 1.0);
+	ds_log(DS_LOG_NOTICE, "frequency %.3f +/- %.3f ppm read from %s", freq_ppm, skew_ppm, path);
+	return true;
+}
+
+static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
+{
+	tk->due_monotonic_ns = INT64_MAX;
+	if (!tk->steer)
+		return;
+	if (c->step) {
+		int rc = ds_clock_step(tk->clock, c->step_ns);
+
+		if (rc != 0)
+			ds_log(DS_LOG_WARNING, "could not step the clock: %s", strerror(-rc));
+		else
+			ds_log(DS_LOG_NOTICE, "clock was stepped by %.6f s",
+			       (double)c->step_ns * 1e-9);
+		tk->stepped = rc == 0;
+	}
+	if (c->changed) {
+		int rc = ds_clock_set_rate(tk->clock, c->rate_ppb);
+
+		if (rc != 0)
+			ds_log(DS_LOG_WARNING, "could not set the clock's rate: %s", strerror(-rc));
+	}
+	if (c->until_raw_ns != INT64_MAX) {
+		struct ds_reading now;
+
+		ds_clock_read(tk->clock, &now);
+		double left = (double)(c->until_raw_ns - now.raw_ns);
+		/* CLOCK_MONOTONIC is slewed with the system clock. */
+		if (tk->clock->kind == DS_CLOCK_SYSTEM)
+			left *= 1.0 + c->rate_ppb * 1e-9;
+		tk->due_monotonic_ns = ds_monotonic_ns() + (left > 0.0 ? (int64_t)left : 0);
+	}
+}
+
+void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
+			struct ds_clock *clock, bool steer)
+{
+	struct ds_discipline_config config = {
+		.max_slew_ppb = conf->max_slew_ppm * 1e3,
+		.step_threshold_ns = (int64_t)(conf->makestep_threshold_s * 1e9),
+		.step_updates = conf->makestep_limit,
+		.max_freq_ppb = 500e3,
+	};
+	double freq_ppb = ds_clock_rate_ppb(clock);
+	double sd_ppb = UNKNOWN_FREQ_SD_PPB;
+	struct ds_correction start = {.until_raw_ns = INT64_MAX, .changed = true};
+
+	memset(tk, 0, sizeof *tk);
+	tk->conf = conf;
+	tk->clock = clock;
+	tk->steer = steer;
+	tk->selected = -1;
+	tk->leap = DS_LEAP_UNSYNCHRONISED;
+	tk->skew_ppb = UNKNOWN_SKEW_PPB;
+	tk->drift_due_monotonic_ns = ds_monotonic_ns() + DRIFT_INTERVAL_NS;
+	read_drift(conf->drift_file, &freq_ppb, &sd_ppb);
+	ds_discipline_init(&tk->discipline, &config, freq_ppb, sd_ppb);
+	start.rate_ppb = freq_ppb;
+	apply(tk, &start);
+	if (steer)
+		ds_clock_tell_kernel(clock, false, DS_LEAP_UNSYNCHRONISED, 16 * NS_PER_S,
+				     16 * NS_PER_S);
+}
+
+double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk)
+{
+	return tk->steer ? tk->discipline.freq_ppb : ds_clock_rate_ppb(tk->clock);
+}
+
+/* What stays to be corrected right now: the discipline's line where it steers, and what was
+ * measured where it may not. */
+static int64_t remaining_ns(const struct ds_timekeeper *tk, const struct ds_reading *now)
+{
+	return ds_discipline_remaining_ns(&tk->discipline, now);
+}
+
+static int64_t abs_ns(int64_t ns)
+{
+	return ns < 0 ? -ns : ns;
+}
+
+static int64_t growth_ns(const struct ds_timekeeper *tk, const struct ds_reading *now)
+{
+	double rate_ppb = tk->conf->max_clock_error_ppm * 1e3 + fmin(tk->skew_ppb, 500e3);
+
+	return (int64_t)((double)(now->raw_ns - tk->updated_raw_ns) * rate_ppb * 1e-9);
+}
+
+static void say_selection(struct ds_timekeeper *tk, const struct ds_timekeeper_input *input,
+			  int32_t selected)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	if (selected == tk->selected)
+		return;
+	tk->selected = selected;
+	if (selected < 0)
+		ds_log(DS_LOG_NOTICE, "no source can be used for now");
+	else
+		ds_log(DS_LOG_NOTICE, "selected source %s",
+		       ds_address_text(input->addresses[selected], false, text));
+}
+
+static void record_update(const struct ds_timekeeper *tk, const struct ds_timekeeper_input *input,
+			  const struct ds_combined *combined, const struct ds_reading *now,
+			  int64_t remaining_before_ns, int64_t max_error_ns)
+{
+	struct ds_record_tracking t = {
+		.clock_ns = now->clock_ns,
+		.remote = input->addresses[combined->best],
+		.leap = tk->leap,
+		.stratum = tk->stratum,
+		.freq_ppm = -tk->discipline.freq_ppb * 1e-3,
+		.skew_ppm = tk->skew_ppb * 1e-3,
+		.offset_s = -(double)tk->last_offset_ns * 1e-9,
+		.combined = combined->sources,
+		.offset_sd_s = combined->sd_ns * 1e-9,
+		.remaining_s = (double)remaining_before_ns * 1e-9,
+		.root_delay_s = (double)tk->root_delay_ns * 1e-9,
+		.root_dispersion_s = (double)tk->root_dispersion_ns * 1e-9,
+		.max_error_s = (double)max_error_ns * 1e-9,
+	};
+
+	ds_record_tracking(&t);
+}
+
+/* The system's variables after a selection (RFC 5905 section 11.2.3). */
+static void take_reference(struct ds_timekeeper *tk, const struct ds_candidate *best,
+			   const struct ds_combined *combined, const struct ds_reading *now)
+{
+	tk->synchronised = true;
+	tk->leap = combined->leap;
+	tk->stratum = (uint8_t)(best->stratum + 1);
+	tk->ref_id = best->ref_id;
+	tk->root_delay_ns = best->root_delay_ns;
+	tk->root_dispersion_ns = best->root_dispersion_ns + (int64_t)combined->sd_ns;
+	tk->updated_raw_ns = now->raw_ns;
+	tk->updated_clock_ns = now->clock_ns;
+	tk->offset_sd_ns = combined->sd_ns;
+	if (isfinite(combined->freq_sd_ppb))
+		tk->skew_ppb = combined->freq_sd_ppb;
+}
+
+bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input)
+{
+	struct ds_select_config config = {
+		.max_distance_ns = (int64_t)(tk->conf->max_distance_s * 1e9),
+		.min_sources = tk->conf->min_sources,
+	};
+	struct ds_combined combined;
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	tk->stepped = false;
+	ds_clock_read(tk->clock, &now);
+	if (!ds_select(input->candidates, input->count, tk->selected, &config, &combined)) {
+		say_selection(tk, input, -1);
+		return false;
+	}
+	say_selection(tk, input, (int32_t)combined.best);
+
+	bool first = !tk->synchronised;
+	int64_t remaining_before = first ? 0 : remaining_ns(tk, &now);
+	int64_t max_error = tk->root_delay_ns / 2 + tk->root_dispersion_ns +
+			    (first ? 0 : growth_ns(tk, &now)) + abs_ns(remaining_before);
+
+	tk->last_offset_ns = combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns);
+	take_reference(tk, &input->candidates[combined.best], &combined, &now);
+	if (first || abs_ns(tk->last_offset_ns) > OFFSET_LOG_NS)
+		ds_log(DS_LOG_NOTICE, "system clock is wrong by %.6f s",
+		       (double)tk->last_offset_ns * 1e-9);
+	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
+	apply(tk, &correction);
+	tk->drift_changed = true;
+	record_update(tk, input, &combined, &now, remaining_before, max_error);
+	if (tk->steer)
+		ds_clock_tell_kernel(tk->clock, tk->conf->rtc_sync, tk->leap,
+				     tk->root_delay_ns / 2 + tk->root_dispersion_ns +
+					     abs_ns(tk->last_offset_ns),
+				     (int64_t)combined.sd_ns);
+	return true;
+}
+
+void ds_timekeeper_timer(struct ds_timekeeper *tk)
+{
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	ds_clock_read(tk->clock, &now);
+	ds_discipline_timer(&tk->discipline, &now, &correction);
+	apply(tk, &correction);
+}
+
+static bool is_distant(const struct ds_timekeeper *tk, const struct ds_reading *now)
+{
+	return tk->root_delay_ns / 2 + tk->root_dispersion_ns + growth_ns(tk, now) > 16 * NS_PER_S;
+}
+
+void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
+				struct ds_server_state *state)
+{
+	int precision_log2 = (int)ceil(log2((double)tk->clock->precision_ns * 1e-9));
+
+	memset(state, 0, sizeof *state);
+	state->precision_log2 = (int8_t)(precision_log2 < -30 ? -30 : precision_log2);
+	state->leap = DS_LEAP_UNSYNCHRONISED;
+	if (tk->synchronised && tk->stratum < 16 && !is_distant(tk, now)) {
+		state->leap = tk->leap;
+		state->stratum = tk->stratum;
+		state->ref_id = tk->ref_id;
+		state->root_delay_ns = tk->root_delay_ns;
+		state->root_dispersion_ns =
+			tk->root_dispersion_ns + growth_ns(tk, now) + abs_ns(remaining_ns(tk, now));
+		/* Whole seconds: no receive stamp may be read from it (RFC 9769 section 6). */
+		state->reference_ns = tk->updated_clock_ns - tk->updated_clock_ns % NS_PER_S;
+		if (!tk->conf->local || state->stratum <= tk->conf->local_stratum)
+			return;
+	}
+	if (!tk->conf->local)
+		return;
+	state->leap = DS_LEAP_NONE;
+	state->stratum = tk->conf->local_stratum;
+	state->ref_id = LOCAL_REF_ID;
+	state->root_delay_ns = 0;
+	state->root_dispersion_ns = 0;
+	state->reference_ns = now->clock_ns - now->clock_ns % NS_PER_S - NS_PER_S;
+}
+
+void ds_timekeeper_save_drift(struct ds_timekeeper *tk, bool now_or_never)
+{
+	int64_t now = ds_monotonic_ns();
+	char text[64];
+	int rc;
+
+	if (!now_or_never && now < tk->drift_due_monotonic_ns)
+		return;
+	tk->drift_due_monotonic_ns = now + DRIFT_INTERVAL_NS;
+	if (!tk->drift_changed || !tk->steer || tk->conf->drift_file[0] == '\0' ||
+	    tk->skew_ppb >= UNKNOWN_SKEW_PPB || tk->skew_ppb > tk->conf->max_update_skew_ppm * 1e3)
+		return;
+	snprintf(text, sizeof text, "%20.6f %20.6f\n", -tk->discipline.freq_ppb * 1e-3,
+		 tk->skew_ppb * 1e-3);
+	rc = ds_file_replace(tk->conf->drift_file, text, 0644);
+	if (rc != 0)
+		ds_log(DS_LOG_WARNING, "cannot write %s: %s", tk->conf->drift_file, strerror(-rc));
+	tk->drift_changed = false;
+}

@@ -1,0 +1,34 @@
+/*
+ * daemon: everything a running drivestampd holds, in one piece of memory.
+ * It must never grow while it runs.
+ */
+#ifndef DS_DAEMON_DAEMON_H
+#define DS_DAEMON_DAEMON_H
+
+#include "daemon/conf.h"
+#include "daemon/serve.h"
+#include "daemon/sources.h"
+#include "daemon/timekeeper.h"
+#include "os/clock.h"
+
+enum ds_once {
+	DS_ONCE_NO,	/* run until told to end */
+	DS_ONCE_SET,	/* -q: correct the clock once and end */
+	DS_ONCE_REPORT, /* -Q: say how wrong it is and end */
+};
+
+struct ds_daemon {
+	struct ds_conf conf;
+	struct ds_clock clock;
+	struct ds_timekeeper timekeeper;
+	struct ds_sources sources;
+	struct ds_serve serve;
+	struct ds_batch *batch;
+	struct ds_counters counters;
+	enum ds_once once;
+	bool steer;
+	bool has_pid_file; /* and it is ours to remove */
+	int64_t end_ns;	   /* -t: CLOCK_MONOTONIC at which to end; INT64_MAX */
+};
+
+#endif

@@ -1,0 +1,65 @@
+/*
+ * record: measurements.log, statistics.log, tracking.log with chrony's columns, and shadow.log.
+ * It must never stop the daemon: a file that cannot be written is said once and left.
+ *
+ * Columns as chrony.conf(5) describes them under `log`, so that converters and plots go on to
+ * work. Signs: a measured offset is positive where our clock is slow (measurements.log); in
+ * statistics.log and tracking.log positive means that ours is fast.
+ */
+#ifndef DS_DAEMON_RECORD_H
+#define DS_DAEMON_RECORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/clock/estimate.h"
+#include "core/exchange/exchange.h"
+#include "core/exchange/reason.h"
+#include "daemon/conf.h"
+#include "os/address.h"
+
+/* Open what the configuration asks for, appending; at start-up, before rights are dropped is too
+ * early: the files must belong to the user. Files that cannot be opened are warned of. */
+void ds_record_open(const struct ds_conf *conf);
+void ds_record_close(void);
+
+struct ds_record_measurement {
+	int64_t clock_ns; /* when the answer came */
+	const union ds_address *remote;
+	enum ds_reason reason; /* DS_R_OK: a valid measurement */
+	bool interleaved;
+	int8_t poll_log2;		    /* ours */
+	const struct ds_exchange *exchange; /* NULL where there is none */
+	uint8_t leap, stratum;
+	enum ds_stamp_source tx_source, rx_source;
+};
+/* measurements.log; without an exchange only where rawmeasurements is on. */
+void ds_record_measurement(const struct ds_record_measurement *m);
+
+/* statistics.log: the estimate after a sample, at `raw_ns`. clock_minus_raw_ns: of our clock then;
+ * rate_ppb: what our clock is corrected by. */
+void ds_record_statistics(int64_t clock_ns, const union ds_address *remote,
+			  const struct ds_estimate *estimate, int64_t clock_minus_raw_ns,
+			  double rate_ppb);
+
+struct ds_record_tracking {
+	int64_t clock_ns;
+	const union ds_address *remote; /* of the selected source */
+	uint8_t leap, stratum;
+	double freq_ppm; /* positive: our oscillator is fast */
+	double skew_ppm;
+	double offset_s; /* positive: our clock was fast */
+	uint32_t combined;
+	double offset_sd_s;
+	double remaining_s; /* correction left from the update before; positive: our clock is slow
+			     */
+	double root_delay_s, root_dispersion_s, max_error_s;
+};
+void ds_record_tracking(const struct ds_record_tracking *t);
+
+/* shadow.log: the kept clock beside CLOCK_REALTIME. */
+bool ds_record_wants_shadow(void);
+void ds_record_shadow(int64_t realtime_ns, int64_t clock_minus_realtime_ns, double rate_ppb,
+		      int64_t remaining_ns);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * source: one server that we ask: when, through which socket, and what becomes of the answers.
+ * It must never judge a packet (core/exchange does) or steer the clock (timekeeper does).
+ *
+ * A request has a socket of its own (RFC 9109) that is closed when it is answered or given up.
+ */
+#ifndef DS_DAEMON_SOURCE_H
+#define DS_DAEMON_SOURCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/clock/estimate.h"
+#include "core/exchange/client.h"
+#include "core/exchange/reason.h"
+#include "daemon/conf.h"
+#include "os/address.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+struct ds_source {
+	const struct ds_conf_source *conf;
+	union ds_address address; /* family 0: the name has not been resolved yet */
+	struct ds_client client;
+	struct ds_estimate estimate;
+	struct ds_socket socket; /* fd -1: nothing is under way */
+	uint32_t tx_id;
+	int8_t poll_log2;
+	int8_t min_poll_log2; /* conf->minpoll, raised by KoD RATE */
+	uint8_t reach;	      /* a bit for each of the last 8 requests, newest lowest */
+	uint8_t burst_left;   /* requests still to be sent at burst spacing */
+	uint8_t failures;     /* requests without an answer in a row, saturating */
+	bool warm;	      /* the request under way is a presend: its sample is not used */
+	bool warmed;	      /* the presend was done: the next one counts */
+	bool said_silent;     /* its silence is in the log */
+	bool said_refused;
+	int64_t due_ns;		 /* CLOCK_MONOTONIC of the next request; INT64_MAX: none */
+	int64_t give_up_ns;	 /* close the socket then */
+	int64_t deadline_ns;	 /* of a parked answer */
+	struct ds_remote remote; /* of the last exchange */
+	bool has_remote;
+	uint64_t requests, answers, basic, interleaved; /* since start */
+	uint64_t stamps_lost;				/* answers whose T1 had no drivestamp */
+};
+
+/* What a source needs of the daemon around it. */
+struct ds_source_context {
+	const struct ds_conf *conf;
+	struct ds_clock *clock;
+	struct ds_batch *batch;
+	struct ds_counters *counters;
+	double freq_ppb; /* the clock's present frequency correction */
+};
+
+/* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
+void ds_source_start(struct ds_source *source, const struct ds_conf_source *conf,
+		     const struct ds_conf *global, const union ds_address *address, int64_t due_ns);
+/* Close what is open; the source is silent until started again. */
+void ds_source_stop(struct ds_source *source, struct ds_counters *counters);
+
+/* The earliest moment at which ds_source_run() has something to do; CLOCK_MONOTONIC. */
+int64_t ds_source_next_ns(const struct ds_source *source);
+
+/* Timers: send what is due, give up what is too old. Returns whether a new sample came of it
+ * (a parked answer whose time was over). */
+bool ds_source_run(struct ds_source *source, const struct ds_source_context *context,
+		   int64_t now_ns);
+
+/* poll() reported the socket. Returns whether there is a new sample. */
+bool ds_source_handle(struct ds_source *source, const struct ds_source_context *context,
+		      short revents);
+
+#endif

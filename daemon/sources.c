@@ -1,0 +1,339 @@
+/* sources: see sources.h. One name is looked up at a time. */
+#include "daemon/sources.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "daemon/log.h"
+
+#define NS_PER_S	       INT64_C(1000000000)
+#define FIRST_REQUEST_NS       (NS_PER_S / 5)
+#define SPACING_NS	       (NS_PER_S / 20) /* between the first requests of two sources */
+#define RESOLVE_TIMEOUT_NS     (60 * NS_PER_S)
+#define RESOLVE_BACKOFF_NS     (7 * NS_PER_S) /* doubled at each failure ... */
+#define RESOLVE_BACKOFF_MAX_NS (512 * NS_PER_S)
+#define REPLACE_AFTER	       8 /* unanswered requests before the name is asked again */
+#define REPLACE_EVERY_NS       (64 * NS_PER_S)
+
+static void start_source(struct ds_sources *s, uint32_t index, const struct ds_conf_source *conf,
+			 const union ds_address *address)
+{
+	int64_t due = ds_monotonic_ns() + FIRST_REQUEST_NS + SPACING_NS * (int64_t)index;
+	union ds_address with_port = *address;
+
+	ds_address_set_port(&with_port, conf->port);
+	ds_source_start(&s->table[index], conf, s->context.conf, &with_port, due);
+}
+
+static bool family_fits(const struct ds_sources *s, const struct ds_conf_source *conf,
+			sa_family_t family)
+{
+	if (conf->family != AF_UNSPEC && conf->family != family)
+		return false;
+	return family == AF_INET ? s->context.conf->ipv4 : s->context.conf->ipv6;
+}
+
+static void add_group(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	struct ds_source_group *g = &s->groups[s->group_count];
+	union ds_address address;
+	uint32_t wanted = conf->pool ? conf->max_sources : 1;
+
+	if (s->count + wanted > DS_SOURCES_MAX) {
+		s->full += s->count + wanted - DS_SOURCES_MAX;
+		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
+		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
+		wanted = DS_SOURCES_MAX - s->count;
+		if (wanted == 0)
+			return;
+	}
+	g->conf = conf;
+	g->first = (uint8_t)s->count;
+	g->count = (uint8_t)wanted;
+	g->backoff_ns = RESOLVE_BACKOFF_NS;
+	s->count += wanted;
+	s->group_count++;
+	for (uint32_t i = g->first; i < s->count; i++) {
+		s->table[i].socket.fd = -1;
+		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
+	}
+	g->numeric = ds_address_parse(conf->name, conf->port, &address);
+	g->wanted = !g->numeric;
+	if (!g->numeric)
+		return;
+	if (family_fits(s, conf, address.family))
+		start_source(s, g->first, conf, &address);
+	else
+		ds_log(DS_LOG_WARNING, "%s:%d: %s is of an address family that is switched off",
+		       conf->file, conf->line, conf->name);
+}
+
+void ds_sources_init(struct ds_sources *s, const struct ds_source_context *context)
+{
+	memset(s, 0, sizeof *s);
+	s->context = *context;
+	s->resolving = -1;
+	s->resolution.fd = -1;
+	for (size_t i = 0; i < context->conf->source_count; i++)
+		add_group(s, &context->conf->sources[i]);
+	s->keeper[0].fd = s->keeper[1].fd = -1;
+	if (s->count == 0)
+		return;
+	if (context->conf->ipv4 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
+		s->keeper[0].fd = -1;
+	if (context->conf->ipv6 && ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
+		s->keeper[1].fd = -1;
+}
+
+void ds_sources_close(struct ds_sources *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		ds_source_stop(&s->table[i], s->context.counters);
+	for (int i = 0; i < 2; i++)
+		if (s->keeper[i].fd >= 0)
+			ds_socket_close(&s->keeper[i]);
+	ds_resolve_cancel(&s->resolution);
+}
+
+/* names */
+
+static void resolve_failed(struct ds_sources *s, struct ds_source_group *g, const char *why)
+{
+	(void)s;
+	if (!g->said_failed)
+		ds_log(DS_LOG_WARNING, "%s:%d: cannot resolve %s: %s; trying again", g->conf->file,
+		       g->conf->line, g->conf->name, why);
+	g->said_failed = true;
+	g->retry_ns = ds_monotonic_ns() + g->backoff_ns;
+	g->backoff_ns *= 2;
+	if (g->backoff_ns > RESOLVE_BACKOFF_MAX_NS)
+		g->backoff_ns = RESOLVE_BACKOFF_MAX_NS;
+}
+
+static bool in_use(const struct ds_sources *s, const union ds_address *address)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		if (s->table[i].address.family != 0 &&
+		    ds_address_same_host(&s->table[i].address, address))
+			return true;
+	return false;
+}
+
+static bool is_lost(const struct ds_source *source)
+{
+	return source->address.family != 0 && source->reach == 0 &&
+	       source->failures >= REPLACE_AFTER;
+}
+
+/* Give an address that nobody uses yet to an empty place of the group, or to a lost source. */
+static void place_address(struct ds_sources *s, const struct ds_source_group *g,
+			  const union ds_address *address)
+{
+	char old[DS_ADDRESS_TEXT];
+	char text[DS_ADDRESS_TEXT];
+
+	for (uint32_t i = g->first; i < (uint32_t)g->first + g->count; i++) {
+		struct ds_source *source = &s->table[i];
+
+		if (source->address.family != 0 && !is_lost(source))
+			continue;
+		ds_address_text(address, false, text);
+		if (source->address.family == 0)
+			ds_log(DS_LOG_INFO, "source %s (%s)", text, g->conf->name);
+		else
+			ds_log(DS_LOG_NOTICE, "source %s (%s) replaced by %s",
+			       ds_address_text(&source->address, false, old), g->conf->name, text);
+		ds_source_stop(source, s->context.counters);
+		start_source(s, i, g->conf, address);
+		return;
+	}
+}
+
+static void resolved(struct ds_sources *s, struct ds_source_group *g,
+		     const union ds_address *addresses, int n)
+{
+	g->wanted = false;
+	g->said_failed = false;
+	g->backoff_ns = RESOLVE_BACKOFF_NS;
+	g->retry_ns = ds_monotonic_ns() + REPLACE_EVERY_NS;
+	for (int i = 0; i < n; i++)
+		if (family_fits(s, g->conf, addresses[i].family) && !in_use(s, &addresses[i]))
+			place_address(s, g, &addresses[i]);
+}
+
+static void finish_resolving(struct ds_sources *s)
+{
+	union ds_address addresses[DS_RESOLVE_MAX];
+	struct ds_source_group *g = &s->groups[s->resolving];
+	char why[128];
+	int n = ds_resolve_finish(&s->resolution, addresses, why);
+
+	if (n == -EAGAIN)
+		return;
+	s->resolving = -1;
+	if (n > 0)
+		resolved(s, g, addresses, n);
+	else
+		resolve_failed(s, g, n == 0 ? "no address" : why);
+}
+
+static void start_resolving(struct ds_sources *s, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < s->group_count && s->resolving < 0; i++) {
+		struct ds_source_group *g = &s->groups[i];
+		int rc;
+
+		if (!g->wanted || g->retry_ns > now_ns)
+			continue;
+		rc = ds_resolve_start(&s->resolution, g->conf->name, g->conf->family);
+		if (rc != 0) {
+			resolve_failed(s, g, strerror(-rc));
+			continue;
+		}
+		s->resolving = (int32_t)i;
+		s->resolve_give_up_ns = now_ns + RESOLVE_TIMEOUT_NS;
+	}
+}
+
+/* A source behind a name that has long been silent: its address may have changed. */
+static void look_for_lost(struct ds_sources *s, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < s->group_count; i++) {
+		struct ds_source_group *g = &s->groups[i];
+
+		if (g->numeric || g->wanted || g->retry_ns > now_ns)
+			continue;
+		for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++)
+			g->wanted |= is_lost(&s->table[k]);
+	}
+}
+
+/* events */
+
+uint32_t ds_sources_watch(const struct ds_sources *s, struct pollfd *fds, uint32_t *who,
+			  uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->count && n < room; i++) {
+		if (s->table[i].socket.fd < 0)
+			continue;
+		fds[n] = (struct pollfd){.fd = s->table[i].socket.fd, .events = POLLIN | POLLPRI};
+		who[n++] = i;
+	}
+	if (s->resolving >= 0 && n < room) {
+		fds[n] = (struct pollfd){.fd = s->resolution.fd, .events = POLLIN};
+		who[n++] = DS_SOURCES_RESOLVER;
+	}
+	return n;
+}
+
+bool ds_sources_handle(struct ds_sources *s, uint32_t who, short revents)
+{
+	if (who == DS_SOURCES_RESOLVER) {
+		if (s->resolving >= 0)
+			finish_resolving(s);
+		return false;
+	}
+	if (s->table[who].socket.fd < 0)
+		return false;
+	return ds_source_handle(&s->table[who], &s->context, revents);
+}
+
+int64_t ds_sources_next_ns(const struct ds_sources *s)
+{
+	int64_t next = INT64_MAX;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		int64_t due = ds_source_next_ns(&s->table[i]);
+
+		if (due < next)
+			next = due;
+	}
+	if (s->resolving >= 0)
+		return s->resolve_give_up_ns < next ? s->resolve_give_up_ns : next;
+	for (uint32_t i = 0; i < s->group_count; i++)
+		if (s->groups[i].wanted && s->groups[i].retry_ns < next)
+			next = s->groups[i].retry_ns;
+	return next;
+}
+
+bool ds_sources_run(struct ds_sources *s, int64_t now_ns)
+{
+	bool sample = false;
+
+	for (uint32_t i = 0; i < s->count; i++)
+		if (ds_source_next_ns(&s->table[i]) <= now_ns)
+			sample |= ds_source_run(&s->table[i], &s->context, now_ns);
+	if (s->resolving >= 0 && now_ns >= s->resolve_give_up_ns) {
+		ds_resolve_cancel(&s->resolution);
+		resolve_failed(s, &s->groups[s->resolving], "no answer in time");
+		s->resolving = -1;
+	}
+	look_for_lost(s, now_ns);
+	start_resolving(s, now_ns);
+	return sample;
+}
+
+/* what selection sees */
+
+static void fill_candidate(const struct ds_sources *s, const struct ds_source *source,
+			   int64_t raw_ns, struct ds_candidate *c)
+{
+	double growth_ppb = s->context.conf->max_clock_error_ppm * 1e3;
+	const struct ds_prediction *p = &c->prediction;
+
+	memset(c, 0, sizeof *c);
+	if (source->address.family == 0)
+		return;
+	c->reachable = source->reach != 0;
+	c->noselect = source->conf->noselect;
+	c->prefer = source->conf->prefer;
+	c->ref_id = ds_address_ref_id(&source->address);
+	if (!source->has_remote)
+		return;
+	c->leap = source->remote.leap;
+	c->stratum = source->remote.stratum;
+	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
+	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
+	/* Distance is half the delay and all the dispersion: what is not the one is the other. */
+	c->root_dispersion_ns = p->distance_ns - c->root_delay_ns / 2;
+	if (c->root_dispersion_ns < source->remote.root_dispersion_ns)
+		c->root_dispersion_ns = source->remote.root_dispersion_ns;
+}
+
+void ds_sources_candidates(const struct ds_sources *s, const struct ds_reading *now,
+			   struct ds_candidate *candidates, struct ds_timekeeper_input *input)
+{
+	int8_t shortest = INT8_MAX;
+
+	input->candidates = candidates;
+	input->count = s->count;
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct ds_source *source = &s->table[i];
+
+		fill_candidate(s, source, now->raw_ns, &candidates[i]);
+		input->addresses[i] = &source->address;
+		if (candidates[i].has_prediction && source->poll_log2 < shortest)
+			shortest = source->poll_log2;
+	}
+	if (shortest == INT8_MAX)
+		shortest = 6;
+	input->interval_ns = shortest >= 0 ? NS_PER_S << shortest : NS_PER_S >> -shortest;
+}
+
+bool ds_sources_settled(const struct ds_sources *s)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct ds_source *source = &s->table[i];
+
+		if (source->address.family == 0)
+			continue;
+		if (source->burst_left > 0 || source->socket.fd >= 0 || source->requests == 0)
+			return false;
+	}
+	for (uint32_t i = 0; i < s->group_count; i++)
+		if (s->groups[i].wanted && !s->groups[i].said_failed)
+			return false;
+	return s->resolving < 0;
+}

@@ -1,0 +1,63 @@
+/*
+ * sources: the table of all sources, and the names behind them.
+ * It must never hold more than DS_SOURCES_MAX, block for a name, or give two entries of a pool
+ * the same address.
+ */
+#ifndef DS_DAEMON_SOURCES_H
+#define DS_DAEMON_SOURCES_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/source.h"
+#include "daemon/timekeeper.h"
+#include "os/resolve.h"
+
+/* A `server` or `pool` line: a range of places in the table, filled as the name is resolved. */
+struct ds_source_group {
+	const struct ds_conf_source *conf;
+	uint8_t first, count;
+	bool numeric;
+	bool wanted; /* the name is to be looked up */
+	bool said_failed;
+	int64_t retry_ns; /* not before */
+	int64_t backoff_ns;
+};
+
+struct ds_sources {
+	struct ds_source_context context;
+	struct ds_source table[DS_SOURCES_MAX];
+	uint32_t count;
+	struct ds_source_group groups[DS_CONF_SOURCES];
+	uint32_t group_count;
+	struct ds_resolution resolution;
+	int32_t resolving; /* group, -1 */
+	int64_t resolve_give_up_ns;
+	struct ds_socket keeper[2]; /* keep the kernel stamping what arrives; IPv4, IPv6 */
+	uint64_t full;		    /* addresses that found no place */
+};
+
+/* At start-up. A numeric address is asked at once, a name is looked up first. */
+void ds_sources_init(struct ds_sources *sources, const struct ds_source_context *context);
+void ds_sources_close(struct ds_sources *sources);
+
+/* What poll() is to watch: fills at most `room` entries and returns how many; `who` names each
+ * for ds_sources_handle(). */
+#define DS_SOURCES_RESOLVER UINT32_MAX
+uint32_t ds_sources_watch(const struct ds_sources *sources, struct pollfd *fds, uint32_t *who,
+			  uint32_t room);
+/* Returns whether there is a new sample. */
+bool ds_sources_handle(struct ds_sources *sources, uint32_t who, short revents);
+
+int64_t ds_sources_next_ns(const struct ds_sources *sources);
+bool ds_sources_run(struct ds_sources *sources, int64_t now_ns);
+
+/* Candidates for selection, with predictions for this moment. `candidates`: DS_SOURCES_MAX. */
+void ds_sources_candidates(const struct ds_sources *sources, const struct ds_reading *now,
+			   struct ds_candidate *candidates, struct ds_timekeeper_input *input);
+
+/* Every source has finished its burst, or cannot (for -q and -Q). */
+bool ds_sources_settled(const struct ds_sources *sources);
+
+#endif

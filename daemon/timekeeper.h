@@ -1,0 +1,71 @@
+/*
+ * timekeeper: carries what the sources say together to the clock, and knows what may be told to
+ * others about it.
+ * It must never look into a packet or a socket.
+ */
+#ifndef DS_DAEMON_TIMEKEEPER_H
+#define DS_DAEMON_TIMEKEEPER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/clock/discipline.h"
+#include "core/clock/select.h"
+#include "core/exchange/server.h"
+#include "daemon/conf.h"
+#include "os/clock.h"
+
+struct ds_timekeeper {
+	const struct ds_conf *conf;
+	struct ds_clock *clock;
+	struct ds_discipline discipline;
+	bool steer; /* false under -x: everything is worked out, nothing is applied */
+
+	bool synchronised;
+	int32_t selected; /* index of the selected source, -1 */
+	uint8_t leap, stratum;
+	uint32_t ref_id;
+	int64_t root_delay_ns;
+	int64_t root_dispersion_ns; /* at updated_raw_ns */
+	int64_t updated_raw_ns;
+	int64_t updated_clock_ns;
+	int64_t last_update_raw_ns; /* 0 before the first */
+	double offset_sd_ns;
+	double skew_ppb;
+	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
+	bool stepped; /* the last update stepped the clock: saved stamps are of another time */
+
+	int64_t due_monotonic_ns; /* next ds_timekeeper_timer(), INT64_MAX */
+	int64_t drift_due_monotonic_ns;
+	bool drift_changed;
+};
+
+/* clock is open; the drift file is read here. steer: corrections are applied to `clock`. */
+void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
+			struct ds_clock *clock, bool steer);
+
+/* A source has a new sample. candidates as for ds_select(), predictions at reading->raw_ns.
+ * interval_ns: about how long until the next. names: what to call each source in the log. */
+struct ds_timekeeper_input {
+	struct ds_candidate *candidates;
+	uint32_t count;
+	int64_t interval_ns;
+	const union ds_address *addresses[DS_SOURCES_MAX];
+};
+/* Returns whether there was an update; the clock is corrected then. */
+bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input);
+
+/* The correction under way comes to an end. */
+void ds_timekeeper_timer(struct ds_timekeeper *tk);
+
+/* What answers say of us now. */
+void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
+				struct ds_server_state *state);
+
+/* The clock minus the raw scale and the frequency in force, for exchanges and logs. */
+double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk);
+
+/* Write the drift file if it is due (or `now_or_never`). */
+void ds_timekeeper_save_drift(struct ds_timekeeper *tk, bool now_or_never);
+
+#endif

@@ -38,11 +38,13 @@ foreign_imports()
 		grep -vxF -f <(libm_names)
 }
 
-# Writable data in core/ would be state that no argument brings in.
+# Writable data in core/ would be state that no argument brings in. (Constant tables of pointers
+# are in .data.rel.ro: written once, by the loader.)
 writable_data()
 {
-	nm "$library" 2>/dev/null | awk 'NF == 3 && $2 ~ /^[bBdDcCsS]$/ { print $3 }' |
-		grep -v '^\.'
+	objdump -t "$library" 2>/dev/null |
+		awk 'NF > 4 && $(NF - 2) ~ /^\.(data|bss|tdata|tbss)/ && $(NF - 2) !~ /^\.data\.rel\.ro/ &&
+			$NF !~ /^\./ { print $NF, "in", $(NF - 2) }'
 }
 
 # includes_of DIRECTORY: "file header" for each of our own headers that its files include

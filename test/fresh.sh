@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# fresh: does it work for a newcomer? A fresh minimal Debian 12, a clone of this repository as
+# committed, `./run` and `./check`, with the time that each takes.
+# It must never leave mounts, processes or files behind, whatever happens.
+#
+# Needs root and debootstrap; fetches some 500 MB. Not part of ./check.
+#   FRESH_DIR=DIR          where the system is made (a new folder below TMPDIR)
+#   FRESH_MIRROR=URL       Debian's mirror (http://deb.debian.org/debian)
+#   FRESH_SECONDS=N        how long ./run goes on (20)
+#   FRESH_CHECK=ARGUMENTS  for ./check (none: all); `no` leaves it out
+set -u
+cd "$(dirname "$0")/.." || exit 1
+failures=0
+ok() { echo "ok - $*"; }
+not_ok() { echo "not ok - $*"; failures=$((failures + 1)); }
+
+[ "$(id -u)" = 0 ] || { echo "skip - needs root"; exit 0; }
+command -v debootstrap >/dev/null || { echo "skip - needs debootstrap"; exit 0; }
+
+# Mounts and processes live in namespaces of their own: they end with this script.
+if [ -z "${FRESH_INSIDE:-}" ]; then
+	FRESH_INSIDE=1 exec unshare --mount --pid --fork --kill-child "$0" "$@"
+fi
+
+mirror=${FRESH_MIRROR:-http://deb.debian.org/debian}
+dir=${FRESH_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/fresh.XXXXXX")} || exit 1
+root=$dir/root
+cleanup()
+{
+	cd /
+	# Nothing is removed while something of the host is mounted inside.
+	umount -R "$root/proc" "$root/sys" "$root/dev" 2>/dev/null
+	if grep -q " $root/" /proc/self/mounts; then
+		echo "still mounted below $root: left there" >&2
+		return
+	fi
+	rm -rf --one-file-system "$root"
+	rmdir "$dir" 2>/dev/null
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# timed TEXT COMMAND...: one test with its time; output in $dir/../log shown if it failed
+seconds=0
+timed()
+{
+	local text=$1 begun=$SECONDS status=0
+	shift
+	"$@" >"$root.log" 2>&1 </dev/null || status=$?
+	seconds=$((SECONDS - begun))
+	if [ $status = 0 ]; then ok "$text ($seconds s)"; else
+		not_ok "$text (status $status after $seconds s)"
+		tail -n 60 "$root.log" | sed 's/^/    | /'
+	fi
+	return $status
+}
+inside()
+{
+	chroot "$root" /usr/bin/env -i HOME=/root TERM=dumb LANG=C \
+		PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+		${http_proxy:+http_proxy="$http_proxy"} ${https_proxy:+https_proxy="$https_proxy"} \
+		sh -c "cd /root/drivestamp && $1"
+}
+
+mkdir -p "$root"
+timed "a minimal Debian 12" debootstrap --variant=minbase bookworm "$root" "$mirror" || exit 1
+mount -t proc proc "$root/proc" && mount --rbind /sys "$root/sys" &&
+	mount --rbind /dev "$root/dev" && mount --make-rslave "$root/sys" &&
+	mount --make-rslave "$root/dev" || { not_ok "mounts"; exit 1; }
+cp /etc/resolv.conf "$root/etc/resolv.conf"
+timed "a clone of the repository" git clone -q --no-hardlinks . "$root/root/drivestamp" || exit 1
+
+timed "./run --seconds ${FRESH_SECONDS:-20}, set-up included" \
+	inside "./run --seconds ${FRESH_SECONDS:-20} --json run.json"
+tail -n 15 "$root.log"
+if [ $seconds -lt 300 ]; then ok "in under 5 minutes"; else not_ok "took $seconds s, over 5 minutes"; fi
+timed "and the figures are good" inside 'DS_JSON=run.json test/demo.sh'
+tail -n 5 "$root.log"
+if [ "${FRESH_CHECK:-}" != no ]; then
+	timed "./check ${FRESH_CHECK:-}" inside "./check ${FRESH_CHECK:-}"
+	grep -E '^(# .* s$|not ok|skip)' "$root.log"
+	tail -n 1 "$root.log"
+fi
+rm -f "$root.log"
+exit $((failures > 0))

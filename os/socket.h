@@ -1,10 +1,10 @@
 /*
  * socket: UDP sockets whose packets come and go with stamps.
- * It must never interpret a packet, wait, or die for a missing feature: what is missing is
- * noted in `features` and in a line for the log.
+ * It must never interpret a packet, wait, or die for a missing feature: what was granted is
+ * written in `stamping`.
  *
- * All flags of SO_TIMESTAMPING, the joining of transmit stamps with their packets and the parsing of
- * ancillary data are in os/stamping.c; this room opens, binds, sends and receives.
+ * All flags of SO_TIMESTAMPING, and the joining of transmit stamps with their packets, are in
+ * os/stamping.c; this room opens, binds, sends and receives.
  */
 #ifndef DS_OS_SOCKET_H
 #define DS_OS_SOCKET_H
@@ -17,56 +17,64 @@
 #include "os/address.h"
 #include "os/stamping.h"
 
-#define DS_BATCH 64          /* datagrams a call */
+#define DS_BATCH	 64 /* datagrams a call */
 #define DS_DATAGRAM_SIZE 1024
-#define DS_CONTROL_SIZE 512
-#define DS_WHY 256
+#define DS_CONTROL_SIZE	 512
+#define DS_WHY		 256 /* room for a sentence that tells what went wrong */
 
 struct ds_socket {
 	int fd; /* -1: closed */
 	sa_family_t family;
+	bool wildcard; /* bound to no address: answers name theirs */
 	struct ds_stamping stamping;
 };
 
 /* A datagram received, or a transmit stamp (is_stamp). Pointers are into the batch and last
  * until its next use. */
 struct ds_datagram {
-	const uint8_t *data;
+	const uint8_t *data; /* is_stamp: NULL, length 0 */
 	size_t length;
-	union ds_address remote;
-	union ds_address local; /* family 0 where unknown; port is not set */
-	int interface;          /* index; 0 where unknown */
-	int64_t realtime_ns;    /* kernel stamp, CLOCK_REALTIME; 0 without */
+	union ds_address remote;     /* is_stamp: family 0 */
+	union ds_address local;	     /* family 0 where unknown; port is not set */
+	int interface;		     /* index; 0 where unknown */
+	int64_t realtime_ns;	     /* kernel stamp, CLOCK_REALTIME; 0 without */
 	enum ds_stamp_source source; /* NONE (nobody stamped: read the clock), KERNEL, HARDWARE */
 	bool is_stamp;
-	uint32_t token;         /* is_stamp: what was given to the send */
-	bool truncated;
+	uint32_t token; /* is_stamp: what was given to the send */
+	bool truncated; /* longer than DS_DATAGRAM_SIZE: only its beginning is here */
 };
 
-/* Room for DS_BATCH datagrams in one call; about 100 KiB; one a process is enough. Opaque. */
+/* Room for DS_BATCH datagrams in one call; about 120 KiB; one a thread is enough. Opaque. */
 struct ds_batch;
 struct ds_batch *ds_batch_new(void); /* at start-up only; NULL without memory */
 void ds_batch_free(struct ds_batch *batch);
 
-/* A server's socket on `local` (port 0: any). Wildcard IPv6 sockets are V6ONLY. interface: bind to it, NULL: all.
- * Returns 0 or a negative errno, with a sentence in why. */
-int ds_socket_open_server(struct ds_socket *s, const union ds_address *local,
-			  const char *interface, char why[DS_WHY]);
+/* A server's socket on `local` (port 0: any). Wildcard IPv6 sockets are V6ONLY. interface: bind
+ * to it, NULL: all. Allocates its ring of awaited stamps. Returns 0 or a negative errno, with a
+ * sentence in why. */
+int ds_socket_open_server(struct ds_socket *s, const union ds_address *local, const char *interface,
+			  char why[DS_WHY]);
 /* A client's socket for one request: connected to `remote`, so that other hosts are not heard;
- * local: family 0 (any) or the address and port to send from (bindacqaddress, acquisitionport). */
+ * local: family 0 or NULL (any) or the address and port to send from (bindacqaddress,
+ * acquisitionport). Every packet it sends is stamped. Allocates nothing. */
 int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 			  const union ds_address *local, const char *interface, char why[DS_WHY]);
+/* Safe on a socket that is closed (fd -1; zeroed memory is no closed socket). Keeps
+ * stamping.counters. */
 void ds_socket_close(struct ds_socket *s);
 
 /* Keep one alive as long as client sockets come and go: the kernel begins to stamp received
- * packets some time after the first socket asks for it. */
+ * packets some time after the first socket asks for it. Never read or polled. Returns 0 or a
+ * negative errno. */
 int ds_socket_open_keeper(struct ds_socket *s, sa_family_t family);
 
 /* Read what poll() reported, once: at most DS_BATCH datagrams into the batch.
  * error_queue: MSG_ERRQUEUE; what comes back may still be a normal datagram (seen under
- * preloaded simulators): `is_stamp` tells. Returns how many (0: nothing there), or a negative errno.
- * Stamps that cannot be joined are counted in s->stamping.counters and left out, as are messages
- * of the error queue that are no stamps; an ICMP error (ECONNREFUSED, EHOSTUNREACH) comes as negative errno. */
+ * preloaded simulators): `is_stamp` tells. Returns how many (0: nothing there), or a negative
+ * errno. Stamps that cannot be joined are counted in s->stamping.counters and left out, as are
+ * messages of the error queue that are no stamps; so 0 does not mean that the queue is empty,
+ * poll() tells. An ICMP error (ECONNREFUSED, EHOSTUNREACH) comes as negative errno of a normal
+ * read: where poll() says POLLERR, read both ways. */
 int ds_socket_receive(struct ds_socket *s, struct ds_batch *batch, bool error_queue,
 		      struct ds_datagram out[DS_BATCH]);
 
@@ -74,15 +82,17 @@ struct ds_outgoing {
 	const uint8_t *data;
 	size_t length;
 	const union ds_address *remote; /* NULL on a connected socket */
-	const union ds_address *local;  /* NULL, or the address to answer from */
-	int interface;                  /* with local of link scope; else 0 */
-	bool stamp;                     /* a transmit stamp is wanted, reported as `token` */
+	const union ds_address *local;	/* NULL, or the address to answer from */
+	int interface;			/* with local of link scope; else 0 */
+	bool stamp;			/* a transmit stamp is wanted, reported as `token` */
 	uint32_t token;
 };
 
-/* Send `count` (at most DS_BATCH) datagrams in order, by one sendmmsg where more than one. Returns how many
- * the kernel took (0..count); the rest are lost, their ids given back, and the caller counts
- * DS_R_SEND_FAILED. errno tells why of the first failed. */
+/* Send `count` (at most DS_BATCH) datagrams in order, by one sendmmsg where more than one. One
+ * that fails is left out and the rest goes on (a forged sender must not cost others their
+ * answers), unless the kernel has no room. Returns how many the kernel took (0..count); the others
+ * are lost, their ids given back, and the caller counts DS_R_SEND_FAILED. errno tells why of the
+ * first that failed; 0 if none did. */
 int ds_socket_send(struct ds_socket *s, struct ds_batch *batch, const struct ds_outgoing *out,
 		   int count);
 

@@ -1,1 +1,388 @@
-/* stamping: not yet filled in */
+/*
+ * stamping: flags, control messages and the ring of packets whose stamps are awaited. The ring is
+ * indexed by the low bits of the id, so that finding a packet, and noticing that an older one has
+ * to give way, is one look.
+ */
+#include "os/stamping.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include <linux/errqueue.h>
+#include <linux/net_tstamp.h>
+
+#include "os/clock.h"
+
+#ifndef SCM_TS_OPT_ID
+#define SCM_TS_OPT_ID 81 /* Linux 6.13 */
+#endif
+
+#define RX_FLAGS (SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE)
+#define TX_FLAGS SOF_TIMESTAMPING_TX_SOFTWARE
+
+/* Set once the kernel has shown that it does not know SCM_TS_OPT_ID. */
+static atomic_bool no_chosen_ids;
+
+static struct ds_pending_stamp *ring_of(struct ds_stamping *s)
+{
+	return s->ring ? s->ring : s->own;
+}
+
+static struct ds_pending_stamp *slot_of(struct ds_stamping *s, uint32_t id)
+{
+	return &ring_of(s)[id & (s->ring_size - 1)];
+}
+
+static bool set_flags(int fd, uint32_t flags)
+{
+	int value = (int)flags;
+
+	return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &value, sizeof(value)) == 0;
+}
+
+/* Kernels before 4.7 ignore SO_TIMESTAMPING as a control message. */
+static bool kernel_stamps_per_packet(void)
+{
+	struct utsname name;
+	unsigned major, minor;
+
+	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
+		return true;
+	return major > 4 || (major == 4 && minor >= 7);
+}
+
+static void ask_receive_only(struct ds_stamping *s, int fd)
+{
+	const int on = 1;
+
+	s->receive = set_flags(fd, RX_FLAGS);
+	if (s->receive)
+		s->flags = RX_FLAGS;
+	else
+		s->receive = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == 0;
+}
+
+/* From everything down to what an old kernel knows. */
+static void ask(struct ds_stamping *s, int fd, uint32_t transmit)
+{
+	static const uint32_t extras[] = {
+		SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY,
+		SOF_TIMESTAMPING_OPT_ID,
+		0,
+	};
+
+	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++) {
+		uint32_t flags = RX_FLAGS | transmit | extras[i];
+
+		if (!set_flags(fd, flags))
+			continue;
+		s->receive = s->transmit = true;
+		s->flags = flags;
+		if (!(flags & SOF_TIMESTAMPING_OPT_ID))
+			s->join = DS_JOIN_NONE;
+		return;
+	}
+	s->join = DS_JOIN_NONE;
+	ask_receive_only(s, fd);
+}
+
+void ds_stamping_open(struct ds_stamping *s, int fd, const struct ds_stamping_wish *wish)
+{
+	memset(s, 0, sizeof(*s));
+	s->ring = wish->ring;
+	s->ring_size = wish->ring ? wish->ring_size : DS_STAMPING_OWN;
+	s->join = wish->best;
+	if (s->join == DS_JOIN_CHOSEN_ID &&
+	    atomic_load_explicit(&no_chosen_ids, memory_order_relaxed))
+		s->join = DS_JOIN_COUNTER;
+	if (!wish->transmit) {
+		s->join = DS_JOIN_NONE;
+		ask_receive_only(s, fd);
+		return;
+	}
+	s->per_packet = wish->per_packet && kernel_stamps_per_packet();
+	ask(s, fd, s->per_packet ? 0 : TX_FLAGS);
+	s->next_id = s->join == DS_JOIN_CHOSEN_ID ? DS_STAMPING_FIRST_ID : 0;
+}
+
+static void forget_all(struct ds_stamping *s)
+{
+	struct ds_pending_stamp *ring = ring_of(s);
+
+	for (uint32_t i = 0; i < s->ring_size; i++) {
+		if (ring[i].state == DS_PENDING_LIVE)
+			s->counters.by_reason[DS_R_STAMP_MISSING] += ring[i].wanted;
+		ring[i].state = DS_PENDING_FREE;
+	}
+	s->live = 0;
+}
+
+static void begin_doubt(struct ds_stamping *s, int fd)
+{
+	if (s->join != DS_JOIN_COUNTER || s->doubt)
+		return;
+	s->doubt = true;
+	s->doubt_since_ns = ds_monotonic_ns();
+	/* OPT_ID must stay: without it the stamps still under way would come with the id 0 */
+	if (!s->per_packet)
+		set_flags(fd, s->flags & ~(uint32_t)TX_FLAGS);
+}
+
+void ds_stamping_before_send(struct ds_stamping *s, int fd)
+{
+	if (!s->doubt)
+		return;
+	if (s->live && ds_monotonic_ns() - s->doubt_since_ns < DS_STAMPING_DOUBT_NS)
+		return;
+	forget_all(s);
+	/* switching OPT_ID on sets the counter to zero */
+	if (!set_flags(fd, s->flags & ~(uint32_t)(SOF_TIMESTAMPING_OPT_ID | TX_FLAGS)) ||
+	    !set_flags(fd, s->flags))
+		return;
+	s->doubt = false;
+	s->next_id = 0;
+}
+
+bool ds_stamping_expect(struct ds_stamping *s, const uint8_t *data, size_t length, bool wanted,
+			uint32_t token, uint32_t *id)
+{
+	struct ds_pending_stamp *slot;
+
+	if (!s->transmit || (!wanted && s->per_packet))
+		return false;
+	if (s->doubt) {
+		s->counters.by_reason[DS_R_STAMP_MISSING] += wanted;
+		return false;
+	}
+	slot = slot_of(s, s->next_id);
+	if (slot->state == DS_PENDING_LIVE)
+		s->counters.by_reason[DS_R_STAMP_MISSING] += slot->wanted;
+	else
+		s->live++;
+	slot->id = s->next_id++;
+	slot->token = token;
+	slot->wanted = wanted;
+	slot->cookie = length >= DS_WIRE_HEADER_SIZE
+			       ? ds_wire_read_ntp64(data + DS_WIRE_TRANSMIT_OFFSET)
+			       : 0;
+	slot->state = DS_PENDING_LIVE;
+	s->sent += wanted;
+	*id = slot->id;
+	return true;
+}
+
+static size_t put_u32(uint8_t *out, int type, uint32_t value)
+{
+	struct cmsghdr header = {
+		.cmsg_len = CMSG_LEN(sizeof(value)),
+		.cmsg_level = SOL_SOCKET,
+		.cmsg_type = type,
+	};
+
+	memcpy(out, &header, sizeof(header));
+	memcpy(out + CMSG_LEN(0), &value, sizeof(value));
+	return CMSG_SPACE(sizeof(value));
+}
+
+_Static_assert(2 * CMSG_SPACE(sizeof(uint32_t)) <= DS_STAMPING_CONTROL_MAX, "room");
+
+size_t ds_stamping_control(const struct ds_stamping *s, uint32_t id, uint8_t *out)
+{
+	size_t length = 0;
+
+	if (s->per_packet)
+		length += put_u32(out, SO_TIMESTAMPING, TX_FLAGS);
+	if (s->join == DS_JOIN_CHOSEN_ID)
+		length += put_u32(out + length, SCM_TS_OPT_ID, id);
+	return length;
+}
+
+void ds_stamping_unsent(struct ds_stamping *s, int fd, uint32_t id)
+{
+	struct ds_pending_stamp *slot = slot_of(s, id);
+
+	if (slot->id == id && slot->state == DS_PENDING_LIVE) {
+		slot->state = DS_PENDING_FREE;
+		s->live--;
+		s->sent -= slot->wanted;
+	}
+	begin_doubt(s, fd);
+}
+
+void ds_stamping_no_chosen_ids(struct ds_stamping *s, int fd)
+{
+	if (s->join != DS_JOIN_CHOSEN_ID)
+		return;
+	atomic_store_explicit(&no_chosen_ids, true, memory_order_relaxed);
+	s->join = DS_JOIN_COUNTER;
+	begin_doubt(s, fd);
+}
+
+static int64_t ns_of(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * INT64_C(1000000000) + t->tv_nsec;
+}
+
+static void take_times(const struct ds_stamping *s, const struct cmsghdr *cmsg,
+		       struct ds_ancillary *out)
+{
+	struct scm_timestamping times;
+
+	if (cmsg->cmsg_len < CMSG_LEN(sizeof(times)))
+		return;
+	memcpy(&times, CMSG_DATA(cmsg), sizeof(times));
+	if (s->hardware && (times.ts[2].tv_sec || times.ts[2].tv_nsec)) {
+		out->realtime_ns = ns_of(&times.ts[2]);
+		out->source = DS_STAMP_HARDWARE;
+	} else if (times.ts[0].tv_sec || times.ts[0].tv_nsec) {
+		out->realtime_ns = ns_of(&times.ts[0]);
+		out->source = DS_STAMP_KERNEL;
+	}
+}
+
+static void take_error(const struct cmsghdr *cmsg, struct ds_ancillary *out)
+{
+	struct sock_extended_err error;
+
+	out->is_error = true;
+	if (cmsg->cmsg_len < CMSG_LEN(sizeof(error)))
+		return;
+	memcpy(&error, CMSG_DATA(cmsg), sizeof(error));
+	if (error.ee_errno != ENOMSG || error.ee_origin != SO_EE_ORIGIN_TIMESTAMPING ||
+	    error.ee_info != SCM_TSTAMP_SND)
+		return;
+	out->is_stamp = true;
+	out->id = error.ee_data;
+}
+
+void ds_stamping_take(const struct ds_stamping *s, const struct cmsghdr *cmsg,
+		      struct ds_ancillary *out)
+{
+	struct timespec time;
+
+	if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_TIMESTAMPING) {
+		take_times(s, cmsg, out);
+	} else if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_TIMESTAMPNS &&
+		   cmsg->cmsg_len >= CMSG_LEN(sizeof(time))) {
+		memcpy(&time, CMSG_DATA(cmsg), sizeof(time));
+		out->realtime_ns = ns_of(&time);
+		out->source = DS_STAMP_KERNEL;
+	} else if ((cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_RECVERR) ||
+		   (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_RECVERR)) {
+		take_error(cmsg, out);
+	}
+}
+
+static size_t udp_payload_of_ip(const uint8_t *frame, size_t length, size_t ip)
+{
+	size_t header;
+
+	if (length < ip + 20)
+		return 0;
+	if (frame[ip] >> 4 == 4) {
+		header = (size_t)(frame[ip] & 15) * 4;
+		if (header < 20 || frame[ip + 9] != IPPROTO_UDP)
+			return 0;
+	} else if (frame[ip] >> 4 == 6) {
+		header = 40;
+		if (frame[ip + 6] != IPPROTO_UDP)
+			return 0;
+	} else {
+		return 0;
+	}
+	return ip + header + 8 <= length ? ip + header + 8 : 0;
+}
+
+static unsigned ether_type_at(const uint8_t *frame, size_t offset)
+{
+	return (unsigned)frame[offset] << 8 | frame[offset + 1];
+}
+
+size_t ds_stamping_payload_offset(const uint8_t *frame, size_t length)
+{
+	size_t type = 12;
+
+	if (length < 34)
+		return 0;
+	while (type + 6 <= length &&
+	       (ether_type_at(frame, type) == 0x8100 || ether_type_at(frame, type) == 0x88a8))
+		type += 4;
+	if (type + 2 <= length &&
+	    (ether_type_at(frame, type) == 0x0800 || ether_type_at(frame, type) == 0x86dd))
+		return udp_payload_of_ip(frame, length, type + 2);
+	return udp_payload_of_ip(frame, length, 0);
+}
+
+static enum ds_reason report(struct ds_stamping *s, struct ds_pending_stamp *slot, uint32_t *token)
+{
+	if (slot->state == DS_PENDING_REPORTED) {
+		ds_count(&s->counters, DS_R_STAMP_DOUBLE);
+		return DS_R_STAMP_DOUBLE;
+	}
+	slot->state = DS_PENDING_REPORTED;
+	s->live--;
+	*token = slot->token;
+	return slot->wanted ? DS_R_OK : DS_R_STAMP_LATE;
+}
+
+static enum ds_reason wrong(struct ds_stamping *s)
+{
+	ds_count(&s->counters, DS_R_STAMP_WRONG_ID);
+	return DS_R_STAMP_WRONG_ID;
+}
+
+/* The one packet with this cookie; NULL if there is none, or more than one that waits. */
+static struct ds_pending_stamp *find_cookie(struct ds_stamping *s, ds_ntp64 cookie)
+{
+	struct ds_pending_stamp *ring = ring_of(s), *found = NULL, *done = NULL;
+
+	for (uint32_t i = 0; i < s->ring_size; i++) {
+		if (ring[i].state == DS_PENDING_FREE || ring[i].cookie != cookie)
+			continue;
+		if (ring[i].state == DS_PENDING_REPORTED) {
+			done = &ring[i];
+			continue;
+		}
+		if (found)
+			return NULL;
+		found = &ring[i];
+	}
+	return found ? found : done;
+}
+
+static enum ds_reason join_frame(struct ds_stamping *s, const uint8_t *frame, size_t length,
+				 uint32_t *token)
+{
+	size_t payload = ds_stamping_payload_offset(frame, length);
+	struct ds_pending_stamp *slot;
+
+	if (!payload || length < payload + DS_WIRE_HEADER_SIZE)
+		return wrong(s);
+	slot = find_cookie(s, ds_wire_read_ntp64(frame + payload + DS_WIRE_TRANSMIT_OFFSET));
+	return slot ? report(s, slot, token) : wrong(s);
+}
+
+enum ds_reason ds_stamping_join(struct ds_stamping *s, int fd, uint32_t id, const uint8_t *frame,
+				size_t length, uint32_t *token)
+{
+	struct ds_pending_stamp *slot;
+
+	if (length > 0)
+		return join_frame(s, frame, length, token);
+	if (s->join == DS_JOIN_NONE)
+		return wrong(s);
+	slot = slot_of(s, id);
+	if (slot->state != DS_PENDING_FREE && slot->id == id) {
+		s->id_seen = true;
+		return report(s, slot, token);
+	}
+	/* a small id where a chosen one was due: the kernel counts, and ignores what we choose */
+	if (s->join == DS_JOIN_CHOSEN_ID && !s->id_seen && id < DS_STAMPING_FIRST_ID)
+		ds_stamping_no_chosen_ids(s, fd);
+	return wrong(s);
+}

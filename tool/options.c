@@ -1,0 +1,190 @@
+/* options: see the header. Written out rather than getopt_long(), which takes abbreviations: a
+ * script that uses one would break with the next option. */
+#include "tool/options.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define WORD_MAX 32
+
+static int least_of(int a, int b, int c)
+{
+	int least = a < b ? a : b;
+	return least < c ? least : c;
+}
+
+/* Edits (insert, delete, replace) that make one word the other; words are short. */
+static int distance(const char *a, const char *b)
+{
+	int row[WORD_MAX + 1];
+	int length_b = (int)strlen(b);
+
+	if (strlen(a) > WORD_MAX || length_b > WORD_MAX)
+		return WORD_MAX;
+	for (int j = 0; j <= length_b; j++)
+		row[j] = j;
+	for (int i = 1; a[i - 1] != '\0'; i++) {
+		int diagonal = row[0];
+		row[0] = i;
+		for (int j = 1; j <= length_b; j++) {
+			int above = row[j];
+			row[j] = least_of(above + 1, row[j - 1] + 1,
+					  diagonal + (a[i - 1] != b[j - 1]));
+			diagonal = above;
+		}
+	}
+	return row[length_b];
+}
+
+const char *ds_nearest(const char *word, const char *const *words, int count)
+{
+	const char *nearest = NULL;
+	int least = 4;
+
+	for (int i = 0; i < count; i++) {
+		int far = distance(word, words[i]);
+		if (far < least && far < (int)strlen(words[i])) {
+			least = far;
+			nearest = words[i];
+		}
+	}
+	return nearest;
+}
+
+static void complain(const struct ds_verb *verb, const char *option, const char *text)
+{
+	fprintf(stderr, "drivestamp %s: %s: %s\n", verb->name, option, text);
+}
+
+static int unknown(const struct ds_verb *verb, const struct ds_option *options, const char *word)
+{
+	const char *names[64];
+	char bare[WORD_MAX + 1];
+	int count = 0;
+
+	for (; options[count].name && count < 64; count++)
+		names[count] = options[count].name;
+	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(word, "="), word);
+
+	const char *nearest = ds_nearest(bare + strspn(bare, "-"), names, count);
+	if (nearest)
+		fprintf(stderr, "drivestamp %s: unknown option '%s'; the nearest is '--%s'\n",
+			verb->name, word, nearest);
+	else
+		fprintf(stderr, "drivestamp %s: unknown option '%s' (drivestamp help %s)\n",
+			verb->name, word, verb->name);
+	return -1;
+}
+
+static bool take_number(const struct ds_verb *verb, const struct ds_option *option,
+			const char *text)
+{
+	char *end;
+	double number = strtod(text, &end);
+	char words[160];
+
+	if (end == text || *end != '\0' || !(number >= option->least && number <= option->most) ||
+	    (option->kind == DS_OPTION_INTEGER && floor(number) < number)) {
+		snprintf(words, sizeof(words), "'%.60s' is not %s from %g to %g", text,
+			 option->kind == DS_OPTION_INTEGER ? "a whole number" : "a number",
+			 option->least, option->most);
+		char name[WORD_MAX + 3];
+		snprintf(name, sizeof(name), "--%s", option->name);
+		complain(verb, name, words);
+		return false;
+	}
+	if (option->kind == DS_OPTION_INTEGER)
+		*(int *)option->value = (int)number;
+	else
+		*(double *)option->value = number;
+	return true;
+}
+
+/* The option that a word names, and the value that stands in it after '='. */
+static const struct ds_option *find(const struct ds_option *options, const char *word,
+				    const char **value)
+{
+	size_t length = strcspn(word, "=");
+
+	*value = word[length] == '=' ? word + length + 1 : NULL;
+	for (const struct ds_option *o = options; o->name; o++) {
+		if (word[1] == '-' && strlen(o->name) == length - 2 &&
+		    strncmp(o->name, word + 2, length - 2) == 0)
+			return o;
+		if (word[1] == o->letter && o->letter != '\0' && word[2] == '\0')
+			return o;
+	}
+	return NULL;
+}
+
+static void print_help(const struct ds_verb *verb, const struct ds_option *options)
+{
+	printf("drivestamp %s [OPTION...] %s\n%s\n\n", verb->name, verb->arguments, verb->help);
+	for (const struct ds_option *o = options; o->name; o++) {
+		char left[48];
+		char letter[5] = "";
+		if (o->letter != '\0')
+			snprintf(letter, sizeof(letter), "-%c, ", o->letter);
+		snprintf(left, sizeof(left), "%s--%s %s", letter, o->name,
+			 o->argument ? o->argument : "");
+		printf("  %-20s %s\n", left, o->help);
+	}
+}
+
+/* One option; *i moves over its value. 0, or -1 after a message. */
+static int take_option(const struct ds_verb *verb, const struct ds_option *options, int argc,
+		       char **argv, int *i)
+{
+	const char *word = argv[*i];
+	const char *value;
+	const struct ds_option *option = find(options, word, &value);
+
+	if (!option)
+		return unknown(verb, options, word);
+	if (option->kind == DS_OPTION_FLAG) {
+		if (value) {
+			complain(verb, word, "this option has no value");
+			return -1;
+		}
+		*(bool *)option->value = true;
+		return 0;
+	}
+	if (!value && *i + 1 < argc)
+		value = argv[++*i];
+	if (!value) {
+		complain(verb, word, "a value is missing");
+		return -1;
+	}
+	if (option->kind == DS_OPTION_TEXT) {
+		*(const char **)option->value = value;
+		return 0;
+	}
+	return take_number(verb, option, value) ? 0 : -1;
+}
+
+int ds_options_read(const struct ds_verb *verb, const struct ds_option *options, int argc,
+		    char **argv, const char **rest, int most_rest)
+{
+	bool no_more = false;
+	int count = 0;
+
+	for (int i = 1; i < argc; i++) {
+		if (!no_more && strcmp(argv[i], "--") == 0) {
+			no_more = true;
+		} else if (!no_more &&
+			   (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
+			print_help(verb, options);
+			return -2;
+		} else if (!no_more && argv[i][0] == '-' && argv[i][1] != '\0') {
+			if (take_option(verb, options, argc, argv, &i) != 0)
+				return -1;
+		} else if (count == most_rest) {
+			complain(verb, argv[i], "one argument too many");
+			return -1;
+		} else {
+			rest[count++] = argv[i];
+		}
+	}
+	return count;
+}

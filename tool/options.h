@@ -1,0 +1,51 @@
+/*
+ * options: a verb's command line, read by a table, and its help, printed from the same table.
+ * It must never guess: an unknown option or a value out of range is an error that names it, and
+ * the nearest known one.
+ */
+#ifndef DS_TOOL_OPTIONS_H
+#define DS_TOOL_OPTIONS_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+enum ds_option_kind {
+	DS_OPTION_FLAG,	   /* bool *value: true */
+	DS_OPTION_INTEGER, /* int *value */
+	DS_OPTION_NUMBER,  /* double *value */
+	DS_OPTION_TEXT,	   /* const char **value */
+};
+
+struct ds_option {
+	const char *name; /* without "--"; NULL ends the table */
+	char letter;	  /* also "-x"; 0: none */
+	enum ds_option_kind kind;
+	void *value;
+	double least, most;   /* of INTEGER and NUMBER, both allowed */
+	const char *argument; /* its name in the help; NULL for flags */
+	const char *help;
+};
+
+/* A verb of the program. */
+struct ds_verb {
+	const char *name;
+	const char *arguments;		   /* what stands after the options, for the help */
+	const char *help;		   /* one line */
+	int (*run)(int argc, char **argv); /* argv[0] is the verb; returns the exit status */
+};
+
+extern const struct ds_verb ds_verb_query;
+extern const struct ds_verb ds_verb_demo;
+
+#define DS_EXIT_USAGE 2
+
+/* Read argv[1..argc). "--name value", "--name=value", "-x value"; "--" ends the options. What is no
+ * option goes to rest[0..most_rest). Returns how many; -1 after a message on stderr; -2 if --help
+ * or -h was asked for (printed). */
+int ds_options_read(const struct ds_verb *verb, const struct ds_option *options, int argc,
+		    char **argv, const char **rest, int most_rest);
+
+/* The nearest of `count` words, by edit distance; NULL if none is near. */
+const char *ds_nearest(const char *word, const char *const *words, int count);
+
+#endif

@@ -152,7 +152,10 @@ static bool source_option(struct reader *r, const struct words *words, unsigned 
 
 	if (word == NULL) {
 		complain_unknown(r, &ds_words_source_options, text);
-		return false;
+		while (*at < words->count &&
+		       ds_words_find(&ds_words_source_options, words->word[*at]) == NULL)
+			(*at)++; /* its values, presumably */
+		return true;
 	}
 	if (words->count - *at < word->min_args) {
 		complain(r, true, "'%s' needs a value", word->word);
@@ -323,22 +326,21 @@ static void read_file(struct reader *from, const char *path, bool sources_only);
 
 static void read_include(struct reader *r, const char *pattern)
 {
-	glob_t found;
+	glob_t found = {.gl_pathc = 0};
 
 	if (strpbrk(pattern, "*?[") == NULL) {
 		read_file(r, pattern, r->sources_only);
 		return;
 	}
 	int status = glob(pattern, GLOB_ERR, NULL, &found);
-	if (status == GLOB_NOMATCH)
+	if (status == GLOB_NOMATCH || (status == GLOB_ABORTED && errno == ENOENT))
 		complain(r, false, "no file is named like '%.255s'", pattern);
 	else if (status != 0)
 		complain(r, true, "cannot look for '%.255s': %s", pattern, strerror(errno));
 	else
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			read_file(r, found.gl_pathv[i], r->sources_only);
-	if (status == 0)
-		globfree(&found);
+	globfree(&found);
 }
 
 struct found_file {

@@ -189,7 +189,7 @@ bool ds_field_set(const struct ds_field *field, void *base, const char *text,
 void ds_print_number(double value, FILE *out)
 {
 	char text[40];
-	int precision = 1;
+	int precision = 15;
 
 	do
 		snprintf(text, sizeof(text), "%.*g", precision, value);

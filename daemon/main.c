@@ -155,7 +155,7 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 	if (o->once != DS_ONCE_NO)
 		for (size_t i = 0; i < conf->source_count; i++)
 			conf->sources[i].iburst = true;
-	return good;
+	return good && ds_conf_check(conf, argc > 0 ? "command line" : o->file, conf_say, NULL);
 }
 
 /* "virtual[,offset=S][,freq=PPM]" */

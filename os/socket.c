@@ -189,7 +189,7 @@ int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 
 int ds_socket_open_keeper(struct ds_socket *s, sa_family_t family)
 {
-	const struct ds_stamping_wish wish = {.transmit = false};
+	const struct ds_stamping_wish wish = {.transmit = true, .best = DS_JOIN_CHOSEN_ID};
 	char why[DS_WHY];
 	int error = open_common(s, family, NULL, why);
 

@@ -1,1 +1,179 @@
-/* discipline: not yet filled in */
+/*
+ * discipline: the line, the frequency in force, and slews that end on the line.
+ * It must never assume that a correction was applied: what remains is measured each time.
+ */
+#include "core/clock/discipline.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/clock/scale.h"
+
+/* The frequency of an oscillator wanders: how fast the one in force loses its worth, ppb per
+ * square root of a second. That of a poor crystal in a room. */
+#define WANDER_PPB	  3.0
+#define INTERVAL_LEAST_NS INT64_C(1000000)
+#define FAST_PPB	  1e5  /* slews above 100 ppm are ended early and measured */
+#define FAST_PART	  0.9  /* after so much of them */
+#define BEYOND_NOISE	  5.0  /* standard deviations */
+#define LARGE_NS	  1e6  /* below it 62 ppm are enough, whatever the noise */
+#define NEAR_ENOUGH_NS	  20.0 /* what is not worth a slew of its own */
+#define NEAR_ENOUGH_SDS	  0.5
+
+void ds_discipline_init(struct ds_discipline *d, const struct ds_discipline_config *config,
+			double freq_ppb, double freq_sd_ppb)
+{
+	memset(d, 0, sizeof(*d));
+	d->config = *config;
+	if (!(d->config.max_slew_ppb > 0.0))
+		d->config.max_slew_ppb = DS_DISCIPLINE_MAX_SLEW_PPB;
+	if (!(d->config.max_freq_ppb > 0.0))
+		d->config.max_freq_ppb = DS_DISCIPLINE_MAX_FREQ_PPB;
+	d->freq_ppb = fmax(fmin(freq_ppb, d->config.max_freq_ppb), -d->config.max_freq_ppb);
+	d->freq_sd_ppb = freq_sd_ppb > 0.0 ? freq_sd_ppb : DS_ESTIMATE_UNKNOWN_FREQ_PPB;
+	d->until_raw_ns = INT64_MAX;
+}
+
+int64_t ds_discipline_remaining_ns(const struct ds_discipline *d, const struct ds_reading *now)
+{
+	double since = (double)(now->raw_ns - d->ref_raw_ns);
+	int64_t line;
+	int64_t remaining;
+
+	if (!d->synchronised)
+		return 0;
+	line = ds_ns_plus(d->target_minus_raw_ns, since * 1e-9 * d->freq_ppb);
+	if (__builtin_sub_overflow(line, now->clock_ns - now->raw_ns, &remaining))
+		return line > 0 ? DS_NS_LIMIT : -DS_NS_LIMIT;
+	return ds_ns_plus(remaining, 0.0);
+}
+
+/* See "Frequency" in the header. */
+static void take_frequency(struct ds_discipline *d, const struct ds_combined *combined,
+			   double elapsed_s, double interval_s)
+{
+	double held = d->freq_sd_ppb * d->freq_sd_ppb + WANDER_PPB * WANDER_PPB * elapsed_s;
+	double offered = combined->freq_sd_ppb * combined->freq_sd_ppb;
+	double gain = 1.0;
+
+	if (!isfinite(combined->freq_sd_ppb))
+		return;
+	if (offered > held && combined->freq_sd_ppb * interval_s > 2.0 * combined->sd_ns)
+		gain = held / (held + offered);
+	d->freq_ppb += gain * (combined->freq_ppb - d->freq_ppb);
+	d->freq_ppb = fmax(fmin(d->freq_ppb, d->config.max_freq_ppb), -d->config.max_freq_ppb);
+	d->freq_sd_ppb = gain < 1.0 ? sqrt(held * (1.0 - gain)) : combined->freq_sd_ppb;
+}
+
+static bool may_step(const struct ds_discipline *d, int64_t remaining_ns)
+{
+	if (d->config.step_threshold_ns <= 0)
+		return false;
+	if (d->config.step_updates >= 0 && d->updates > (uint32_t)d->config.step_updates)
+		return false;
+	return remaining_ns > d->config.step_threshold_ns ||
+	       remaining_ns < -d->config.step_threshold_ns;
+}
+
+/* A rate that takes `remaining` away in at least duration_ns, and when to look again. */
+static void slew(struct ds_discipline *d, int64_t raw_ns, double remaining, double duration_ns)
+{
+	duration_ns = fmax(duration_ns, fabs(remaining) / d->config.max_slew_ppb * 1e9);
+	d->slew_ppb = copysign(fmin(fabs(remaining) / duration_ns * 1e9, d->config.max_slew_ppb),
+			       remaining);
+	if (fabs(d->slew_ppb) > FAST_PPB)
+		duration_ns *= FAST_PART;
+	d->until_raw_ns = ds_ns_plus(raw_ns, ceil(duration_ns));
+}
+
+static void stop_slew(struct ds_discipline *d)
+{
+	d->slew_ppb = 0.0;
+	d->until_raw_ns = INT64_MAX;
+}
+
+static void tell(const struct ds_discipline *d, struct ds_correction *correction)
+{
+	double rate = d->freq_ppb + d->slew_ppb;
+
+	/* What is cut off here is found remaining at until_raw_ns. */
+	rate = fmax(fmin(rate, DS_DISCIPLINE_MAX_FREQ_PPB), -DS_DISCIPLINE_MAX_FREQ_PPB);
+	correction->rate_ppb = rate;
+	correction->until_raw_ns = d->until_raw_ns;
+	correction->changed = true;
+}
+
+static double slew_duration(const struct ds_discipline *d, double remaining, int64_t interval_ns)
+{
+	double duration = fmin((double)(interval_ns / 4), (double)DS_DISCIPLINE_LONGEST_NS);
+
+	if (fabs(remaining) > fmax(BEYOND_NOISE * d->offset_sd_ns, LARGE_NS))
+		duration = fmin(duration, (double)DS_DISCIPLINE_FAST_NS);
+	return fmax(duration, (double)DS_DISCIPLINE_SHORTEST_NS);
+}
+
+static void approach(struct ds_discipline *d, const struct ds_reading *now, int64_t interval_ns,
+		     struct ds_correction *correction)
+{
+	int64_t remaining = ds_discipline_remaining_ns(d, now);
+
+	if (may_step(d, remaining)) {
+		correction->step = true;
+		correction->step_ns = remaining;
+		stop_slew(d);
+	} else {
+		slew(d, now->raw_ns, (double)remaining,
+		     slew_duration(d, (double)remaining, interval_ns));
+	}
+	tell(d, correction);
+}
+
+void ds_discipline_update(struct ds_discipline *d, const struct ds_reading *now,
+			  const struct ds_combined *combined, int64_t update_interval_ns,
+			  struct ds_correction *correction)
+{
+	double elapsed = d->synchronised ? (double)(now->raw_ns - d->ref_raw_ns) * 1e-9 : 0.0;
+
+	memset(correction, 0, sizeof(*correction));
+	if (update_interval_ns < INTERVAL_LEAST_NS)
+		update_interval_ns = INTERVAL_LEAST_NS;
+	take_frequency(d, combined, fmax(elapsed, 0.0), (double)update_interval_ns * 1e-9);
+	d->ref_raw_ns = now->raw_ns;
+	d->target_minus_raw_ns =
+		ds_ns_plus(combined->server_minus_raw_ns, combined->blind_ns * 1e-9 * d->freq_ppb);
+	d->offset_sd_ns = combined->sd_ns;
+	d->synchronised = true;
+	if (d->updates < UINT32_MAX)
+		d->updates++;
+	approach(d, now, update_interval_ns, correction);
+}
+
+void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
+			 struct ds_correction *correction)
+{
+	double remaining;
+
+	memset(correction, 0, sizeof(*correction));
+	correction->rate_ppb = d->freq_ppb + d->slew_ppb;
+	correction->until_raw_ns = d->until_raw_ns;
+	if (!d->synchronised || now->raw_ns < d->until_raw_ns)
+		return;
+	remaining = (double)ds_discipline_remaining_ns(d, now);
+	if (fabs(remaining) <= fmax(NEAR_ENOUGH_SDS * d->offset_sd_ns, NEAR_ENOUGH_NS))
+		stop_slew(d);
+	else
+		slew(d, now->raw_ns, remaining, (double)DS_DISCIPLINE_FAST_NS);
+	tell(d, correction);
+}
+
+void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
+			     struct ds_correction *correction)
+{
+	memset(correction, 0, sizeof(*correction));
+	if (!d->synchronised) {
+		correction->rate_ppb = d->freq_ppb;
+		correction->until_raw_ns = INT64_MAX;
+		return;
+	}
+	approach(d, now, DS_DISCIPLINE_FAST_NS * 4, correction);
+}

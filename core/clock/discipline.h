@@ -2,10 +2,19 @@
  * discipline: what to tell the clock, from what the sources say together.
  * It must never read or set a clock: readings come in, corrections go out.
  *
- * The target is a line on the raw scale: utc(raw) = raw + target_minus_raw + freq * (raw - ref).
+ * The target is a line on the raw scale:
+ *	utc(raw) = raw + target_minus_raw + freq * (raw - ref).
  * The clock runs at `freq` so as to stay parallel to it, and for a while faster or slower to come
  * onto it (at most max_slew), or is stepped where makestep allows. Whoever applies a correction
  * calls again at `until_raw_ns`; what was really slewed by then is measured, not assumed.
+ *
+ * Frequency. That of the selection is taken as it is where it is known at least as well as the
+ * one in force, or well enough that until the next update it adds no more than the offset's own
+ * noise. Else (a burst at the start knows little of it) the two are weighed by their variances.
+ * Offset. The estimate is the best there is, so the clock is brought onto it well before the next
+ * one comes: in a quarter of the update interval, at most DS_DISCIPLINE_LONGEST_NS; within a
+ * second where it is beyond the noise, and over 1 ms. A fast slew is ended early, measured, and
+ *followed by a slower one, so that a timer that fires late cannot carry the clock past the line.
  */
 #ifndef DS_CORE_CLOCK_DISCIPLINE_H
 #define DS_CORE_CLOCK_DISCIPLINE_H
@@ -16,49 +25,64 @@
 #include "core/clock/reading.h"
 #include "core/clock/select.h"
 
+#define DS_DISCIPLINE_MAX_SLEW_PPB 83333333.0 /* 83333.333 ppm, chrony's maxslewrate */
+#define DS_DISCIPLINE_MAX_FREQ_PPB 1e8	      /* 10 %, what ADJ_TICK and ADJ_FREQUENCY reach */
+#define DS_DISCIPLINE_SHORTEST_NS  INT64_C(100000000)
+#define DS_DISCIPLINE_LONGEST_NS   INT64_C(16000000000)
+#define DS_DISCIPLINE_FAST_NS	   INT64_C(1000000000)
+
 struct ds_discipline_config {
-	double max_slew_ppb;        /* of a slew alone; default 83333.333 ppm as chrony's maxslewrate */
-	int64_t step_threshold_ns;  /* makestep's first value; 0: never step */
-	int32_t step_updates;       /* makestep's second: steps only in so many updates; negative: always */
-	double max_freq_ppb;        /* of the frequency correction itself; default 500000 ppm/1000 */
+	double max_slew_ppb;	   /* of a slew alone; 0 or less: DS_DISCIPLINE_MAX_SLEW_PPB */
+	int64_t step_threshold_ns; /* makestep's first value; 0: never step */
+	int32_t step_updates;	   /* its second: only in so many first updates; negative: in all */
+	double max_freq_ppb; /* of the correction itself; 0 or less: DS_DISCIPLINE_MAX_FREQ_PPB */
 };
 
+/* Read it; only the functions below write it. */
 struct ds_discipline {
 	struct ds_discipline_config config;
-	bool synchronised;     /* at least one update since start */
+	bool synchronised; /* at least one update since start */
 	uint32_t updates;
 	int64_t ref_raw_ns;
 	int64_t target_minus_raw_ns; /* at ref_raw_ns */
-	double freq_ppb;       /* correction in force without the slew: the oscillator's error with sign changed */
-	double freq_sd_ppb;
+	double freq_ppb;    /* in force without the slew: the oscillator's error, sign changed */
+	double freq_sd_ppb; /* its uncertainty when it was last updated */
 	double offset_sd_ns;
-	double slew_ppb;       /* in force on top of it; 0 when the clock is on the line */
-	int64_t until_raw_ns;
+	double slew_ppb;      /* in force on top of it; 0 when the clock is on the line */
+	int64_t until_raw_ns; /* INT64_MAX when no slew is under way */
 };
 
 struct ds_correction {
-	bool step;             /* add step_ns to the clock, once, before the rate is set */
+	bool step; /* add step_ns to the clock, once, before the rate is set */
 	int64_t step_ns;
-	double rate_ppb;       /* the clock runs this much faster than its raw scale from now on */
-	int64_t until_raw_ns;  /* call ds_discipline_timer() then; INT64_MAX: no need */
-	bool changed;          /* there is something to apply */
+	double rate_ppb;      /* the clock runs this much faster than its raw scale from now on */
+	int64_t until_raw_ns; /* call ds_discipline_timer() then; INT64_MAX: no need */
+	bool changed;	      /* there is something to apply */
 };
 
-/* freq_ppb: from the drift file, or the clock's present rate; sd: its uncertainty (large if unknown). */
+/* freq_ppb: from the drift file, or the clock's present rate; cut off at max_freq. freq_sd_ppb:
+ * its uncertainty, 1e5 (100 ppm) or more if unknown; 0 or less counts as unknown. */
 void ds_discipline_init(struct ds_discipline *d, const struct ds_discipline_config *config,
 			double freq_ppb, double freq_sd_ppb);
 
-/* A selection gave `combined` for the moment `now`; offset_weight... see discipline.c. update_interval_ns: about
- * how long until the next update (sets how fast an offset is slewed away). */
+/* A selection gave `combined`, its predictions being for now->raw_ns. update_interval_ns: about
+ * how long until the next update (sets how fast an offset is slewed away); at least 1 ms is taken.
+ * *correction is always written. */
 void ds_discipline_update(struct ds_discipline *d, const struct ds_reading *now,
 			  const struct ds_combined *combined, int64_t update_interval_ns,
 			  struct ds_correction *correction);
 
-/* until_raw_ns has come (or about so). */
+/* until_raw_ns has come, or about so; called before it nothing changes. */
 void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 			 struct ds_correction *correction);
 
-/* How far the clock is from the line now (line minus clock, what is still to be slewed). 0 before the first update. */
+/* The clock was set by somebody else (the raw scale was not): bring it back at once, without
+ * waiting for the next update. Steps only if makestep would. */
+void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
+			     struct ds_correction *correction);
+
+/* How far the clock is from the line now (line minus clock, what is still to be slewed). 0 before
+ * the first update. */
 int64_t ds_discipline_remaining_ns(const struct ds_discipline *d, const struct ds_reading *now);
 
 #endif

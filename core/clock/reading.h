@@ -9,7 +9,7 @@
 
 struct ds_reading {
 	int64_t clock_ns; /* nanoseconds since 1970 on the clock that is kept */
-	int64_t raw_ns;   /* the undisturbed scale of its oscillator, see stamp.h */
+	int64_t raw_ns;	  /* the undisturbed scale of its oscillator, see stamp.h */
 };
 
 #endif

@@ -1,0 +1,312 @@
+/*
+ * estimate: lines, windows, doubts.
+ * It must never depend on anything but the numbers given here.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/clock/estimate.h"
+#include "core/clock/poll.h"
+
+#define SECOND INT64_C(1000000000)
+#define BASE   (INT64_C(1795000000) * SECOND)
+
+/* A sample at `s` seconds of raw time; its round trip took delay_ns. */
+static bool add(struct ds_estimate *e, double s, double offset_ns, int64_t delay_ns)
+{
+	struct ds_exchange x = {
+		.raw_ns = 77 * SECOND + (int64_t)(s * 1e9),
+		.server_minus_raw_ns = BASE + (int64_t)offset_ns,
+		.delay_ns = delay_ns,
+		.remote = {.root_delay_ns = 2000, .root_dispersion_ns = 3000},
+	};
+
+	return ds_estimate_add(e, &x, 100);
+}
+
+static struct ds_prediction at(const struct ds_estimate *e, double s)
+{
+	struct ds_prediction p;
+
+	memset(&p, 0, sizeof(p));
+	assert_true(ds_estimate_at(e, 77 * SECOND + (int64_t)(s * 1e9), 1000.0, &p));
+	return p;
+}
+
+static void starts_empty(void **state)
+{
+	struct ds_estimate e;
+	struct ds_prediction p = {.distance_ns = 42};
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	assert_int_equal(e.max_samples, DS_ESTIMATE_SAMPLES);
+	assert_true(isinf(e.freq_sd_ppb));
+	assert_false(ds_estimate_at(&e, 0, 1000.0, &p));
+	assert_int_equal(p.distance_ns, 42);
+	ds_estimate_init(&e, 60, 8);
+	assert_int_equal(e.min_samples, 8);
+	ds_estimate_init(&e, 1, 200);
+	assert_int_equal(e.max_samples, DS_ESTIMATE_SAMPLES);
+}
+
+static void first_samples_give_offset_alone(void **state)
+{
+	struct ds_estimate e;
+	struct ds_prediction p;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	assert_true(add(&e, 0.0, 500.0, 20000));
+	p = at(&e, 0.0);
+	assert_int_equal(p.server_minus_raw_ns, BASE + 500);
+	assert_true(p.sd_ns > 1000.0 && p.sd_ns < 20000.0);
+	assert_true(isinf(p.freq_sd_ppb));
+	/* Half the delays, the dispersion, and what the estimate may be off. */
+	assert_int_equal(p.distance_ns, (int64_t)rint(10000 + 1000 + 3000 + 3.0 * p.sd_ns));
+	/* An unknown frequency: 100 ppm after 10 s are 1 ms. */
+	assert_true(at(&e, 10.0).sd_ns > 9e5);
+	assert_true(at(&e, 10.0).age_ns == 10e9);
+	assert_true(add(&e, 64.0, 6400500.0, 20000));
+	p = at(&e, 64.0);
+	assert_true(isinf(p.freq_sd_ppb));
+	assert_true(p.freq_ppb == 0.0);
+	/* The older sample is worth nothing after so long at an unknown frequency. */
+	assert_true(llabs(p.server_minus_raw_ns - BASE - 6400500) < 1000);
+}
+
+static void three_give_the_frequency(void **state)
+{
+	struct ds_estimate e;
+	struct ds_prediction p;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 3; i++)
+		assert_true(add(&e, i * 64.0, i * 64.0 * 1e5, 200000));
+	p = at(&e, 1128.0);
+	assert_true(fabs(p.freq_ppb - 1e5) < 0.01);
+	assert_true(llabs(p.server_minus_raw_ns - BASE - 112800000) <= 2);
+	assert_true(isfinite(p.freq_sd_ppb) && p.freq_sd_ppb > 0.0);
+	assert_true(p.sd_ns > at(&e, 128.0).sd_ns);
+	/* The line is best known in its middle. */
+	assert_true(at(&e, 64.0).sd_ns < at(&e, 128.0).sd_ns);
+	/* Distance grows by maxclockerror, 1 us a second, and by the line's own uncertainty. */
+	assert_true(p.distance_ns - at(&e, 128.0).distance_ns >= 1000000);
+}
+
+static void slow_packets_hardly_count(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 20; i++)
+		assert_true(add(&e, i, (i % 3 - 1) * 300.0, 200000 + (i % 5) * 1000));
+	/* Ten milliseconds late, all of it on one way: wrong by five. */
+	assert_true(add(&e, 20.0, 5e6, 10200000));
+	assert_true(llabs(at(&e, 20.0).server_minus_raw_ns - BASE) < 500);
+	assert_int_equal(e.min_delay_ns, 200000);
+	assert_int_equal(e.suspects, 0);
+}
+
+static void better_measurement_replaces(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	assert_true(add(&e, 0.0, 4000.0, 20000));
+	assert_true(add(&e, 0.0, 1000.0, 20000));
+	assert_int_equal(e.count, 1);
+	assert_int_equal(e.total, 1);
+	assert_int_equal(at(&e, 0.0).server_minus_raw_ns, BASE + 1000);
+	for (int i = 1; i < 100; i++) {
+		assert_true(add(&e, i, 9000.0, 20000));
+		assert_true(add(&e, i, 1000.0, 20000));
+	}
+	assert_int_equal(e.total, 100);
+	assert_true(fabs(e.freq_ppb) < 0.001);
+	assert_int_equal(at(&e, 99.0).server_minus_raw_ns, BASE + 1000);
+}
+
+static void refuses_what_cannot_be(void **state)
+{
+	struct ds_estimate e;
+	struct ds_estimate before;
+	struct ds_exchange x = {.raw_ns = INT64_MAX, .delay_ns = 1};
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	assert_true(add(&e, 10.0, 0.0, 1000));
+	before = e;
+	assert_false(add(&e, 9.0, 0.0, 1000));
+	assert_false(ds_estimate_add(&e, &x, 1));
+	x.raw_ns = 100 * SECOND;
+	x.server_minus_raw_ns = INT64_MIN;
+	assert_false(ds_estimate_add(&e, &x, 1));
+	x.server_minus_raw_ns = 0;
+	x.delay_ns = -1;
+	assert_false(ds_estimate_add(&e, &x, 1));
+	assert_memory_equal(&e, &before, sizeof(e));
+}
+
+/* Times that a hostile server may give: nothing overflows, nothing is NaN. */
+static void survives_wild_times(void **state)
+{
+	static const int64_t wild[] = {
+		-(INT64_C(1) << 62) + 1, (INT64_C(1) << 62) - 1, 0, 1, -1, INT64_C(1) << 61,
+	};
+	struct ds_estimate e;
+	struct ds_prediction p;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 300; i++) {
+		struct ds_exchange x = {
+			.raw_ns = i,
+			.server_minus_raw_ns = wild[i * i % 6],
+			.delay_ns = i % 7 == 0 ? (INT64_C(1) << 62) - 1 : i % 2,
+		};
+
+		assert_true(ds_estimate_add(&e, &x, i % 2 ? 0 : INT64_MAX));
+		assert_true(ds_estimate_at(&e, (INT64_C(1) << 62) - 1, 1000.0, &p));
+		assert_false(isnan(p.sd_ns) || isnan(p.freq_ppb) || isnan(p.freq_sd_ppb));
+		assert_true(p.distance_ns >= 0);
+	}
+}
+
+static void window_is_cut_where_the_line_bends(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i <= 80; i++) {
+		/* 0.5 ppm slower after the 40th sample; noise of 100 ns with alternating signs */
+		double bend = i > 40 ? (i - 40) * -500.0 : 0.0;
+
+		assert_true(add(&e, i, bend + (i % 2 ? 100.0 : -100.0), 20000));
+	}
+	assert_true(e.cut);
+	assert_true(e.used < 45);
+	assert_true(fabs(e.freq_ppb + 500.0) < 30.0);
+	assert_true(llabs(at(&e, 80.0).server_minus_raw_ns - BASE + 20000) < 300);
+	assert_true(e.span_ns <= 45 * SECOND);
+}
+
+static void straight_window_is_kept(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 100; i++)
+		assert_true(add(&e, i, i * 700.0 + (i % 2 ? 100.0 : -100.0), 20000));
+	assert_int_equal(e.used, DS_ESTIMATE_SAMPLES);
+	assert_false(e.cut);
+	assert_int_equal(e.span_ns, 63 * SECOND);
+	assert_true(fabs(e.freq_ppb - 700.0) < 1.0);
+	ds_estimate_init(&e, 6, 8);
+	for (int i = 0; i < 100; i++)
+		assert_true(add(&e, i, i * 700.0 + (i % 2 ? 100.0 : -100.0), 20000));
+	assert_int_equal(e.used, 8);
+}
+
+static void one_contradiction_is_set_aside(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 20; i++)
+		assert_true(add(&e, i, i % 2 ? 100.0 : -100.0, 20000));
+	assert_true(add(&e, 20.0, 1e9, 20000));
+	assert_int_equal(e.suspects, 1);
+	assert_true(llabs(at(&e, 20.0).server_minus_raw_ns - BASE) < 200);
+	assert_true(add(&e, 21.0, 0.0, 20000));
+	assert_int_equal(e.suspects, 0);
+	assert_int_equal(e.used, 21);
+	assert_true(llabs(at(&e, 21.0).server_minus_raw_ns - BASE) < 200);
+	/* On both sides in turn: no jump, but a line that explains nothing ends some time. */
+	for (int i = 0; i < 7; i++)
+		assert_true(add(&e, 22.0 + i, i % 2 ? 1e9 : -1e9, 20000));
+	assert_int_equal(e.used, 21);
+	assert_true(add(&e, 29.0, 1e9, 20000));
+	assert_int_equal(e.used, 3);
+}
+
+static void three_contradictions_are_the_truth(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 20; i++)
+		assert_true(add(&e, i, i % 2 ? 100.0 : -100.0, 20000));
+	for (int i = 20; i < 23; i++)
+		assert_true(add(&e, i, 1e9, 20000));
+	assert_int_equal(e.used, 3);
+	assert_int_equal(e.suspects, 0);
+	assert_int_equal(e.total, 23);
+	assert_true(llabs(at(&e, 22.0).server_minus_raw_ns - BASE - SECOND) < 200);
+	ds_estimate_restart(&e);
+	assert_int_equal(e.count, 0);
+	assert_int_equal(e.total, 23);
+	assert_int_equal(e.min_samples, 6);
+}
+
+static void poll_follows_the_window(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
+	e.span_ns = (DS_POLL_RAISE * 64 - 1) * SECOND;
+	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
+	e.span_ns = DS_POLL_RAISE * 64 * SECOND;
+	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 7);
+	assert_int_equal(ds_poll_next(&e, 6, 6, 6), 6);
+	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 7);
+	/* A short window is no reason to hurry while it is young, but is when a trend cut it. */
+	e.span_ns = (DS_POLL_LOWER * 128 - 1) * SECOND;
+	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 7);
+	e.cut = true;
+	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 6);
+	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
+	e.cut = false;
+	e.suspects = 1;
+	assert_int_equal(ds_poll_next(&e, 10, 6, 10), 7);
+	assert_int_equal(ds_poll_next(&e, 3, 6, 10), 6);
+	e.suspects = 0;
+	e.span_ns = 63 * SECOND / 16;
+	assert_int_equal(ds_poll_next(&e, -4, -6, 10), -3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(starts_empty),
+		cmocka_unit_test(first_samples_give_offset_alone),
+		cmocka_unit_test(three_give_the_frequency),
+		cmocka_unit_test(slow_packets_hardly_count),
+		cmocka_unit_test(better_measurement_replaces),
+		cmocka_unit_test(refuses_what_cannot_be),
+		cmocka_unit_test(survives_wild_times),
+		cmocka_unit_test(window_is_cut_where_the_line_bends),
+		cmocka_unit_test(straight_window_is_kept),
+		cmocka_unit_test(one_contradiction_is_set_aside),
+		cmocka_unit_test(three_contradictions_are_the_truth),
+		cmocka_unit_test(poll_follows_the_window),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -151,7 +151,11 @@ int ds_loop_run(struct ds_daemon *d)
 		if (once_done(d, &status))
 			return status;
 		if (now_ns >= d->end_ns) {
-			ds_log(DS_LOG_NOTICE, "time is over (-t)");
+			if (d->once == DS_ONCE_NO)
+				ds_log(DS_LOG_NOTICE, "time is over (-t)");
+			else
+				ds_log(DS_LOG_WARNING,
+				       "no source answered well enough before the time was over (-t)");
 			return status;
 		}
 	}

@@ -28,7 +28,8 @@ void ds_address_set_port(union ds_address *a, uint16_t port);
 bool ds_address_same_host(const union ds_address *a, const union ds_address *b);
 bool ds_address_equal(const union ds_address *a, const union ds_address *b);
 /* "192.0.2.1" or "2001:db8::1"; with_port: "192.0.2.1:123", "[2001:db8::1]:123". Returns buffer. */
-const char *ds_address_text(const union ds_address *a, bool with_port, char buffer[DS_ADDRESS_TEXT]);
+const char *ds_address_text(const union ds_address *a, bool with_port,
+			    char buffer[DS_ADDRESS_TEXT]);
 /* What a server has as reference id of this source: IPv4: the address; IPv6: 32 bits of a hash of
  * it (RFC 5905 says MD5; any that loops are detected with: FNV-1a here, see address.c). */
 uint32_t ds_address_ref_id(const union ds_address *a);

@@ -11,13 +11,17 @@
 
 #include "os/socket.h"
 
-/* Write `text` to path by a temporary file beside it and rename(). 0 or a negative errno. */
+/* Write `text` to path by a temporary file beside it and rename(). A link at path is replaced, not
+ * followed. mode: as chmod(2), whatever the umask. 0 or a negative errno, and then path is as it
+ * was. */
 int ds_file_replace(const char *path, const char *text, mode_t mode);
-/* Read at most size - 1 bytes, NUL-terminated. Bytes read or a negative errno. */
+/* Read at most size - 1 bytes, NUL-terminated; on errors buffer is the empty string. Bytes read or
+ * a negative errno (-EINVAL for size 0). Does not wait on a FIFO. */
 ssize_t ds_file_read(const char *path, char *buffer, size_t size);
-/* Create a pid file; -EEXIST with a sentence where another live process owns it; a stale one is
- * replaced. */
+/* Create a pid file; -EEXIST with a sentence where another live process owns it; a stale one, and
+ * one that holds no number, is replaced. Other failures: a negative errno and a sentence. */
 int ds_pidfile_create(const char *path, char why[DS_WHY]);
+/* Remove it if it is still ours. */
 void ds_pidfile_remove(const char *path);
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * privilege: give up rights.
  * It must never give up half: either the process runs as `user` with only the named
- * capabilities, or an error comes back.
+ * capabilities, or an error comes back (and the process should end).
  */
 #ifndef DS_OS_PRIVILEGE_H
 #define DS_OS_PRIVILEGE_H
@@ -10,10 +10,14 @@
 
 #include "os/socket.h"
 
-/* Become `user` (NULL or "root": stay), keep CAP_SYS_TIME if steer and CAP_NET_BIND_SERVICE if bind_low_ports (for
- * sources and listeners opened later), set no_new_privs. Not being root to begin with is no error if there is nothing to give up.
- * Returns 0 or a negative errno with a sentence. */
+/* Become `user` (NULL, "" or "root": stay as we are), with its groups; keep CAP_SYS_TIME if steer,
+ * and CAP_NET_BIND_SERVICE if bind_low_ports (for sources and listeners opened later), as far as
+ * we hold them, and nothing else; set no_new_privs. Without any right (no root, no capability)
+ * nothing changes but no_new_privs, and that is no error. To be called before any thread is
+ * started. Returns 0 or a negative errno with a sentence: no such user, no right to become it, or
+ * something that stayed. */
 int ds_privilege_drop(const char *user, bool steer, bool bind_low_ports, char why[DS_WHY]);
+/* Is CAP_SYS_TIME in force? */
 bool ds_privilege_may_set_clock(void);
 
 #endif

@@ -76,7 +76,9 @@ static void ask(struct ds_stamping *s, int fd, uint32_t transmit)
 		0,
 	};
 
-	for (size_t i = 0; i < sizeof(extras) / sizeof(extras[0]); i++) {
+	/* without ids the whole frame must come back: no OPT_TSONLY */
+	for (size_t i = s->join == DS_JOIN_NONE ? 2 : 0; i < sizeof(extras) / sizeof(extras[0]);
+	     i++) {
 		uint32_t flags = RX_FLAGS | transmit | extras[i];
 
 		if (!set_flags(fd, flags))

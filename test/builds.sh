@@ -39,7 +39,11 @@ same "without it no symbol of interleaving" "$(symbols "$without")" ""
 same "its header is named in three places" \
 	"$(grep -rlE '^[[:space:]]*#[[:space:]]*include.*interleave\.h"' core os daemon lab tool | sort)" \
 	"$(printf '%s\n' core/exchange/client.h core/exchange/interleave.c core/exchange/server.h)"
-same "the switch is looked at in one header" \
-	"$(grep -rlwE 'DS_INTERLEAVED' core os daemon lab tool --include='*.[ch]' | sort)" \
+same "no #if asks for it outside its header" \
+	"$(grep -rlE '^[[:space:]]*#[[:space:]]*(el)?if.*DS_INTERLEAVED' core os daemon lab tool | sort)" \
 	"core/exchange/interleave.h"
+# main.c: the text of the version. serve.c: no memory for slots, and no notice of noclientlog.
+same "the switch is named where it is known to be" \
+	"$(grep -rlwE 'DS_INTERLEAVED' core os daemon lab tool --include='*.[ch]' | sort)" \
+	"$(printf '%s\n' core/exchange/interleave.h daemon/main.c daemon/serve.c)"
 exit $((failures > 0))

@@ -46,6 +46,8 @@ start_daemon other -d -x 'port 0' "$line" "logdir $TMP/other" 'log measurements'
 	"pidfile $TMP/other.pid"
 client=$pid
 expect "it answers" await 10 enough other 20
+expect "where there are stamps nobody says that there are none" \
+	[ "$(lines "$TMP/other.log" "no kernel stamp")" = 0 ]
 expect "and never interleaved: no drivestamp, no interleaving" only other "4B K K"
 stop_daemon "$client"
 stop_daemon "$server"

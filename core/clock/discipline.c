@@ -105,7 +105,7 @@ static void tell(const struct ds_discipline *d, struct ds_correction *correction
 
 static double slew_duration(const struct ds_discipline *d, double remaining, int64_t interval_ns)
 {
-	double duration = fmin((double)(interval_ns / 4), (double)DS_DISCIPLINE_LONGEST_NS);
+	double duration = fmin(0.25 * (double)interval_ns, (double)DS_DISCIPLINE_LONGEST_NS);
 
 	if (fabs(remaining) > fmax(BEYOND_NOISE * d->offset_sd_ns, LARGE_NS))
 		duration = fmin(duration, (double)DS_DISCIPLINE_FAST_NS);

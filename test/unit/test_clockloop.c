@@ -42,6 +42,7 @@ struct scenario {
 	double step_at_s, step_ns;   /* somebody sets the clock */
 	double gap_from_s, gap_to_s; /* no answers */
 	double bend_at_s, bend_ppb;  /* the oscillator changes its frequency */
+	double route_at_s, route_ns; /* from then on each way takes so much longer */
 	double lateness_ns;	     /* timers fire up to so much late */
 	double record_from_s;	     /* figures from here to the end */
 	double record_every_s;
@@ -162,6 +163,16 @@ static void apply(struct sim *sim, const struct ds_correction *correction)
 		sim->timer_raw_ns += (int64_t)(sim->sc->lateness_ns * uniform(sim));
 }
 
+static int64_t one_way_ns(struct sim *sim)
+{
+	const struct scenario *sc = sim->sc;
+	double delay = sc->delay_ns - sc->jitter_ns * log(uniform(sim));
+
+	if (sc->route_at_s > 0.0 && (double)sim->now_ns >= sc->route_at_s * 1e9)
+		delay += sc->route_ns;
+	return (int64_t)delay;
+}
+
 static bool exchange(struct sim *sim, int index, struct ds_exchange *x)
 {
 	const struct scenario *sc = sim->sc;
@@ -178,9 +189,9 @@ static bool exchange(struct sim *sim, int index, struct ds_exchange *x)
 		return false;
 	t1.clock_ns = sim->clock_ns + noise;
 	t1.raw_ns = sim->raw_ns + noise;
-	advance(sim, sim->now_ns + (int64_t)(sc->delay_ns - sc->jitter_ns * log(uniform(sim))));
+	advance(sim, sim->now_ns + one_way_ns(sim));
 	t2_ns = EPOCH + sim->now_ns + (int64_t)wrong;
-	advance(sim, sim->now_ns + (int64_t)(sc->delay_ns - sc->jitter_ns * log(uniform(sim))));
+	advance(sim, sim->now_ns + one_way_ns(sim));
 	noise = (int64_t)(sc->stamp_ns * gaussian(sim));
 	t4.clock_ns = sim->clock_ns + noise;
 	t4.raw_ns = sim->raw_ns + noise;
@@ -683,6 +694,26 @@ static void gap(void **state)
 	assert_true(r.rms_ns < 150e3);
 }
 
+static void route(void **state)
+{
+	struct scenario sc = base;
+	struct result r;
+
+	(void)state;
+	sc.name = "2 ms longer from 5000 s on";
+	sc.route_at_s = 5000;
+	sc.route_ns = 2e6;
+	r = runs(&sc, 20);
+	assert_true(r.rms_ns < 150e3);
+	assert_true(r.max_ns < 1e6);
+	sc.name = "1 ms shorter from 5000 s on";
+	sc.delay_ns = 1.1e6;
+	sc.route_ns = -1e6;
+	r = runs(&sc, 20);
+	assert_true(r.rms_ns < 80e3);
+	assert_true(r.max_ns < 1e6);
+}
+
 static void bend(void **state)
 {
 	struct scenario sc = base;
@@ -716,6 +747,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(fast_polls),
 		cmocka_unit_test(gap),
 		cmocka_unit_test(bend),
+		cmocka_unit_test(route),
 	};
 
 	verbose = argc > 1 && strcmp(argv[1], "-v") == 0;

@@ -270,14 +270,14 @@ static void poll_follows_the_window(void **state)
 	(void)state;
 	ds_estimate_init(&e, 6, 0);
 	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
-	e.span_ns = (DS_POLL_RAISE * 64 - 1) * SECOND;
+	e.span_ns = DS_POLL_RAISE * INT64_C(64) * SECOND - SECOND;
 	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
-	e.span_ns = DS_POLL_RAISE * 64 * SECOND;
+	e.span_ns = DS_POLL_RAISE * INT64_C(64) * SECOND;
 	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 7);
 	assert_int_equal(ds_poll_next(&e, 6, 6, 6), 6);
 	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 7);
 	/* A short window is no reason to hurry while it is young, but is when a trend cut it. */
-	e.span_ns = (DS_POLL_LOWER * 128 - 1) * SECOND;
+	e.span_ns = DS_POLL_LOWER * INT64_C(128) * SECOND - SECOND;
 	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 7);
 	e.cut = true;
 	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 6);

@@ -17,6 +17,7 @@
 
 #define LINE_MAX_LENGTH 2047
 #define DEPTH_MAX	10
+#define TOTAL_MAX	1024 /* files; a directory that includes itself has no end */
 #define WORDS_MAX	128
 #define DIRECTORIES_MAX 10
 #define FILES_MAX	256 /* of one confdir or sourcedir directive */
@@ -30,6 +31,7 @@ struct reader {
 	const char *file;
 	int line;
 	int depth;
+	unsigned *files;   /* read so far, all in all */
 	bool sources_only; /* a file of a sourcedir */
 	bool failed;
 };
@@ -567,6 +569,13 @@ static void read_file(struct reader *from, const char *path, bool sources_only)
 		complain(from, true, "files include each other more than %d deep", DEPTH_MAX);
 		return;
 	}
+	if (*from->files >= TOTAL_MAX) {
+		if (*from->files == TOTAL_MAX)
+			complain(from, true, "more than %d files in all", TOTAL_MAX);
+		*from->files = TOTAL_MAX + 1;
+		return;
+	}
+	(*from->files)++;
 	in = fopen(path, "re");
 	if (in == NULL) {
 		complain(from, true, "cannot open '%s': %s", path, strerror(errno));
@@ -583,7 +592,13 @@ static void read_file(struct reader *from, const char *path, bool sources_only)
 
 bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say, void *context)
 {
-	struct reader r = {.conf = conf, .say = say, .context = context, .file = path, .depth = -1};
+	unsigned files = 0;
+	struct reader r = {.conf = conf,
+			   .say = say,
+			   .context = context,
+			   .files = &files,
+			   .file = path,
+			   .depth = -1};
 
 	read_file(&r, path, false);
 	return !r.failed;
@@ -592,8 +607,13 @@ bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say,
 bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
 		       void *context)
 {
-	struct reader r = {
-		.conf = conf, .say = say, .context = context, .file = "command line", .line = line};
+	unsigned files = 0;
+	struct reader r = {.conf = conf,
+			   .say = say,
+			   .context = context,
+			   .files = &files,
+			   .file = "command line",
+			   .line = line};
 	char copy[LINE_MAX_LENGTH + 1];
 
 	if (strlen(text) > LINE_MAX_LENGTH) {

@@ -898,6 +898,26 @@ static void test_include_depth(void **state)
 			    "error self.conf:1: files include each other more than 10 deep\n");
 }
 
+static void count_totals(void *context, bool error, const char *file, int number, const char *text)
+{
+	(void)file, (void)number;
+	*(int *)context += error && strcmp(text, "more than 1024 files in all") == 0;
+}
+
+static void test_files_without_end(void **state)
+{
+	char name[32];
+
+	(void)state;
+	for (int i = 0; i < 9; i++) {
+		snprintf(name, sizeof(name), "%d.conf", i);
+		write_text(name, "confdir @\nconfdir @\n");
+	}
+	int told = 0;
+	assert_false(ds_conf_read_file(&conf, in_folder("0.conf"), count_totals, &told));
+	assert_int_equal(told, 1);
+}
+
 /* The shape of the file that Debian ships: it must start the daemon, with warnings at most. */
 static void test_debian(void **state)
 {
@@ -1092,6 +1112,7 @@ int main(void)
 		IN_FOLDER(test_too_many_files),
 		IN_FOLDER(test_include),
 		IN_FOLDER(test_include_depth),
+		IN_FOLDER(test_files_without_end),
 		IN_FOLDER(test_debian),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_print),

@@ -126,7 +126,7 @@ static void show_in_place(struct ds_demo_screen *screen, const struct ds_demo_se
 	memset(bar, '.', sizeof(bar) - 1);
 	memset(bar, '#', (size_t)(part * (sizeof(bar) - 1)));
 	bar[sizeof(bar) - 1] = '\0';
-	snprintf(time, sizeof(time), "[%s] %.0f of %d s", bar, seen->elapsed_s,
+	snprintf(time, sizeof(time), "[%s] %.0f of %d s", bar, part * seen->config->seconds,
 		 seen->config->seconds);
 	if (screen->drawn)
 		fputs("\033[5A", screen->out);
@@ -165,7 +165,8 @@ const char *ds_demo_verdict(const struct ds_demo_seen *seen)
 	if (seen->error_ns.count == 0)
 		return "the client did not report its clock (shadow.log)";
 	if (!seen->config->basic && seen->interleaved == 0)
-		return "no answer was interleaved (no transmit stamps from the kernel?)";
+		return "no answer was interleaved (no kernel transmit stamps, or a build "
+		       "without interleaved mode? --basic does without)";
 
 	double median = last_half(&seen->error_ns, &seen->error_at_s, seen->elapsed_s).median_abs;
 	if (!(median <= DS_DEMO_WORKED_NS))
@@ -225,7 +226,9 @@ void ds_demo_print(const struct ds_demo_seen *seen, FILE *out)
 			(unsigned long long)seen->server_lost);
 	else
 		fputs(";  lost: unknown\n", out);
-	if (failure)
+	if (seen->problem[0] != '\0')
+		fprintf(out, "Cut short: %s.\n", seen->problem);
+	else if (failure)
 		fprintf(out, "It did not work: %s.\n", failure);
 	else
 		fputs("It worked. The machine's own clock was not touched.\n", out);
@@ -260,11 +263,11 @@ static void json_summary(FILE *out, const char *name, const struct ds_summary *s
 		const char *name;
 		double value;
 	} figures[] = {
-		{"median", s->median_abs}, {"rms", s->rms},   {"p99", s->p99_abs},
-		{"max", s->max_abs},	   {"mean", s->mean},
+		{"median_ns", s->median_abs}, {"rms_ns", s->rms},   {"p99_ns", s->p99_abs},
+		{"max_ns", s->max_abs},	      {"mean_ns", s->mean},
 	};
 
-	fprintf(out, "  \"%s_ns\": {\"count\": %zu", name, s->count);
+	fprintf(out, "  \"%s\": {\"count\": %zu", name, s->count);
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
 		fprintf(out, ", \"%s\": ", figures[i].name);
 		ds_json_number(out, figures[i].value, 1);

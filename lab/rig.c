@@ -102,6 +102,51 @@ static int make_directory(struct ds_rig *rig, char why[DS_RIG_WHY])
 	return 0;
 }
 
+/* The end of us that nobody can catch is SIGKILL. A process that waits for the end of a pipe which
+ * only we hold then removes the directory; programs have PR_SET_PDEATHSIG. */
+static void janitor(const struct ds_rig *rig, int read_fd, int write_fd)
+{
+	const struct timespec moment = {0, 200000000};
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	char byte;
+
+	setsid();
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		dup2(null_fd, fd);
+	close(write_fd);
+	while (read(read_fd, &byte, 1) < 0 && errno == EINTR)
+		;
+	if (access(rig->directory, F_OK) == 0) {
+		nanosleep(&moment, NULL); /* programs that were killed write no more */
+		nftw(rig->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	}
+	_exit(0);
+}
+
+static int start_janitor(struct ds_rig *rig, char why[DS_RIG_WHY])
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) != 0)
+		return refuse(why, errno, "cannot make a pipe");
+	fflush(NULL);
+	rig->janitor = fork();
+	if (rig->janitor == 0)
+		janitor(rig, ends[0], ends[1]);
+	int error = rig->janitor < 0 ? errno : 0;
+	close(ends[0]);
+	rig->janitor_fd = ends[1];
+	if (error != 0) {
+		rig->janitor = 0;
+		close(ends[1]);
+		return refuse(why, error, "cannot start a process");
+	}
+	return 0;
+}
+
 static bool write_proc(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);
@@ -192,6 +237,11 @@ int ds_rig_open(struct ds_rig *rig, int hosts, bool loopback, char why[DS_RIG_WH
 		return error;
 	catch_signals();
 	open_rig = rig;
+	error = start_janitor(rig, why);
+	if (error != 0) {
+		ds_rig_close(rig);
+		return error;
+	}
 	rig->kind = loopback ? DS_RIG_LOOPBACK : DS_RIG_NAMESPACES;
 	if (loopback)
 		rig->hosts = hosts;
@@ -324,6 +374,11 @@ void ds_rig_close(struct ds_rig *rig)
 	}
 	if (rig->directory[0] != '\0')
 		nftw(rig->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+	if (rig->janitor != 0) {
+		close(rig->janitor_fd);
+		while (waitpid(rig->janitor, NULL, 0) < 0 && errno == EINTR)
+			;
+	}
 	*rig = (struct ds_rig){0};
 	if (open_rig == rig)
 		open_rig = NULL;

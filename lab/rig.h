@@ -38,6 +38,8 @@ struct ds_rig {
 	bool in_user_namespace;
 	int hosts;
 	int links;
+	pid_t janitor;		   /* removes the directory if we cannot */
+	int janitor_fd;		   /* closed: it works */
 	int host_fd[DS_RIG_HOSTS]; /* their namespaces */
 	struct ds_rig_program programs[DS_RIG_PROGRAMS];
 	char directory[DS_RIG_PATH]; /* ours, mode 0700; removed with all that is in it */

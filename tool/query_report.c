@@ -12,7 +12,6 @@
 static const char *reference(const struct ds_exchange *exchange, char buffer[TEXT])
 {
 	uint32_t id = exchange->remote.ref_id;
-	int length = 0;
 
 	/* RFC 5905 section 7.3: four characters at stratum 1, else an address or a hash. */
 	if (exchange->remote.stratum > 1) {
@@ -20,12 +19,16 @@ static const char *reference(const struct ds_exchange *exchange, char buffer[TEX
 			 id & 255);
 		return buffer;
 	}
-	for (int shift = 24; shift >= 0; shift -= 8) {
-		unsigned char c = (unsigned char)(id >> shift);
-		if (c > 0x20 && c < 0x7f)
-			buffer[length++] = (char)c;
+	for (int i = 0; i < 4; i++)
+		buffer[i] = (char)(id >> (24 - 8 * i) & 255);
+	buffer[4] = '\0';
+	for (size_t i = 0; i < 4; i++) {
+		bool is_end = i > 0 && buffer[i] == '\0' && i >= strlen(buffer);
+		if (!is_end && (buffer[i] <= 0x20 || buffer[i] >= 0x7f)) {
+			snprintf(buffer, TEXT, "%08X", id);
+			break;
+		}
 	}
-	buffer[length] = '\0';
 	return buffer;
 }
 
@@ -95,6 +98,11 @@ static void judge_interleaving(struct ds_query_result *r)
 	char median[DS_FIGURE_TEXT], least[DS_FIGURE_TEXT], most[DS_FIGURE_TEXT],
 		half[DS_FIGURE_TEXT];
 
+	if (r->asked == 0 && r->exchanges >= 2) {
+		snprintf(r->verdict, sizeof(r->verdict),
+			 "Nothing was asked: this build has no interleaved mode.");
+		return;
+	}
 	/* The first request that asks cannot be answered interleaved by servers which save only
 	 * for those that have asked (RFC 9769 section 2 allows that). */
 	if (r->interleaved == 0 && r->asked < 2) {
@@ -186,6 +194,7 @@ void ds_query_print_result(const struct ds_query *q, const struct ds_query_resul
 	fflush(out);
 }
 
+/* The four stamps are strings: many readers of JSON keep no more than 53 bits of a number. */
 static void json_exchange(const struct ds_exchange *e, FILE *out)
 {
 	char text[TEXT];
@@ -197,7 +206,7 @@ static void json_exchange(const struct ds_exchange *e, FILE *out)
 					      : "set2",
 		ds_stamp_word(e->t1.source), t3_words(e), ds_stamp_word(e->t4.source));
 	fprintf(out,
-		", \"t1_ns\": %lld, \"t2_ns\": %lld, \"t3_ns\": %lld, \"t4_ns\": %lld, "
+		", \"t1_ns\": \"%lld\", \"t2_ns\": \"%lld\", \"t3_ns\": \"%lld\", \"t4_ns\": \"%lld\", "
 		"\"offset_ns\": %lld, \"delay_ns\": %lld, \"stratum\": %d, \"leap\": %d, "
 		"\"root_delay_ns\": %lld, \"root_dispersion_ns\": %lld, \"reference\": ",
 		(long long)e->t1.clock_ns, (long long)e->t2_ns, (long long)e->t3_ns,

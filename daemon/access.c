@@ -102,11 +102,11 @@ static void link_rules(struct ds_access *access)
 {
 	struct ds_access_rule *rules = access->rules;
 
-	for (int16_t i = 0; i < access->count; i++) {
-		int16_t wider = (int16_t)(i - 1); /* -1 is DS_ACCESS_NONE */
+	for (int i = 0; i < access->count; i++) {
+		int wider = i - 1; /* -1 is DS_ACCESS_NONE */
 		while (wider >= 0 && !holds(&rules[wider], &rules[i]))
 			wider = rules[wider].wider;
-		rules[i].wider = wider;
+		rules[i].wider = (int16_t)wider;
 	}
 }
 

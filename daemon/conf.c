@@ -41,6 +41,12 @@ struct words {
 	unsigned count;
 };
 
+/* Word `at` of the line, or "" behind its end. */
+static const char *word_at(const struct words *words, unsigned at)
+{
+	return at < words->count ? words->word[at] : "";
+}
+
 static void complain(struct reader *r, bool error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
@@ -64,7 +70,7 @@ static void complain_unknown(struct reader *r, const struct ds_words *words, con
 	unsigned edits;
 	const struct ds_word *nearest = ds_words_nearest(words, text, &edits);
 
-	if (edits * 3 <= strlen(text) + 2)
+	if ((size_t)edits * 3 <= strlen(text) + 2)
 		complain(r, true, "unknown %s '%.64s': did you mean '%s'?", words->what, text,
 			 nearest->word);
 	else
@@ -149,13 +155,13 @@ struct source_marks {
 static bool source_option(struct reader *r, const struct words *words, unsigned *at,
 			  struct ds_conf_source *s, struct source_marks *marks)
 {
-	const char *text = words->word[(*at)++];
+	const char *text = word_at(words, (*at)++);
 	const struct ds_word *word = ds_words_find(&ds_words_source_options, text);
 
 	if (word == NULL) {
 		complain_unknown(r, &ds_words_source_options, text);
 		while (*at < words->count &&
-		       ds_words_find(&ds_words_source_options, words->word[*at]) == NULL)
+		       ds_words_find(&ds_words_source_options, word_at(words, *at)) == NULL)
 			(*at)++; /* its values, presumably */
 		return true;
 	}
@@ -163,7 +169,7 @@ static bool source_option(struct reader *r, const struct words *words, unsigned 
 		complain(r, true, "'%s' needs a value", word->word);
 		return false;
 	}
-	const char *value = word->min_args > 0 ? words->word[*at] : NULL;
+	const char *value = word->min_args > 0 ? word_at(words, *at) : NULL;
 	*at += word->min_args;
 	if (!judge(r, word, value))
 		return true;
@@ -206,7 +212,7 @@ static void read_source(struct reader *r, const struct words *words, bool pool)
 {
 	struct ds_conf_source source, *s = &source;
 	struct source_marks marks = {false, false, false, false};
-	const char *name = words->word[1];
+	const char *name = word_at(words, 1);
 	bool failed_before = r->failed;
 
 	r->failed = false;
@@ -237,15 +243,15 @@ static void read_access(struct reader *r, const struct words *words, struct ds_a
 	union ds_address net = {.family = AF_UNSPEC};
 	uint8_t bits = 0;
 	unsigned at = 1;
-	bool all = at < words->count && strcasecmp(words->word[at], "all") == 0;
+	bool all = at < words->count && strcasecmp(word_at(words, at), "all") == 0;
 
 	at += all;
-	if (at < words->count && !ds_access_parse(words->word[at], &net, &bits)) {
-		complain(r, true, "'%.64s' is neither an address nor a subnet", words->word[at]);
+	if (at < words->count && !ds_access_parse(word_at(words, at), &net, &bits)) {
+		complain(r, true, "'%.64s' is neither an address nor a subnet", word_at(words, at));
 		return;
 	}
 	if (at + 1 < words->count)
-		complain(r, true, "'%.64s' is one too many", words->word[at + 1]);
+		complain(r, true, "'%.64s' is one too many", word_at(words, at + 1));
 	else if (!ds_access_add(access, &net, bits, allow, all))
 		complain(r, true, "more than %d subnets", DS_ACCESS_RULES);
 }
@@ -255,9 +261,9 @@ static void read_bind(struct reader *r, const struct words *words,
 {
 	union ds_address address;
 
-	if (!ds_address_parse(words->word[1], 0, &address)) {
-		complain(r, true, "'%s' takes a numeric address, not '%.64s'", words->word[0],
-			 words->word[1]);
+	if (!ds_address_parse(word_at(words, 1), 0, &address)) {
+		complain(r, true, "'%s' takes a numeric address, not '%.64s'", word_at(words, 0),
+			 word_at(words, 1));
 		return;
 	}
 	binds[address.family == AF_INET6] = address;
@@ -271,7 +277,7 @@ static void read_local(struct reader *r, const struct words *words)
 	r->conf->local = true;
 	r->conf->local_stratum = 10;
 	for (unsigned at = 1; at < words->count;) {
-		const char *text = words->word[at++];
+		const char *text = word_at(words, at++);
 		const struct ds_word *word = ds_words_find(&ds_words_local_options, text);
 		if (word == NULL) {
 			complain_unknown(r, &ds_words_local_options, text);
@@ -282,7 +288,7 @@ static void read_local(struct reader *r, const struct words *words)
 			return;
 		}
 		if (judge(r, word, NULL))
-			set_field(r, &stratum, r->conf, words->word[at]);
+			set_field(r, &stratum, r->conf, word_at(words, at));
 		at += word->min_args;
 	}
 }
@@ -304,9 +310,10 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 static void read_log(struct reader *r, const struct words *words)
 {
 	for (unsigned at = 1; at < words->count; at++) {
-		const struct ds_word *word = ds_words_find(&ds_words_log_options, words->word[at]);
+		const struct ds_word *word =
+			ds_words_find(&ds_words_log_options, word_at(words, at));
 		if (word == NULL)
-			complain_unknown(r, &ds_words_log_options, words->word[at]);
+			complain_unknown(r, &ds_words_log_options, word_at(words, at));
 		else if (judge(r, word, NULL))
 			*log_switch(r->conf, word->word) = true;
 	}
@@ -320,8 +327,8 @@ static void read_makestep(struct reader *r, const struct words *words)
 	static const struct ds_field limit = {"makestep", DS_FIELD_INT,
 					      offsetof(struct ds_conf, makestep_limit), -1e9, 1e9};
 
-	set_field(r, &threshold, r->conf, words->word[1]);
-	set_field(r, &limit, r->conf, words->word[2]);
+	set_field(r, &threshold, r->conf, word_at(words, 1));
+	set_field(r, &limit, r->conf, word_at(words, 2));
 }
 
 static void read_file(struct reader *from, const char *path, bool sources_only);
@@ -406,18 +413,19 @@ static void read_directories(struct reader *r, const struct words *words, bool s
 		return;
 	}
 	for (unsigned at = 1; at < words->count; at++) {
-		if (strlen(words->word[at]) >= DS_CONF_PATH)
+		if (strlen(word_at(words, at)) >= DS_CONF_PATH)
 			complain(r, true, "the path is longer than %d characters",
 				 DS_CONF_PATH - 1);
 		else
-			find_files(r, words->word[at], at, sources ? ".sources" : ".conf", found);
+			find_files(r, word_at(words, at), at, sources ? ".sources" : ".conf",
+				   found);
 	}
 	qsort(found->file, found->count, sizeof(found->file[0]), compare_found);
 	for (unsigned i = 0; i < found->count; i++) {
 		const struct found_file *file = &found->file[i];
 		if (i > 0 && strcmp(file->name, found->file[i - 1].name) == 0)
 			continue;
-		snprintf(path, sizeof(path), "%s/%s", words->word[file->directory], file->name);
+		snprintf(path, sizeof(path), "%s/%s", word_at(words, file->directory), file->name);
 		read_file(r, path, sources);
 	}
 	free(found);
@@ -436,7 +444,7 @@ static bool right_count(struct reader *r, const struct ds_word *word, const stru
 	}
 	if (word->max_args == DS_WORD_ANY || given <= word->max_args)
 		return true;
-	extra = words->word[1 + word->max_args];
+	extra = word_at(words, 1 + word->max_args);
 	complain(r, true, "'%s' takes %s%u value%s: '%.64s' is one too many%s", word->word,
 		 word->max_args > word->min_args ? "at most " : "", word->max_args,
 		 word->max_args == 1 ? "" : "s", extra,
@@ -455,7 +463,7 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 	struct ds_access unused = {.count = 0};
 
 	if (field != NULL)
-		set_field(r, field, r->conf, words->word[1]);
+		set_field(r, field, r->conf, word_at(words, 1));
 	else if (is(word, "server") || is(word, "pool"))
 		read_source(r, words, is(word, "pool"));
 	else if (is(word, "allow") || is(word, "deny"))
@@ -473,7 +481,7 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 	else if (is(word, "makestep"))
 		read_makestep(r, words);
 	else if (is(word, "include"))
-		read_include(r, words->word[1]);
+		read_include(r, word_at(words, 1));
 	else if (is(word, "confdir") || is(word, "sourcedir"))
 		read_directories(r, words, is(word, "sourcedir"));
 }
@@ -500,9 +508,9 @@ static void read_line(struct reader *r, char *text)
 		}
 		words.word[words.count++] = next;
 	}
-	const struct ds_word *word = ds_words_find(&ds_words_directives, words.word[0]);
+	const struct ds_word *word = ds_words_find(&ds_words_directives, word_at(&words, 0));
 	if (word == NULL)
-		complain_unknown(r, &ds_words_directives, words.word[0]);
+		complain_unknown(r, &ds_words_directives, word_at(&words, 0));
 	else if (r->sources_only && !is_source(word))
 		complain(r, true,
 			 "'%s' does not belong in a file of sources: 'server' and 'pool' do",
@@ -620,7 +628,7 @@ bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf
 		complain(&r, true, "the line is longer than %d characters", LINE_MAX_LENGTH);
 		return false;
 	}
-	strcpy(copy, text);
+	memcpy(copy, text, strlen(text) + 1);
 	read_line(&r, copy);
 	return !r.failed;
 }

@@ -164,7 +164,7 @@ static bool set_text(const struct ds_field *field, void *base, const char *text,
 	}
 	memset(at, 0, (size_t)field->max + 1);
 	if (strcasecmp(text, "none") != 0)
-		memcpy(at, text, length);
+		memcpy(at, text, length + 1);
 	return true;
 }
 

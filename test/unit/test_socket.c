@@ -80,15 +80,37 @@ static int begin(void **state)
 	return 0;
 }
 
+/* The kernel begins to stamp received packets some time after the keeper asked for it. */
+static bool wait_until_stamped(void)
+{
+	const struct ds_outgoing out = {.data = packets[1], .length = 48};
+
+	open_pair("127.0.0.1", "127.0.0.1");
+	for (int i = 0; i < 2000; i++) {
+		if (ds_socket_send(&client, batch, &out, 1) == 1 && wait_for(&server, POLLIN) &&
+		    ds_socket_receive(&server, batch, false, got) == 1 &&
+		    got[0].source == DS_STAMP_KERNEL)
+			return true;
+		poll(NULL, 0, 1);
+	}
+	return false;
+}
+
 static int setup(void **state)
 {
-	(void)state;
+	bool stamped;
+
+	begin(state);
 	batch = ds_batch_new();
+	if (!batch || ds_socket_open_keeper(&keeper, AF_INET) != 0)
+		return 1;
 	for (unsigned i = 0; i < COUNT; i++) {
 		memset(packets[i], (int)i, sizeof(packets[i]));
 		packets[i][DS_WIRE_TRANSMIT_OFFSET] = 0xaa;
 	}
-	return !batch || ds_socket_open_keeper(&keeper, AF_INET) != 0;
+	stamped = wait_until_stamped();
+	close_all(state);
+	return !stamped;
 }
 
 static int teardown(void **state)

@@ -137,8 +137,9 @@ static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 	}
 	sent->waiting = false;
 	s->stamps_got++;
-	ds_departure_learn(&s->departures[sent->departure].learnt, sent->position,
-			   tx.raw_ns - sent->read_raw_ns);
+	if (sent->learns)
+		ds_departure_learn(&s->departures[sent->departure].learnt, sent->position,
+				   tx.raw_ns - sent->read_raw_ns);
 	if (sent->slot == DS_SLOT_NONE)
 		return;
 	enum ds_reason reason = ds_server_drivestamp(&s->server, sent->slot, sent->rx_raw_ns, &tx);
@@ -197,7 +198,8 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d,
 }
 
 /* Remember an answer whose drivestamp is asked for. */
-static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t read_raw_ns)
+static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t read_raw_ns,
+			 bool learns)
 {
 	uint32_t token = s->next_token++;
 	struct ds_sent *sent = &s->sent[token % DS_SERVE_SENT];
@@ -211,6 +213,7 @@ static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t r
 		.read_raw_ns = read_raw_ns,
 		.position = (uint8_t)i,
 		.departure = a->departures[i],
+		.learns = learns,
 		.waiting = true,
 	};
 	a->out[i].stamp = true;
@@ -218,21 +221,32 @@ static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t r
 	s->stamps_asked++;
 }
 
+/* Which answer of a batch is to be learnt from, if it is time to: by turns the first and the
+ * last, since what comes behind others in a batch leaves later. -1: none. */
+static int choose_to_learn(struct ds_serve *s, const struct answers *a, int64_t raw_ns)
+{
+	int i = s->next_token % 2 == 0 ? 0 : a->count - 1;
+
+	return ds_departure_wants(&s->departures[a->departures[i]].learnt, raw_ns) ? i : -1;
+}
+
 static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct answers *a)
 {
 	struct ds_reading now;
+	int learn = -1;
 	int sent;
 
 	ds_clock_read(s->clock, &now);
+	if (socket->stamping.transmit)
+		learn = choose_to_learn(s, a, now.raw_ns);
 	for (int i = 0; i < a->count; i++) {
-		struct ds_departure *d = &s->departures[a->departures[i]].learnt;
+		const struct ds_departure *d = &s->departures[a->departures[i]].learnt;
 
 		ds_server_departs(&a->responses[i],
 				  now.clock_ns + ds_departure_expected_ns(d, (uint32_t)i),
 				  ds_random32());
-		if (socket->stamping.transmit &&
-		    (a->responses[i].wants_drivestamp || ds_departure_wants(d, now.raw_ns)))
-			expect_stamp(s, a, i, now.raw_ns);
+		if (i == learn || (socket->stamping.transmit && a->responses[i].wants_drivestamp))
+			expect_stamp(s, a, i, now.raw_ns, i == learn);
 	}
 	sent = ds_socket_send(socket, s->batch, a->out, a->count);
 	s->answered += (uint64_t)sent;

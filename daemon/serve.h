@@ -30,6 +30,7 @@ struct ds_sent {
 	int64_t read_raw_ns; /* of the reading that its departure counts from */
 	uint8_t position;    /* in its batch */
 	uint8_t departure;   /* which calibration */
+	bool learns;	     /* its departure is an observation for that calibration */
 	bool waiting;
 };
 

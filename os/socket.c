@@ -147,6 +147,7 @@ int ds_socket_open_server(struct ds_socket *s, const union ds_address *local, co
 			  char why[DS_WHY])
 {
 	const int size = RECEIVE_BUFFER;
+	const int probe = IP_PMTUDISC_PROBE;
 	struct ds_stamping_wish wish = {
 		.transmit = true,
 		.per_packet = true,
@@ -158,6 +159,11 @@ int ds_socket_open_server(struct ds_socket *s, const union ds_address *local, co
 	if (error)
 		return error;
 	setsockopt(s->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
+	/* Answers are never fragmented. Saying so also saves the kernel a shared counter for the
+	 * identification field of each (5 % of a busy server's time); PROBE rather than DO: a
+	 * forged ICMP message cannot make them too big. */
+	if (s->family == AF_INET)
+		setsockopt(s->fd, IPPROTO_IP, IP_MTU_DISCOVER, &probe, sizeof(probe));
 	wish.ring = calloc(wish.ring_size, sizeof(*wish.ring));
 	if (!wish.ring)
 		return fail(s, ENOMEM, why, "no memory for", "a socket");

@@ -160,6 +160,8 @@ static uint32_t fnv1a(const uint8_t *bytes, size_t length)
 	return hash;
 }
 
+/* Loops are detected by comparing with what we ourselves would write, so that of IPv6 any hash will
+ * do among our own kind; to servers that hash with MD5 an IPv6 loop stays unseen. */
 uint32_t ds_address_ref_id(const union ds_address *a)
 {
 	switch (a->family) {

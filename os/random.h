@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/* From getrandom(), a buffer a thread; about 10 ns. Not to be used on both sides of a fork(). */
+/* From getrandom(), a buffer a thread; some 30 ns. Not to be used on both sides of a fork(). */
 uint64_t ds_random64(void);
 uint32_t ds_random32(void);
 

@@ -64,8 +64,8 @@ int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 void ds_socket_close(struct ds_socket *s);
 
 /* Keep one alive as long as client sockets come and go: the kernel begins to stamp received
- * packets some time after the first socket asks for it. Never read or polled. Returns 0 or a
- * negative errno. */
+ * packets some time after the first socket asks for it. Never read or polled; its `stamping` tells
+ * what this kernel grants. Returns 0 or a negative errno. */
 int ds_socket_open_keeper(struct ds_socket *s, sa_family_t family);
 
 /* Read what poll() reported, once: at most DS_BATCH datagrams into the batch.

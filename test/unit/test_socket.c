@@ -18,6 +18,8 @@
 
 #include <cmocka.h>
 
+#include <linux/net_tstamp.h>
+
 #include "os/socket.h"
 
 #define COUNT 64
@@ -579,6 +581,35 @@ static void client_sends_from_the_port_asked(void **state)
 	assert_true(ds_address_equal(&got[0].remote, &local));
 }
 
+/* The kernel refuses a chosen id where the socket has no OPT_ID, as older kernels always do. All
+ * packets leave, and stamps are counted from then on. Last: it is remembered for the process. */
+static void refused_ids_cost_no_packet(void **state)
+{
+	int flags;
+
+	(void)state;
+	open_pair("127.0.0.1", "127.0.0.1");
+	if (server.stamping.join != DS_JOIN_CHOSEN_ID)
+		skip(); /* an older kernel */
+	flags = (int)(server.stamping.flags & ~(uint32_t)SOF_TIMESTAMPING_OPT_ID);
+	assert_int_equal(setsockopt(server.fd, SOL_SOCKET, SO_TIMESTAMPING, &flags, sizeof(flags)),
+			 0);
+	prepare_batch();
+	assert_int_equal(ds_socket_send(&server, batch, outgoing, COUNT), COUNT);
+	take_stamps(&server);
+	assert_int_equal(take_packets(&client), COUNT);
+	assert_int_equal(assert_order(), 0);
+	assert_int_equal(server.stamping.join, DS_JOIN_COUNTER);
+	assert_int_equal(server.stamping.counters.by_reason[DS_R_STAMP_MISSING], COUNT / 2);
+	every_second_is_stamped();
+	every_second_is_stamped();
+	ds_socket_close(&client);
+	ds_socket_close(&server);
+	open_pair("0.0.0.0", "127.0.0.1");
+	assert_int_equal(server.stamping.join, DS_JOIN_COUNTER);
+	round_trip("127.0.0.1");
+}
+
 #define PLAIN(f)  cmocka_unit_test_setup_teardown(f, begin, close_all)
 #define JOINED(f) cmocka_unit_test_setup_teardown(f, begin, close_joined)
 
@@ -603,6 +634,7 @@ int main(void)
 		PLAIN(long_datagram_is_marked),
 		PLAIN(clear_words),
 		PLAIN(client_sends_from_the_port_asked),
+		PLAIN(refused_ids_cost_no_packet),
 	};
 
 	return cmocka_run_group_tests_name("socket", tests, setup, teardown);

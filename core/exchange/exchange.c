@@ -7,7 +7,8 @@
 #include <math.h>
 #include <stdbool.h>
 
-#define FREQ_MOST_PPB 2e8
+#define FREQ_MOST_PPB  2e8
+#define GRAIN_LEAST_NS 1e3
 
 /* The part of an interval of the raw scale by which the clock runs ahead in it. */
 static int64_t gained_ns(int64_t raw_interval_ns, double freq_ppb)
@@ -18,13 +19,24 @@ static int64_t gained_ns(int64_t raw_interval_ns, double freq_ppb)
 	return llround((double)raw_interval_ns * freq_ppb * 1e-9);
 }
 
+/* How far the server's two stamps may seem to be out of order: servers fill the bits below the
+ * precision they state with noise. */
+static int64_t grain_ns(const struct ds_remote *remote)
+{
+	double grain = ldexp(1e9, remote->precision_log2);
+
+	return (int64_t)fmin(fmax(grain, GRAIN_LEAST_NS), (double)DS_DELAY_GRAIN_NS);
+}
+
 /* exchange.md S6: in basic and set 1 both hosts see the request first; in set 2 the request is
  * of the next round trip, so both see it last. */
-static bool in_order(enum ds_exchange_kind kind, int64_t local_ns, int64_t remote_ns)
+static bool in_order(const struct ds_exchange *e, int64_t local_ns, int64_t remote_ns)
 {
-	if (kind == DS_EXCHANGE_SET2)
-		return local_ns <= 0 && remote_ns <= 0;
-	return local_ns >= 0 && remote_ns >= 0;
+	int64_t grain = grain_ns(&e->remote);
+
+	if (e->kind == DS_EXCHANGE_SET2)
+		return local_ns <= 0 && remote_ns <= grain;
+	return local_ns >= 0 && remote_ns >= -grain;
 }
 
 /* Sets what follows from the four stamps; false if it cannot be told in 64 bits, which only a
@@ -67,8 +79,7 @@ enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_k
 	if (t1->source == DS_STAMP_NONE || t4->source == DS_STAMP_NONE)
 		return DS_R_STAMP_MISSING;
 	if (__builtin_sub_overflow(t4->raw_ns, t1->raw_ns, &local_ns) ||
-	    __builtin_sub_overflow(t3_ns, t2_ns, &remote_ns) ||
-	    !in_order(kind, local_ns, remote_ns))
+	    __builtin_sub_overflow(t3_ns, t2_ns, &remote_ns) || !in_order(&e, local_ns, remote_ns))
 		return DS_R_DELAY_NEGATIVE;
 	if (kind != DS_EXCHANGE_SET2 && remote_ns > DS_PROCESSING_MAX_NS)
 		return DS_R_PROCESSING_MAX;

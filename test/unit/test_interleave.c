@@ -174,7 +174,7 @@ static void test_the_shorter_interval_wins_and_a_tie_is_set_1(void **state)
 		{1000, 2000, 2999, DS_EXCHANGE_SET2},
 		{UINT64_MAX - 9, 40, 89, DS_EXCHANGE_SET2}, /* over the beginning of an era */
 		{UINT64_MAX - 9, 40, 91, DS_EXCHANGE_SET1},
-		{2000, 1990, 2021, DS_EXCHANGE_SET1}, /* lengths, not signs */
+		{2000000, 1000000, 3000002, DS_EXCHANGE_SET1}, /* lengths, not signs */
 	};
 	const struct ds_remote remote = {.stratum = 1};
 

@@ -152,13 +152,20 @@ static void place_address(struct ds_sources *s, const struct ds_source_group *g,
 static void resolved(struct ds_sources *s, struct ds_source_group *g,
 		     const union ds_address *addresses, int n)
 {
+	int fitting = 0;
+
 	g->wanted = false;
 	g->said_failed = false;
 	g->backoff_ns = RESOLVE_BACKOFF_NS;
 	g->retry_ns = ds_monotonic_ns() + REPLACE_EVERY_NS;
-	for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++) {
+		fitting += family_fits(s, g->conf, addresses[i].family);
 		if (family_fits(s, g->conf, addresses[i].family) && !in_use(s, &addresses[i]))
 			place_address(s, g, &addresses[i]);
+	}
+	if (fitting == 0)
+		ds_log(DS_LOG_WARNING, "%s:%d: %s has no address of a family that is used here",
+		       g->conf->file, g->conf->line, g->conf->name);
 }
 
 static void finish_resolving(struct ds_sources *s)

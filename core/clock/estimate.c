@@ -15,10 +15,13 @@
 #define CONFIRM_SAMPLES	 3 /* suspects in a row, on one side, that prove a jump */
 #define CONFIRM_ANY	 8 /* ... on any side: the line is useless */
 #define SUSPECT_SDS	 6.0
-#define SUSPECT_FREQ_PPB 1e3 /* oscillators bend by less than this: no reason for doubt */
-#define TREND_SDS	 1.0 /* one straight line in six is taken for bent: that costs less */
-#define UNSEEN_BEND	 1.5 /* a bend that the signs do not show yet: that much more error */
-#define CLAIM_SDS	 3.0 /* standard deviations that go into the distance */
+#define SUSPECT_FREQ_PPB 1e3  /* oscillators bend by less than this: no reason for doubt */
+#define TREND_SDS	 1.0  /* one straight line in six is taken for bent: that costs less */
+#define TAIL_SAMPLES	 8    /* up to so many of the newest are looked at together */
+#define TAIL_SDS	 2.5  /* standard deviations of their mean that are no chance */
+#define TAIL_SCALE_LEAST 0.25 /* a very good fit is no reason to be strict */
+#define UNSEEN_BEND	 1.5  /* a bend that the signs do not show yet: that much more error */
+#define CLAIM_SDS	 3.0  /* standard deviations that go into the distance */
 #define RANGE_NS	 DS_NS_LIMIT
 #define PRECISION_MAX_NS INT64_C(1000000000)
 
@@ -237,6 +240,23 @@ static bool has_trend(const struct point *points, unsigned n)
 	return (double)runs < expected + 1.0 - TREND_SDS * sqrt(fmax(variance, 0.0));
 }
 
+/* The newest few together lie off the line by more than chance: after the poll was raised they
+ * span much of the time, but are too few to make the runs fewer. */
+static bool tail_is_off(const struct point *points, unsigned n, const struct line *line)
+{
+	double scale = fmax(line->chi2 / (double)(n - 2), TAIL_SCALE_LEAST);
+	double weights = 0.0;
+	double sum = 0.0;
+
+	for (unsigned k = 1; k <= TAIL_SAMPLES && 2 * k <= n; k++) {
+		weights += points[n - k].weight;
+		sum += points[n - k].weight * points[n - k].residual;
+		if (k > 1 && sum * sum > TAIL_SDS * TAIL_SDS * scale * weights)
+			return true;
+	}
+	return false;
+}
+
 /* Below three samples: the newest, and one before it for what it is worth after so long. */
 static void settle_few(struct ds_estimate *e, const struct point *points, unsigned n, double grain)
 {
@@ -265,9 +285,13 @@ static void settle_few(struct ds_estimate *e, const struct point *points, unsign
 static void settle_line(struct ds_estimate *e, unsigned n, const struct noise *noise,
 			const struct line *line)
 {
-	/* The scale of the weights is a model's: shrink what the residuals say of it towards 1
-	 * as if two more of them had said so. */
-	double scale = UNSEEN_BEND * UNSEEN_BEND * (line->chi2 + 2.0) / (double)n;
+	/* The scale of the weights is a model's: shrink what the residuals say of it towards the
+	 * model's as if two more of them had said so. A few samples can agree by chance: before
+	 * there were any, all that was known is that the offset lies within half the delay; that
+	 * counts half as much with each sample (in standard deviations). */
+	double delay = (double)e->min_delay_ns * exp2(2.0 - (double)n);
+	double before = 1.0 + delay * delay / 12.0 / noise->common;
+	double scale = UNSEEN_BEND * UNSEEN_BEND * (line->chi2 + 2.0 * before) / (double)n;
 	double freq_variance = scale / line->spread;
 
 	e->ref_server_minus_raw_ns =
@@ -298,7 +322,7 @@ static void refit(struct ds_estimate *e, double grain)
 
 	while (n >= LINE_SAMPLES) {
 		weighted_line(points, n, grain, &noise, &line);
-		if (n <= least || !has_trend(points, n))
+		if (n <= least || !(has_trend(points, n) || tail_is_off(points, n, &line)))
 			break;
 		drop_oldest(e);
 		e->cut = true;
@@ -312,7 +336,8 @@ static void refit(struct ds_estimate *e, double grain)
 		settle_few(e, points, n, grain);
 }
 
-/* Which side of the line does a sample lie on that the line cannot explain? 0: it can. */
+/* Which side of the line does a sample lie on that the line cannot explain? 0: it can, or the
+ * sample is further from the line's end than the line is long. */
 static int8_t doubt(const struct ds_estimate *e, const struct ds_estimate_sample *s)
 {
 	struct ds_prediction p;
@@ -320,7 +345,8 @@ static int8_t doubt(const struct ds_estimate *e, const struct ds_estimate_sample
 	double excess;
 	double sd;
 
-	if (e->used < SUSPECT_SAMPLES || !ds_estimate_at(e, s->raw_ns, 0.0, &p))
+	if (e->used < SUSPECT_SAMPLES || s->raw_ns - e->ref_raw_ns > e->span_ns ||
+	    !ds_estimate_at(e, s->raw_ns, 0.0, &p))
 		return 0;
 	deviation = (double)(s->server_minus_raw_ns - p.server_minus_raw_ns);
 	excess = fmax((double)(s->delay_ns - e->min_delay_ns), 0.0);

@@ -12,9 +12,11 @@
  * common to all samples: the grain of the clock, the unknown excess of the fastest sample itself,
  * and what the residuals of the faster half show beyond that. A sample far slower than usual is
  * weighed down further. The oldest samples are dropped for as long as the signs of the residuals
- * come in too few runs (Wald and Wolfowitz 1940): then the line is bent, and the oscillator has
- * wandered. A sample that the line cannot explain is set aside; when the next ones say the
- * same, the clock there or the oscillator here has jumped and the line begins anew with them.
+ * come in too few runs (Wald and Wolfowitz 1940), or the newest few lie off the line together:
+ * then the line is bent, and the oscillator has wandered. A sample that the line cannot explain
+ * is set aside; when the next ones say the same, the clock there or the oscillator here has jumped
+ * and the line begins anew with them. How well the line is known follows from the scatter,
+ * taken larger where samples are few (they agree by chance) and for a bend not seen yet.
  */
 #ifndef DS_CORE_CLOCK_ESTIMATE_H
 #define DS_CORE_CLOCK_ESTIMATE_H

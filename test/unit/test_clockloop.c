@@ -26,6 +26,7 @@
 
 struct scenario {
 	const char *name;
+	uint64_t seeds_from; /* they are this + 1, this + 2 ... */
 	double duration_s;
 	double delay_ns;  /* each way, the least */
 	double jitter_ns; /* exponential on top, its mean */
@@ -436,7 +437,7 @@ static struct result runs(const struct scenario *sc, unsigned seeds)
 	for (unsigned seed = 1; seed <= seeds; seed++) {
 		struct result one;
 
-		run(sc, seed, &one);
+		run(sc, sc->seeds_from + seed, &one);
 		square += one.rms_ns * one.rms_ns;
 		worst.max_ns = fmax(worst.max_ns, one.max_ns);
 		worst.median_ns = fmax(worst.median_ns, one.median_ns);
@@ -482,6 +483,7 @@ static void default_polls_iburst(void **state)
 	(void)state;
 	sc.name = "default polls, iburst";
 	sc.iburst = true;
+	sc.seeds_from = 900000; /* among them four first samples that agree by chance */
 	r = runs(&sc, 20);
 	assert_true(r.sync_s <= 210.0);
 	assert_true(r.rms_ns < 60e3);
@@ -528,6 +530,7 @@ static void wander_strong(void **state)
 	(void)state;
 	sc.name = "wander 1e-8";
 	sc.wander = 1e-8;
+	sc.seeds_from = 1000; /* among them bends that only the newest samples show */
 	r = runs(&sc, 10);
 	assert_true(r.rms_ns < 150e3);
 	assert_true(r.max_ns < 1e6);

@@ -202,6 +202,53 @@ static void window_is_cut_where_the_line_bends(void **state)
 	assert_true(e.span_ns <= 45 * SECOND);
 }
 
+/* Sixty samples a second apart on a line, then a few far apart that leave it: too few to change
+ * the number of runs, and each within what noise may do. */
+static void sparse_tail_is_seen(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 50; i++)
+		assert_true(add(&e, i, i % 2 ? 100.0 : -100.0, 20000));
+	assert_int_equal(e.used, 50);
+	assert_false(e.cut);
+	for (int i = 1; i <= 6; i++)
+		assert_true(
+			add(&e, 49.0 + 60.0 * i, 70.0 * i * i + (i % 2 ? 100.0 : -100.0), 20000));
+	assert_true(e.cut);
+	assert_in_range(e.used, 5, 49);
+}
+
+/* Four that agree to a nanosecond over 400 us of delay: known by chance, not by merit. */
+static void few_that_agree_are_not_believed(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 4; i++)
+		assert_true(add(&e, i * 2.0, i % 2, 400000));
+	assert_true(e.freq_sd_ppb > 1000.0);
+	for (int i = 4; i < 30; i++)
+		assert_true(add(&e, i * 2.0, i % 2, 400000));
+	assert_true(e.freq_sd_ppb < 10.0);
+}
+
+/* A sample much further on than the line is long proves nothing against it. */
+static void no_doubt_from_afar(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 8; i++)
+		assert_true(add(&e, i, i % 2 ? 10.0 : -10.0, 20000));
+	assert_true(add(&e, 64.0, 5e6, 20000));
+	assert_int_equal(e.suspects, 0);
+}
+
 static void straight_window_is_kept(void **state)
 {
 	struct ds_estimate e;
@@ -302,6 +349,9 @@ int main(void)
 		cmocka_unit_test(refuses_what_cannot_be),
 		cmocka_unit_test(survives_wild_times),
 		cmocka_unit_test(window_is_cut_where_the_line_bends),
+		cmocka_unit_test(sparse_tail_is_seen),
+		cmocka_unit_test(few_that_agree_are_not_believed),
+		cmocka_unit_test(no_doubt_from_afar),
 		cmocka_unit_test(straight_window_is_kept),
 		cmocka_unit_test(one_contradiction_is_set_aside),
 		cmocka_unit_test(three_contradictions_are_the_truth),

@@ -188,6 +188,11 @@ int64_t ds_ns_from_ntp64(ds_ntp64 stamp, int64_t pivot_ns)
 	s += (int32_t)(uint32_t)(ahead >> 32);
 	s += carry;
 	ns = (int64_t)((stamp & LOW32) * (uint64_t)NS_PER_S >> 32);
+	/* Towards zero, so that the least number of nanoseconds is reached, too. */
+	if (s < 0) {
+		s++;
+		ns -= NS_PER_S;
+	}
 	/* Beyond 2262 (or before 1677) there is no such 64-bit number of nanoseconds. */
 	if (__builtin_mul_overflow(s, NS_PER_S, &unix_ns) ||
 	    __builtin_add_overflow(unix_ns, ns, &unix_ns))

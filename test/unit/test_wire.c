@@ -258,6 +258,10 @@ static void test_what_64_bits_cannot_hold_saturates(void **state)
 	/* Its second fits, its fraction does not: 9223372036.9 s. */
 	assert_true(ds_ns_from_ntp64((pivot & ~UINT64_C(0xffffffff)) | 0xf0000000, INT64_MAX) ==
 		    INT64_MAX);
+	for (int64_t ns = INT64_MIN; ns < INT64_MIN + 2000000000; ns += 99999999)
+		assert_true(ds_ns_from_ntp64(ds_ntp64_from_ns(ns, 1), ns) == ns);
+	for (int64_t ns = INT64_MAX; ns > INT64_MAX - 2000000000; ns -= 99999999)
+		assert_true(ds_ns_from_ntp64(ds_ntp64_from_ns(ns, 1), ns) == ns);
 	pivot = ds_ntp64_from_ns(INT64_MIN, 0);
 	assert_true(ds_ns_from_ntp64(pivot - (UINT64_C(1000) << 32), INT64_MIN) == INT64_MIN);
 }

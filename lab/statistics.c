@@ -74,9 +74,10 @@ double ds_quantile(const double *sorted, size_t count, double q)
 
 	double place = fmin(fmax(q, 0), 1) * (double)(count - 1);
 	size_t below = (size_t)place;
-	size_t above = below + 1 < count ? below + 1 : below;
 	double part = place - (double)below;
-	return sorted[below] + part * (sorted[above] - sorted[below]);
+	if (below >= count - 1)
+		return sorted[count - 1];
+	return sorted[below] + part * (sorted[below + 1] - sorted[below]);
 }
 
 static int by_size(const void *left, const void *right)

@@ -48,7 +48,6 @@
 	X(REQUEST_DENIED, "request-denied", "client is not allowed")                               \
 	X(REQUEST_AUTH, "request-auth", "request carries a MAC that cannot be checked")            \
 	X(REQUEST_NO_STAMP, "request-no-stamp", "request has no receive stamp")                    \
-	X(REQUEST_CLOSED, "request-closed", "the clock is not good enough to be served")           \
 	/* an answer is basic where it could have been interleaved */                              \
 	X(SLOT_UNKNOWN, "slot-unknown", "no saved stamp under this origin")                        \
 	X(SLOT_USED, "slot-used", "the saved stamp was used before")                               \

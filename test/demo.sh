@@ -10,7 +10,7 @@ not_ok() { echo "not ok - $*"; failures=$((failures + 1)); }
 # figure OBJECT NAME: that number of that object, which stands on a line of its own
 figure()
 {
-	grep -E "\"$1(_ns)?\": \{" "$json" | grep -oE "\"$2\": -?[0-9][0-9.eE+-]*" | sed 's/.*: //'
+	grep -E "\"$1(_ns)?\": \{" "$json" | grep -oE "\"$2(_ns)?\": -?[0-9][0-9.eE+-]*" | sed 's/.*: //'
 }
 # holds TEXT VALUE OPERATOR LIMIT
 holds()

@@ -158,6 +158,20 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 	return good && ds_conf_check(conf, argc > 0 ? "command line" : o->file, conf_say, NULL);
 }
 
+/* In a build without interleaved mode `xleave` means nothing; say so once. */
+static void say_xleave(const struct ds_conf *conf)
+{
+	for (size_t i = 0; i < conf->source_count && !DS_INTERLEAVED; i++) {
+		const struct ds_conf_source *source = &conf->sources[i];
+
+		if (!source->xleave)
+			continue;
+		ds_log(DS_LOG_WARNING, "%s:%d: 'xleave': built without interleaved mode; basic",
+		       source->file, source->line);
+		return;
+	}
+}
+
 /* "virtual[,offset=S][,freq=PPM]" */
 static bool open_virtual(struct ds_clock *clock, const char *text)
 {
@@ -406,6 +420,7 @@ int main(int argc, char **argv)
 		ds_log_fatal("the configuration has errors");
 		return 1;
 	}
+	say_xleave(&the_daemon.conf);
 	if (o.print) {
 		ds_conf_print(&the_daemon.conf, stdout);
 		return 0;

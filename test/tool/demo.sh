@@ -47,6 +47,14 @@ expect "nothing is left" nothing_left
 demo good --loopback --seconds 4 --json -
 expect "loopback says so" says 'on loopback'
 
+mkdir "$TMP/bin"
+printf '#!/bin/sh\necho "RTNETLINK answers: made to fail" >&2; exit 2\n' >"$TMP/bin/ip"
+chmod +x "$TMP/bin/ip"
+PATH="$TMP/bin:$PATH" demo good --seconds 4
+expect "a network that cannot be made: loopback, and the reason" \
+	says '^Both hosts on loopback \(.*(made to fail|no right to make)'
+expect "and it works there" ended 0
+
 demo wrong --seconds 4
 expect "a clock that stays wrong is a failure" ended 1
 expect "and the reason is given" says 'did not come right'
@@ -83,7 +91,7 @@ interrupted()
 	sleep 3
 	kill -"$1" "$pid"
 	status=0
-	wait "$pid" || status=$?
+	wait "$pid" 2>/dev/null || status=$?
 }
 interrupted INT
 expect "SIGINT: a partial summary" says '^PARTIAL, cut short after 3 of 60 s'

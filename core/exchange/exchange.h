@@ -62,9 +62,10 @@ struct ds_exchange {
  * intervals of the clock, which matters for set 2 alone, where they are a poll long.
  * Returns
  *   DS_R_OK              *exchange is complete; delays from -DS_DELAY_GRAIN_NS to 0 become 0
- *   DS_R_DELAY_NEGATIVE  T4 < T1 or T3 < T2 (by more than the precision that
- *                        the server states, at least 1 us, at most DS_DELAY_GRAIN_NS) in basic and
- * set 1 (for set 2 the reverse: T1 < T4 or T2 < T3), or a delay below -DS_DELAY_GRAIN_NS
+ *   DS_R_DELAY_NEGATIVE  T4 < T1 or T3 < T2 in basic and set 1 (for set 2 the reverse: T1 < T4 or
+ *                        T2 < T3), or a delay below -DS_DELAY_GRAIN_NS. Of the server's two
+ *                        stamps only what is more than the precision it states (at least 1 us,
+ *                        at most DS_DELAY_GRAIN_NS): servers fill the bits below with noise
  *   DS_R_PROCESSING_MAX  see above
  *   DS_R_STAMP_MISSING   T1 or T4 is of no source
  * and writes *exchange only for DS_R_OK. */

@@ -106,15 +106,15 @@ enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 o
 
 /* Save a slot under the receive field of the answer that is about to leave; *receive has its
  * lowest bit set, and is moved on by the least step (2^-31 s) while a slot has this key.
- * Returns DS_R_OK or DS_R_SLOT_EVICTED (a live one gave way), with *slot its reference;
- * DS_R_SLOT_QUOTA with *slot = DS_SLOT_NONE (also where 16 keys in a row are taken). */
+ * Returns DS_R_OK or DS_R_SLOT_EVICTED (a live one gave way), *reference names it;
+ * DS_R_SLOT_QUOTA with *reference = DS_SLOT_NONE (also where 16 keys in a row are taken). */
 enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *receive,
-				  uint32_t prefix, uint32_t *slot);
+				  uint32_t prefix, uint32_t *reference);
 
 /* The drivestamp of the answer of that slot: delta_ns after its receive stamp. DS_R_OK, or
  * DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE (below 0, over DS_DRIVESTAMP_MAX_NS), and nothing
  * changed. A reference is told from an older one to the same place for 64 reuses of it. */
-enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t slot,
+enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t reference,
 					int64_t delta_ns);
 
 #else /* a complete daemon without it */
@@ -216,20 +216,20 @@ DS_EMPTY enum ds_reason ds_interleave_take(struct ds_interleave_server *table, d
 }
 
 DS_EMPTY enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *receive,
-					   uint32_t prefix, uint32_t *slot)
+					   uint32_t prefix, uint32_t *reference)
 {
 	(void)table;
 	(void)receive;
 	(void)prefix;
-	*slot = DS_SLOT_NONE;
+	*reference = DS_SLOT_NONE;
 	return DS_R_SLOT_QUOTA;
 }
 
-DS_EMPTY enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t slot,
-						 int64_t delta_ns)
+DS_EMPTY enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table,
+						 uint32_t reference, int64_t delta_ns)
 {
 	(void)table;
-	(void)slot;
+	(void)reference;
 	(void)delta_ns;
 	return DS_R_STAMP_WRONG_ID;
 }

@@ -143,6 +143,40 @@ static void test_order_of_set2(void **state)
 	assert_int_equal(refused(DS_EXCHANGE_SET2, 1024 * S, 1024 * S, 0, 0), DS_R_OK);
 }
 
+/* The server's grain by the precision it states: at least 1 us, at most our own limit. */
+static void test_the_servers_grain(void **state)
+{
+	static const struct {
+		int8_t precision_log2;
+		int64_t grain_ns;
+	} cases[] = {{-128, 1000}, {-32, 1000},	  {-20, 1000}, {-19, 1907},  {-15, 30517},
+		     {-14, 61035}, {-13, 100000}, {0, 100000}, {127, 100000}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ds_remote of = {.stratum = 1, .precision_log2 = cases[i].precision_log2};
+		struct ds_tx_stamp t1 = {.source = DS_STAMP_KERNEL};
+		struct ds_rx_stamp t4 = {.raw_ns = 50000, .source = DS_STAMP_KERNEL};
+		struct ds_rx_stamp now = {.source = DS_STAMP_KERNEL};
+		int64_t g = cases[i].grain_ns;
+		struct ds_exchange e;
+
+		assert_int_equal(ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, 0, -g, &t4, &of, 0),
+				 DS_R_OK);
+		assert_true(e.delay_ns == 50000 + g);
+		assert_int_equal(
+			ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, 0, -g - 1, &t4, &of, 0),
+			DS_R_DELAY_NEGATIVE);
+		/* In set 2 it takes from the delay. */
+		assert_int_equal(ds_exchange_make(&e, DS_EXCHANGE_SET2, &t1, 0, g, &now, &of, 0),
+				 DS_R_OK);
+		assert_true(e.delay_ns == 0);
+		assert_int_equal(
+			ds_exchange_make(&e, DS_EXCHANGE_SET2, &t1, 0, g + 1, &now, &of, 0),
+			DS_R_DELAY_NEGATIVE);
+	}
+}
+
 static void test_delay_at_the_grain(void **state)
 {
 	struct ds_exchange e;
@@ -220,6 +254,7 @@ int main(void)
 		cmocka_unit_test(test_a_frequency_that_no_clock_has_is_none),
 		cmocka_unit_test(test_order_of_basic_and_set1),
 		cmocka_unit_test(test_order_of_set2),
+		cmocka_unit_test(test_the_servers_grain),
 		cmocka_unit_test(test_delay_at_the_grain),
 		cmocka_unit_test(test_stamps_of_no_source),
 		cmocka_unit_test(test_no_stamp_overflows),

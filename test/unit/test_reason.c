@@ -16,7 +16,6 @@ static bool is_of_the_host(enum ds_reason reason)
 	switch (reason) {
 	case DS_R_DELAY_MAX:
 	case DS_R_REQUEST_DENIED:
-	case DS_R_REQUEST_CLOSED:
 	case DS_R_SEND_FAILED:
 	case DS_R_RX_STAMP_DAEMON:
 	case DS_R_ERROR_QUEUE_OTHER:

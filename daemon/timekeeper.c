@@ -81,7 +81,7 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 		.max_slew_ppb = conf->max_slew_ppm * 1e3,
 		.step_threshold_ns = (int64_t)(conf->makestep_threshold_s * 1e9),
 		.step_updates = conf->makestep_limit,
-		.max_freq_ppb = 500e3,
+		.max_freq_ppb = DS_DISCIPLINE_MAX_FREQ_PPB,
 	};
 	double freq_ppb = ds_clock_rate_ppb(clock);
 	double sd_ppb = UNKNOWN_FREQ_SD_PPB;

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # packages: sourced by ./run and ./check. need_packages installs the Debian packages that are
 # missing; it never touches one that is there, and never installs anything without being root.
 #

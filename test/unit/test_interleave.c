@@ -397,6 +397,36 @@ static void test_rate_keeps_what_was_learnt(void **state)
 	assert_int_equal(o.exchange.kind, DS_EXCHANGE_SET1);
 }
 
+/* An accepted answer that gives no exchange is what the next one completes all the same. */
+static void test_an_answer_of_no_use_is_remembered(void **state)
+{
+	struct ds_client_outcome o;
+	struct ds_packet p;
+	struct world w;
+
+	(void)state;
+	world_init(&w, true);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(world_round(&w, POLL, &o), DS_R_OK);
+	world_send(&w);
+	assert_int_equal(world_client_stamp(&w, &o), DS_R_OK);
+	assert_int_equal(world_answer(&w), DS_R_OK);
+	assert_int_equal(world_server_stamp(&w), DS_R_OK);
+	p = world_packet(w.response.bytes);
+	p.leap = DS_LEAP_UNSYNCHRONISED;
+	ds_wire_write(&p, w.response.bytes);
+	assert_int_equal(world_deliver(&w, &o), DS_R_UNSYNCHRONISED);
+	w.now_ns += POLL;
+	world_send(&w);
+	assert_true(world_packet(w.request).origin == p.receive);
+	assert_int_equal(world_client_stamp(&w, &o), DS_R_OK);
+	assert_int_equal(world_answer(&w), DS_R_OK);
+	assert_true(w.response.interleaved);
+	assert_int_equal(world_deliver(&w, &o), DS_R_OK);
+	assert_int_equal(o.exchange.kind, DS_EXCHANGE_SET1);
+	assert_true(o.exchange.delay_ns == w.out_ns + w.back_ns);
+}
+
 static void test_parked_interleaved(void **state)
 {
 	struct ds_client_outcome o;
@@ -1132,6 +1162,7 @@ int main(void)
 		cmocka_unit_test(test_forget_makes_the_next_request_basic),
 		cmocka_unit_test(test_cookies_differ_whatever_the_random_words),
 		cmocka_unit_test(test_rate_keeps_what_was_learnt),
+		cmocka_unit_test(test_an_answer_of_no_use_is_remembered),
 		cmocka_unit_test(test_parked_interleaved),
 		cmocka_unit_test(test_a_step_of_our_clock_does_no_harm),
 		cmocka_unit_test(test_loss_leaves_a_sample_in_each_delivered_exchange),

@@ -273,8 +273,8 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 	answers.count = 0;
 	for (int i = 0; i < n; i++) {
 		if (datagrams[i].truncated)
-			ds_count(s->counters, DS_R_CONTROL_TRUNCATED);
-		if (datagrams[i].is_stamp)
+			ds_count(s->counters, DS_R_PACKET_LONG);
+		else if (datagrams[i].is_stamp)
 			take_stamp(s, &datagrams[i]);
 		else
 			answer(s, &datagrams[i], &state, &now, &answers);

@@ -286,10 +286,10 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 	ds_count(c->counters, reason);
 	if (outcome->slow_down) {
 		slow_down(s);
-		say_once(s, &s->said_refused, "asks for fewer packets (KoD RATE)");
+		say_once(s, &s->said_rate, "asks for fewer packets (KoD RATE)");
 	}
 	if (outcome->refused)
-		say_once(s, &s->said_refused, "refuses to serve (KoD, not authenticated)");
+		say_once(s, &s->said_deny, "refuses to serve (KoD, not authenticated)");
 	if (reason == DS_R_PARKED)
 		s->deadline_ns = ds_monotonic_ns() + PARK_NS;
 	if (!outcome->answered) {
@@ -382,8 +382,8 @@ static bool receive(struct ds_source *s, const struct ds_source_context *c, bool
 	ds_clock_read(c->clock, &now); /* a fresh anchor before stamps are carried */
 	for (int i = 0; i < n && s->socket.fd >= 0; i++) {
 		if (datagrams[i].truncated)
-			ds_count(c->counters, DS_R_CONTROL_TRUNCATED);
-		if (datagrams[i].is_stamp)
+			ds_count(c->counters, DS_R_PACKET_LONG);
+		else if (datagrams[i].is_stamp)
 			sample |= handle_stamp(s, c, &datagrams[i]);
 		else
 			sample |= handle_answer(s, c, &datagrams[i]);

@@ -34,10 +34,11 @@ struct ds_source {
 	bool warmed;	      /* the presend was done: the next one counts */
 	bool said_silent;     /* its silence is in the log */
 	bool said_refused;
-	int64_t due_ns;		 /* CLOCK_MONOTONIC of the next request; INT64_MAX: none */
-	int64_t give_up_ns;	 /* close the socket then */
-	int64_t deadline_ns;	 /* of a parked answer */
-	struct ds_remote remote; /* of the last exchange */
+	bool said_rate, said_deny; /* never again, or who asks at every packet fills the log */
+	int64_t due_ns;		   /* CLOCK_MONOTONIC of the next request; INT64_MAX: none */
+	int64_t give_up_ns;	   /* close the socket then */
+	int64_t deadline_ns;	   /* of a parked answer */
+	struct ds_remote remote;   /* of the last exchange */
 	bool has_remote;
 	uint64_t requests, answers, basic, interleaved; /* since start */
 	uint64_t stamps_lost;				/* answers whose T1 had no drivestamp */

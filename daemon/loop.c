@@ -13,7 +13,7 @@
 #define NS_PER_S	   INT64_C(1000000000)
 #define WATCHED		   (DS_SOURCES_MAX + DS_SERVE_SOCKETS + 1)
 #define POLL_MAX_MS	   (INT64_C(3600) * 1000)
-#define SHADOW_INTERVAL_NS NS_PER_S
+#define SHADOW_INTERVAL_NS NS_PER_S /* or a poll, where that is shorter */
 
 static volatile sig_atomic_t told_to_end;
 
@@ -54,6 +54,16 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	/* Rounded up: waking early would only mean to wait again. */
 	int64_t ms = (next - now_ns + NS_PER_MS - 1) / NS_PER_MS;
 	return (int)earliest(ms, POLL_MAX_MS);
+}
+
+static int64_t shadow_interval_ns(const struct ds_conf *conf)
+{
+	int64_t interval = SHADOW_INTERVAL_NS;
+
+	for (size_t i = 0; i < conf->source_count; i++)
+		if (conf->sources[i].minpoll < 0)
+			interval = earliest(interval, NS_PER_S >> -conf->sources[i].minpoll);
+	return interval;
 }
 
 static void write_shadow(struct ds_daemon *d)
@@ -145,7 +155,7 @@ int ds_loop_run(struct ds_daemon *d)
 			ds_timekeeper_timer(&d->timekeeper);
 		if (ds_record_wants_shadow() && now_ns >= shadow_ns) {
 			write_shadow(d);
-			shadow_ns = now_ns + SHADOW_INTERVAL_NS;
+			shadow_ns = now_ns + shadow_interval_ns(&d->conf);
 		}
 		ds_timekeeper_save_drift(&d->timekeeper, false);
 		if (once_done(d, &status))

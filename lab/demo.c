@@ -1,4 +1,4 @@
-/* demo: see the header. The true error is read from the client's shadow.log, one line a second;
+/* demo: see the header. The true error is read from the client's shadow.log, a line a poll;
  * it must never end without having ended what it started, which the rig sees to. */
 #include "lab/demo.h"
 

@@ -28,9 +28,12 @@ root=$dir/root
 cleanup()
 {
 	cd /
-	# Nothing is removed while something of the host is mounted inside.
-	umount -R "$root/proc" "$root/sys" "$root/dev" 2>/dev/null
-	if grep -q " $root/" /proc/self/mounts; then
+	# Everything mounted inside, what the tests mounted too, the last first. Nothing is removed
+	# while something of the host is mounted there.
+	awk -v root="$root" 'index($2, root) == 1 { at[++n] = $2 }
+		END { for (; n; n--) print at[n] }' /proc/self/mounts |
+		while read -r mounted; do umount -l "$mounted"; done
+	if grep -q " $root" /proc/self/mounts; then
 		echo "still mounted below $root: left there" >&2
 		return
 	fi
@@ -65,7 +68,8 @@ inside()
 
 mkdir -p "$root"
 timed "a minimal Debian 12" debootstrap --variant=minbase bookworm "$root" "$mirror" || exit 1
-mount -t proc proc "$root/proc" && mount --rbind /sys "$root/sys" &&
+# A root that is a mount point, as on any real system: ip-netns(8) needs it.
+mount --bind "$root" "$root" && mount -t proc proc "$root/proc" && mount --rbind /sys "$root/sys" &&
 	mount --rbind /dev "$root/dev" && mount --make-rslave "$root/sys" &&
 	mount --make-rslave "$root/dev" || { not_ok "mounts"; exit 1; }
 cp /etc/resolv.conf "$root/etc/resolv.conf"

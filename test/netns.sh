@@ -1,20 +1,24 @@
 # Sourced. Network namespaces joined by veth, and programs in them; all of it is removed on any
 # way out. It must never touch what it did not make, nor give a program the right to set a clock.
 #
-# ns_begin NAME        makes $ns_dir (private, temporary); exits 77 with a reason without root
+# ns_begin NAME        makes $ns_dir (private, temporary); exits with a reason (77) without root
 # ns_add A             a namespace (named with our pid; use A everywhere here)
 # ns_join A B N        veth: A has 10.118.N.1 and fd00:118:N::1, B has ...2
 # ns_run A CMD...      run in A, without CAP_SYS_TIME
 # ns_start A LOG CMD...  the same in the background: $ns_pid; stdout and stderr go to LOG
 # ns_stop PID          ends one (TERM, after 2 s KILL)
+# ns_ipv6 A            true where A has an IPv6 address of ours
 # NS_KEEP=1            keeps $ns_dir
+# BUILD or DS_BUILD    the build folder (default: build/ at the top)
+
+ns_build=${BUILD:-${DS_BUILD:-$top/build}}
 
 ns_list=
 ns_pids=
 
 ns_skip() {
 	echo "skip - $1"
-	exit 77
+	exit "${ns_skip_status:-77}"
 }
 
 ns_begin() {
@@ -48,6 +52,10 @@ ns_address() { # NAMESPACE INTERFACE N HOST
 	ip -n "$(ns_name "$1")" addr add "10.118.$3.$4/24" dev "$2" || return 1
 	ip -n "$(ns_name "$1")" addr add "fd00:118:$3::$4/64" dev "$2" nodad 2>/dev/null
 	ip -n "$(ns_name "$1")" link set "$2" up
+}
+
+ns_ipv6() {
+	ip -n "$(ns_name "$1")" -6 addr show 2>/dev/null | grep -q fd00:118:
 }
 
 ns_run() {
@@ -112,7 +120,7 @@ ns_until() {
 # ns_program NAME FOLDER: path of a program of ours, built by meson in $BUILD or <top>/build;
 # helpers of tests and benches are single files and compiled here if need be. Sets $program.
 ns_program() {
-	for program in "${BUILD:-$top/build}/$2/$1" "$ns_dir/$1"; do
+	for program in "$ns_build/$2/$1" "$ns_dir/$1"; do
 		[ -x "$program" ] && return 0
 	done
 	[ -f "$top/$2/$1.c" ] && command -v "${CC:-cc}" >/dev/null || return 1

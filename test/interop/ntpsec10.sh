@@ -17,8 +17,13 @@ ns_program ntpsec10 test/interop || {
 host server s drivestampd "local stratum 1
 allow"
 ns_until 30 ns_run c "$program" 10.118.1.1 1 || not_ok "our server answers" "not within 3 s"
-for address in 10.118.1.1 fd00:118:1::1; do
-	if out=$(ns_run c "$program" $address 40 2>&1); then
+six=fd00:118:1::1
+ns_ipv6 s || {
+	six=
+	skip "NTPsec 1.0-shaped requests over IPv6: the kernel has none"
+}
+for address in 10.118.1.1 $six; do
+	if out=$(ns_run c "$program" "$address" 40 2>&1); then
 		ok "NTPsec 1.0-shaped requests to $address: $out"
 	else
 		not_ok "NTPsec 1.0-shaped requests to $address" "$out"

@@ -91,6 +91,18 @@ static void update_clock(struct ds_daemon *d)
 	d->sources.context.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper);
 }
 
+/* Somebody set the clock, or the host slept: what was saved is of another time. */
+static void check_disturbance(struct ds_daemon *d)
+{
+	enum ds_disturbance what = ds_timekeeper_check(&d->timekeeper);
+
+	if (what == DS_UNDISTURBED)
+		return;
+	ds_serve_clock_stepped(&d->serve);
+	if (what == DS_HOST_SLEPT)
+		ds_sources_restart(&d->sources);
+}
+
 /* Wait once and hand out what happened. Returns whether a source has a new sample. */
 static bool wait_once(struct ds_daemon *d, int64_t shadow_ns)
 {
@@ -148,6 +160,7 @@ int ds_loop_run(struct ds_daemon *d)
 
 		if (told_to_end)
 			break;
+		check_disturbance(d);
 		sample |= ds_sources_run(&d->sources, now_ns);
 		if (sample && d->once == DS_ONCE_NO)
 			update_clock(d);
@@ -157,7 +170,7 @@ int ds_loop_run(struct ds_daemon *d)
 			write_shadow(d);
 			shadow_ns = now_ns + shadow_interval_ns(&d->conf);
 		}
-		ds_timekeeper_save_drift(&d->timekeeper, false);
+		ds_timekeeper_save_drift(&d->timekeeper);
 		if (once_done(d, &status))
 			return status;
 		if (now_ns >= d->end_ns) {

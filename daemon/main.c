@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -333,6 +334,8 @@ static bool start(struct ds_daemon *d, const struct options *o)
 
 	if (!open_clock(d, o))
 		return false;
+	if (d->conf.clock_precision_s > 0.0)
+		d->clock.precision_ns = (int64_t)fmax(d->conf.clock_precision_s * 1e9, 1.0);
 	d->batch = ds_batch_new();
 	if (d->batch == NULL) {
 		ds_log_fatal("no memory");
@@ -395,7 +398,7 @@ static int run(struct ds_daemon *d, const struct options *o)
 		d->end_ns = o->timeout_s > 0.0 ? ds_monotonic_ns() + (int64_t)(o->timeout_s * 1e9)
 					       : INT64_MAX;
 		status = ds_loop_run(d);
-		ds_timekeeper_save_drift(&d->timekeeper, true);
+		ds_timekeeper_close(&d->timekeeper);
 		report_sources(d);
 		ds_serve_report(&d->serve);
 		ds_sources_close(&d->sources);

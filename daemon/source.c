@@ -150,6 +150,19 @@ static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 	return false;
 }
 
+/* An origin field links our requests: it may not follow us to another network (RFC 9769
+ * section 6). */
+static void note_local_address(struct ds_source *s)
+{
+	union ds_address local;
+
+	if (!ds_socket_local(&s->socket, &local))
+		return;
+	if (s->local.family != 0 && !ds_address_same_host(&s->local, &local))
+		ds_client_forget(&s->client);
+	s->local = local;
+}
+
 static void count_unanswered(struct ds_source *s)
 {
 	s->reach = (uint8_t)(s->reach << 1);
@@ -178,6 +191,7 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 		ds_client_disarm(&s->client);
 		return;
 	}
+	note_local_address(s);
 	out.token = ++s->tx_id;
 	out.stamp = s->socket.stamping.transmit;
 	t1 = ds_clock_tx_now(c->clock);

@@ -21,6 +21,7 @@
 struct ds_source {
 	const struct ds_conf_source *conf;
 	union ds_address address; /* family 0: the name has not been resolved yet */
+	union ds_address local;	  /* ours, as of the last request; family 0: none yet */
 	struct ds_client client;
 	struct ds_estimate estimate;
 	struct ds_socket socket; /* fd -1: nothing is under way */

@@ -329,6 +329,18 @@ void ds_sources_candidates(const struct ds_sources *s, const struct ds_reading *
 	input->interval_ns = shortest >= 0 ? NS_PER_S << shortest : NS_PER_S >> -shortest;
 }
 
+void ds_sources_restart(struct ds_sources *s)
+{
+	for (uint32_t i = 0; i < s->count; i++) {
+		union ds_address address = s->table[i].address;
+
+		if (address.family == 0)
+			continue;
+		ds_source_stop(&s->table[i], s->context.counters);
+		start_source(s, i, s->table[i].conf, &address);
+	}
+}
+
 bool ds_sources_settled(const struct ds_sources *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {

@@ -57,6 +57,9 @@ bool ds_sources_run(struct ds_sources *sources, int64_t now_ns);
 void ds_sources_candidates(const struct ds_sources *sources, const struct ds_reading *now,
 			   struct ds_candidate *candidates, struct ds_timekeeper_input *input);
 
+/* The host slept: every source begins anew, soon. */
+void ds_sources_restart(struct ds_sources *sources);
+
 /* Every source has finished its burst, or cannot (for -q and -Q). */
 bool ds_sources_settled(const struct ds_sources *sources);
 

@@ -15,8 +15,10 @@
 #define DRIFT_INTERVAL_NS   (INT64_C(3600) * NS_PER_S)
 #define UNKNOWN_FREQ_SD_PPB 100e3		     /* a crystal nobody has measured: 100 ppm */
 #define UNKNOWN_SKEW_PPB    1e6			     /* shown until the frequency is known */
-#define OFFSET_LOG_NS	    (INT64_C(500) * 1000000) /* corrections worth a line */
-#define LOCAL_REF_ID	    UINT32_C(0x7F7F0101)     /* 127.127.1.1 */
+#define OFFSET_LOG_NS	    (INT64_C(500) * 1000000) /* beyond what is known: worth a line */
+#define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
+#define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
+#define LOCAL_REF_ID	    UINT32_C(0x7F7F0101) /* 127.127.1.1 */
 
 /* Drift file: frequency in ppm (positive: our oscillator is slow... as chrony's: the rate at which
  * the clock gains) and its error bound in ppm. */
@@ -85,6 +87,7 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	};
 	double freq_ppb = ds_clock_rate_ppb(clock);
 	double sd_ppb = UNKNOWN_FREQ_SD_PPB;
+	bool known;
 	struct ds_correction start = {.until_raw_ns = INT64_MAX, .changed = true};
 
 	memset(tk, 0, sizeof *tk);
@@ -95,7 +98,10 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	tk->leap = DS_LEAP_UNSYNCHRONISED;
 	tk->skew_ppb = UNKNOWN_SKEW_PPB;
 	tk->drift_due_monotonic_ns = ds_monotonic_ns() + DRIFT_INTERVAL_NS;
-	read_drift(conf->drift_file, &freq_ppb, &sd_ppb);
+	tk->suspended_ns = ds_suspended_ns();
+	known = read_drift(conf->drift_file, &freq_ppb, &sd_ppb);
+	if (!known && fabs(freq_ppb) > SANE_RATE_PPB)
+		freq_ppb = 0.0;
 	ds_discipline_init(&tk->discipline, &config, freq_ppb, sd_ppb);
 	start.rate_ppb = freq_ppb;
 	apply(tk, &start);
@@ -208,7 +214,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 
 	tk->last_offset_ns = combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns);
 	take_reference(tk, &input->candidates[combined.best], &combined, &now);
-	if (first || abs_ns(tk->last_offset_ns) > OFFSET_LOG_NS)
+	if (first || abs_ns(tk->last_offset_ns - remaining_before) > OFFSET_LOG_NS)
 		ds_log(DS_LOG_NOTICE, "system clock is wrong by %.6f s",
 		       (double)tk->last_offset_ns * 1e-9);
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
@@ -268,15 +274,11 @@ void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_
 	state->reference_ns = now->clock_ns - now->clock_ns % NS_PER_S - NS_PER_S;
 }
 
-void ds_timekeeper_save_drift(struct ds_timekeeper *tk, bool now_or_never)
+static void write_drift(struct ds_timekeeper *tk)
 {
-	int64_t now = ds_monotonic_ns();
 	char text[64];
 	int rc;
 
-	if (!now_or_never && now < tk->drift_due_monotonic_ns)
-		return;
-	tk->drift_due_monotonic_ns = now + DRIFT_INTERVAL_NS;
 	if (!tk->drift_changed || !tk->steer || tk->conf->drift_file[0] == '\0' ||
 	    tk->skew_ppb >= UNKNOWN_SKEW_PPB || tk->skew_ppb > tk->conf->max_update_skew_ppm * 1e3)
 		return;
@@ -286,4 +288,49 @@ void ds_timekeeper_save_drift(struct ds_timekeeper *tk, bool now_or_never)
 	if (rc != 0)
 		ds_log(DS_LOG_WARNING, "cannot write %s: %s", tk->conf->drift_file, strerror(-rc));
 	tk->drift_changed = false;
+}
+
+void ds_timekeeper_save_drift(struct ds_timekeeper *tk)
+{
+	int64_t now = ds_monotonic_ns();
+
+	if (now < tk->drift_due_monotonic_ns)
+		return;
+	tk->drift_due_monotonic_ns = now + DRIFT_INTERVAL_NS;
+	write_drift(tk);
+}
+
+enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
+{
+	int64_t suspended_ns = ds_suspended_ns();
+	int64_t slept_ns = suspended_ns - tk->suspended_ns;
+	int64_t jump_ns = ds_clock_take_jump(tk->clock);
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	tk->suspended_ns = suspended_ns;
+	if (slept_ns < SLEEP_LEAST_NS && (jump_ns == 0 || tk->clock->kind != DS_CLOCK_SYSTEM))
+		return DS_UNDISTURBED;
+	ds_clock_read(tk->clock, &now);
+	if (slept_ns >= SLEEP_LEAST_NS) {
+		ds_log(DS_LOG_NOTICE, "the host slept for %.3f s", (double)slept_ns * 1e-9);
+		tk->synchronised = false;
+		ds_discipline_slept(&tk->discipline, &now, &correction);
+		apply(tk, &correction);
+		return DS_HOST_SLEPT;
+	}
+	if (tk->steer) {
+		ds_log(DS_LOG_WARNING, "the clock was set by somebody else, by %.6f s",
+		       (double)jump_ns * 1e-9);
+		ds_discipline_disturbed(&tk->discipline, &now, &correction);
+		apply(tk, &correction);
+	}
+	return DS_CLOCK_WAS_SET;
+}
+
+void ds_timekeeper_close(struct ds_timekeeper *tk)
+{
+	if (tk->steer)
+		ds_clock_set_rate(tk->clock, tk->discipline.freq_ppb);
+	write_drift(tk);
 }

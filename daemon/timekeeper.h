@@ -37,6 +37,7 @@ struct ds_timekeeper {
 
 	int64_t due_monotonic_ns; /* next ds_timekeeper_timer(), INT64_MAX */
 	int64_t drift_due_monotonic_ns;
+	int64_t suspended_ns; /* ds_suspended_ns() as last seen */
 	bool drift_changed;
 };
 
@@ -58,6 +59,15 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 /* The correction under way comes to an end. */
 void ds_timekeeper_timer(struct ds_timekeeper *tk);
 
+/* Was the clock set by others since the last call, or did the host sleep? Says so in the log, and
+ * brings the clock back, or takes it as it stands after a sleep. Returns what happened; the
+ * callers' saved stamps are of another time then, and after a sleep so are the samples. */
+enum ds_disturbance { DS_UNDISTURBED, DS_CLOCK_WAS_SET, DS_HOST_SLEPT };
+enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk);
+
+/* At the end: no slew may outlive the daemon. Writes the drift file. */
+void ds_timekeeper_close(struct ds_timekeeper *tk);
+
 /* What answers say of us now. */
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
 				struct ds_server_state *state);
@@ -65,7 +75,7 @@ void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_
 /* The clock minus the raw scale and the frequency in force, for exchanges and logs. */
 double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk);
 
-/* Write the drift file if it is due (or `now_or_never`). */
-void ds_timekeeper_save_drift(struct ds_timekeeper *tk, bool now_or_never);
+/* Write the drift file if it is due. */
+void ds_timekeeper_save_drift(struct ds_timekeeper *tk);
 
 #endif

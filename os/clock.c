@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/timex.h>
 #include <time.h>
@@ -15,6 +16,7 @@
 
 #define NS_PER_S	    INT64_C(1000000000)
 #define ANCHOR_MAX_AGE_NS   (1000 * NS_PER_S)
+#define JUMP_LEAST_NS	    INT64_C(1000000)
 #define ANCHOR_TOLERANCE_NS 30	  /* the kernel dithers the rate to keep its average */
 #define TICK_NOMINAL	    10000 /* microseconds a tick, at any HZ: USER_HZ is 100 */
 #define TICK_UNIT_PPB	    1e5
@@ -79,6 +81,17 @@ int64_t ds_monotonic_ns(void)
 	return read_ns(CLOCK_MONOTONIC);
 }
 
+int64_t ds_suspended_ns(void)
+{
+	struct timespec boot;
+
+	/* Read second, so that the difference is never too small by a preemption. */
+	const int64_t monotonic = ds_monotonic_ns();
+	if (clock_gettime(CLOCK_BOOTTIME, &boot) != 0)
+		return 0;
+	return (int64_t)boot.tv_sec * NS_PER_S + boot.tv_nsec - monotonic;
+}
+
 /* CLOCK_REALTIME read between two readings of MONOTONIC_RAW. */
 struct pair {
 	int64_t mono_raw_ns; /* the middle */
@@ -141,8 +154,13 @@ static int64_t read_real(struct ds_clock *c)
 {
 	const struct pair p = read_pair();
 
+	int64_t off;
+
 	if (!contradicts(c, &p))
 		return p.real_ns;
+	off = p.real_ns - ds_line_at(&c->real, p.mono_raw_ns);
+	if (llabs(off) - p.width_ns / 2 >= JUMP_LEAST_NS)
+		c->jump_ns += off;
 	drop_anchor(c, kernel_rate_ppb());
 	c->anchors++;
 	return c->real.to_ns;
@@ -197,6 +215,14 @@ struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock)
 
 	ds_clock_read(clock, &r);
 	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON};
+}
+
+int64_t ds_clock_take_jump(struct ds_clock *clock)
+{
+	const int64_t jump = clock->jump_ns;
+
+	clock->jump_ns = 0;
+	return jump;
 }
 
 int64_t ds_clock_minus_realtime_ns(struct ds_clock *clock)

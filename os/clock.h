@@ -56,6 +56,7 @@ struct ds_clock {
 	double real_rate_ppb;	 /* CLOCK_REALTIME against MONOTONIC_RAW as set in the kernel */
 	uint64_t anchors;	 /* how often the anchor was replaced */
 	int64_t precision_ns;	 /* least step seen between readings, 1 .. 1e9 */
+	int64_t jump_ns;	 /* see ds_clock_take_jump() */
 };
 
 /* steer: corrections will be applied, and everything else in the kernel that adjusts the clock
@@ -100,7 +101,15 @@ int ds_clock_step(struct ds_clock *clock, int64_t step_ns);
 int ds_clock_tell_kernel(struct ds_clock *clock, bool synchronised, uint8_t leap,
 			 int64_t max_error_ns, int64_t est_error_ns);
 
+/* How far others have set CLOCK_REALTIME since the last call, as readings found it; 0 where nobody
+ * did. Differences under 1 ms are of rates and do not count. A host that was suspended shows the
+ * time it slept: the raw scale stood still. */
+int64_t ds_clock_take_jump(struct ds_clock *clock);
+
 /* CLOCK_MONOTONIC in nanoseconds, for timeouts. */
 int64_t ds_monotonic_ns(void);
+/* How long the host has been suspended since it was booted, to the microsecond or so; 0 where the
+ * kernel does not tell. */
+int64_t ds_suspended_ns(void);
 
 #endif

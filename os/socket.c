@@ -204,6 +204,14 @@ int ds_socket_open_keeper(struct ds_socket *s, sa_family_t family)
 	return error;
 }
 
+bool ds_socket_local(const struct ds_socket *s, union ds_address *local)
+{
+	socklen_t length = sizeof(*local);
+
+	memset(local, 0, sizeof(*local));
+	return getsockname(s->fd, &local->sa, &length) == 0 && local->family == s->family;
+}
+
 void ds_socket_close(struct ds_socket *s)
 {
 	if (s->fd >= 0)

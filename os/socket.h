@@ -62,6 +62,9 @@ int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 /* Safe on a socket that is closed (fd -1; zeroed memory is no closed socket). Keeps
  * stamping.counters. */
 void ds_socket_close(struct ds_socket *s);
+/* The address that a socket is bound to, or that the kernel chose when it was connected; false
+ * where it does not tell. */
+bool ds_socket_local(const struct ds_socket *s, union ds_address *local);
 
 /* Keep one alive as long as client sockets come and go: the kernel begins to stamp received
  * packets some time after the first socket asks for it. Never read or polled; its `stamping` tells

@@ -166,6 +166,16 @@ void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 	tell(d, correction);
 }
 
+void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
+			 struct ds_correction *correction)
+{
+	memset(correction, 0, sizeof(*correction));
+	d->ref_raw_ns = now->raw_ns;
+	d->target_minus_raw_ns = now->clock_ns - now->raw_ns;
+	stop_slew(d);
+	tell(d, correction);
+}
+
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
 			     struct ds_correction *correction)
 {

@@ -76,6 +76,11 @@ void ds_discipline_update(struct ds_discipline *d, const struct ds_reading *now,
 void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 			 struct ds_correction *correction);
 
+/* The host slept: the raw scale stood still, and the clock was set on waking by whoever kept time
+ * meanwhile. The line begins anew where the clock stands; nothing is slewed until an update. */
+void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
+			 struct ds_correction *correction);
+
 /* The clock was set by somebody else (the raw scale was not): bring it back at once, without
  * waiting for the next update. Steps only if makestep would. */
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,

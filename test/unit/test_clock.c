@@ -231,6 +231,39 @@ static void contradicted_anchor_is_replaced(void **state)
 	assert_near(after.raw_ns - before.raw_ns, 0, S / 2);
 }
 
+/* The machine's clock is not set here: the anchor is moved, which looks the same. */
+static void setting_by_others_is_noticed(void **state)
+{
+	struct ds_clock clock;
+	struct ds_reading now;
+
+	(void)state;
+	assert_int_equal(ds_clock_open_system(&clock, false), 0);
+	ds_clock_read(&clock, &now);
+	assert_int_equal(ds_clock_take_jump(&clock), 0);
+	clock.real.to_ns -= 500000; /* a rate that others changed may do that */
+	ds_clock_read(&clock, &now);
+	assert_int_equal(ds_clock_take_jump(&clock), 0);
+	clock.real.to_ns -= 5 * S;
+	ds_clock_read(&clock, &now);
+	ds_clock_read(&clock, &now);
+	clock.real.to_ns += 2 * S;
+	ds_clock_read(&clock, &now);
+	assert_near(ds_clock_take_jump(&clock), 3 * S, 1000000);
+	assert_int_equal(ds_clock_take_jump(&clock), 0);
+}
+
+static void time_asleep_does_not_go_back(void **state)
+{
+	const int64_t before = ds_suspended_ns();
+
+	(void)state;
+	sleep_ms(20);
+	assert_true(before >= 0);
+	/* awake all the time: reading two clocks takes what it takes, 20 ms are not in it */
+	assert_near(ds_suspended_ns(), before, 10000000);
+}
+
 static void anchor_that_holds_stays(void **state)
 {
 	struct ds_clock c;
@@ -313,6 +346,8 @@ int main(void)
 		cmocka_unit_test(bad_values_are_refused),
 		cmocka_unit_test(stamps_are_carried),
 		cmocka_unit_test(contradicted_anchor_is_replaced),
+		cmocka_unit_test(setting_by_others_is_noticed),
+		cmocka_unit_test(time_asleep_does_not_go_back),
 		cmocka_unit_test(anchor_that_holds_stays),
 		cmocka_unit_test(unsteered_system_is_left_alone),
 		cmocka_unit_test(steering_needs_the_right),

@@ -277,6 +277,31 @@ static void set_by_others(void **state)
 	assert_true(llabs(error_ns(&c)) <= 500);
 }
 
+/* What the kernel set on waking is kept until somebody measures: the line knows nothing of the
+ * time in which the raw scale stood still. */
+static void slept(void **state)
+{
+	struct ds_discipline d;
+	struct ds_combined combined = truth(10.0);
+	struct ds_correction correction;
+	struct clock c = clock_off_by(1000000);
+
+	(void)state;
+	begin(&d, 0, 0);
+	ds_discipline_slept(&d, &c.now, &correction);
+	assert_int_equal(correction.until_raw_ns, INT64_MAX);
+	ds_discipline_update(&d, &c.now, &combined, 64 * SECOND, &correction);
+	obey(&c, &correction);
+	assert_true(d.slew_ppb != 0.0);
+	c.now.clock_ns += 3600 * SECOND;
+	ds_discipline_slept(&d, &c.now, &correction);
+	assert_false(correction.step);
+	assert_true(correction.changed);
+	assert_true(correction.rate_ppb == d.freq_ppb);
+	assert_int_equal(correction.until_raw_ns, INT64_MAX);
+	assert_int_equal(ds_discipline_remaining_ns(&d, &c.now), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +313,7 @@ int main(void)
 		cmocka_unit_test(steps_as_makestep_allows),
 		cmocka_unit_test(frequency_is_weighed),
 		cmocka_unit_test(set_by_others),
+		cmocka_unit_test(slept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,8 @@
 #include <syslog.h>
 #include <time.h>
 
+#define LINE_MAX_TEXT 4096
+
 static bool to_syslog;
 static enum ds_log_level least = DS_LOG_INFO;
 
@@ -40,7 +42,7 @@ static void write_line(enum ds_log_level level, const char *prefix, const char *
 
 void ds_log(enum ds_log_level level, const char *format, ...)
 {
-	char text[1024];
+	char text[LINE_MAX_TEXT];
 	va_list args;
 
 	va_start(args, format);
@@ -51,7 +53,7 @@ void ds_log(enum ds_log_level level, const char *format, ...)
 
 void ds_log_fatal(const char *format, ...)
 {
-	char text[1024];
+	char text[LINE_MAX_TEXT];
 	va_list args;
 
 	va_start(args, format);

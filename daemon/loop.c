@@ -8,6 +8,7 @@
 
 #include "daemon/log.h"
 #include "daemon/record.h"
+#include "daemon/report.h"
 
 #define NS_PER_MS	   INT64_C(1000000)
 #define NS_PER_S	   INT64_C(1000000000)
@@ -16,10 +17,14 @@
 #define SHADOW_INTERVAL_NS NS_PER_S /* or a poll, where that is shorter */
 
 static volatile sig_atomic_t told_to_end;
+static volatile sig_atomic_t told_to_report;
 
 static void on_signal(int number)
 {
-	told_to_end = number;
+	if (number == SIGUSR1)
+		told_to_report = 1;
+	else
+		told_to_end = number;
 }
 
 static void catch_signals(void)
@@ -31,6 +36,7 @@ static void catch_signals(void)
 	action.sa_handler = on_signal; /* no SA_RESTART: poll() must return */
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
 	sigaction(SIGHUP, &action, NULL);
@@ -160,6 +166,10 @@ int ds_loop_run(struct ds_daemon *d)
 
 		if (told_to_end)
 			break;
+		if (told_to_report) {
+			told_to_report = 0;
+			ds_report(d);
+		}
 		check_disturbance(d);
 		sample |= ds_sources_run(&d->sources, now_ns);
 		if (sample && d->once == DS_ONCE_NO)

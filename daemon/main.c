@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +18,7 @@
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/record.h"
+#include "daemon/report.h"
 #include "os/file.h"
 #include "os/privilege.h"
 
@@ -255,40 +255,6 @@ static void background_is_ready(int fd)
 	close(fd);
 }
 
-static void report_counters(const struct ds_daemon *d)
-{
-	char text[1000];
-	size_t used = 0;
-
-	text[0] = '\0';
-	for (int r = 0; r < DS_REASON_COUNT; r++) {
-		uint64_t n = d->counters.by_reason[r];
-
-		if (n == 0 || used >= sizeof text - 64)
-			continue;
-		used += (size_t)snprintf(text + used, sizeof text - used, " %s=%" PRIu64,
-					 ds_reason_name((enum ds_reason)r), n);
-	}
-	ds_log(DS_LOG_INFO, "counters:%s", text);
-}
-
-static void report_sources(const struct ds_daemon *d)
-{
-	char text[DS_ADDRESS_TEXT];
-
-	for (uint32_t i = 0; i < d->sources.count; i++) {
-		const struct ds_source *s = &d->sources.table[i];
-
-		if (s->address.family == 0)
-			continue;
-		ds_log(DS_LOG_INFO,
-		       "source %s: requests=%" PRIu64 " answers=%" PRIu64 " basic=%" PRIu64
-		       " interleaved=%" PRIu64 " stamps-lost=%" PRIu64,
-		       ds_address_text(&s->address, true, text), s->requests, s->answers, s->basic,
-		       s->interleaved, s->stamps_lost);
-	}
-}
-
 /* One line for all sockets where the kernel does not stamp. */
 static void say_stamping(const struct ds_daemon *d)
 {
@@ -399,11 +365,9 @@ static int run(struct ds_daemon *d, const struct options *o)
 					       : INT64_MAX;
 		status = ds_loop_run(d);
 		ds_timekeeper_close(&d->timekeeper);
-		report_sources(d);
-		ds_serve_report(&d->serve);
+		ds_report(d);
 		ds_sources_close(&d->sources);
 		ds_serve_close(&d->serve);
-		report_counters(d);
 		ds_record_close();
 	}
 	if (d->has_pid_file)

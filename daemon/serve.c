@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -301,27 +300,4 @@ void ds_serve_clock_stepped(struct ds_serve *s)
 	ds_server_forget(&s->server);
 	for (int i = 0; i < DS_SERVE_SENT; i++)
 		s->sent[i].waiting = false;
-}
-
-void ds_serve_report(const struct ds_serve *s)
-{
-	char name[IF_NAMESIZE];
-
-	if (s->received == 0)
-		return;
-	ds_log(DS_LOG_INFO,
-	       "served: requests=%" PRIu64 " answers=%" PRIu64 " interleaved=%" PRIu64
-	       " drivestamps-asked=%" PRIu64 " drivestamps=%" PRIu64,
-	       s->received, s->answered, s->interleaved, s->stamps_asked, s->stamps_got);
-	for (int i = 0; i < s->departure_count; i++) {
-		const struct ds_serve_departure *d = &s->departures[i];
-		const char *interface = if_indextoname((unsigned int)d->interface, name);
-
-		ds_log(DS_LOG_INFO,
-		       "departure: interface=%s family=%s after-reading=%d ns each-further=%d ns "
-		       "observations=%" PRIu32,
-		       interface != NULL ? interface : "?", d->family == AF_INET ? "IPv4" : "IPv6",
-		       ds_departure_expected_ns(&d->learnt, 0), d->learnt.step_median_ns,
-		       d->learnt.first_seen);
-	}
 }

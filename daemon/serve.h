@@ -71,7 +71,4 @@ void ds_serve_handle(struct ds_serve *serve, uint32_t who, short revents);
 /* The clock was stepped: what was saved is of another time. */
 void ds_serve_clock_stepped(struct ds_serve *serve);
 
-/* One line for each calibrated interface and one for the counts, into the log. */
-void ds_serve_report(const struct ds_serve *serve);
-
 #endif

@@ -1,0 +1,85 @@
+/* report: see report.h. Counters that open sockets still hold are added up here, and stay theirs.
+ */
+#include "daemon/report.h"
+
+#include <inttypes.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/log.h"
+
+#define COUNTER_TEXT 64 /* the longest name, '=' and a number */
+
+static void report_source(const struct ds_source *s)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	ds_log(DS_LOG_INFO,
+	       "source %s: requests=%" PRIu64 " answers=%" PRIu64 " basic=%" PRIu64
+	       " interleaved=%" PRIu64 " stamps-lost=%" PRIu64 " reach=%03o poll=%d",
+	       ds_address_text(&s->address, true, text), s->requests, s->answers, s->basic,
+	       s->interleaved, s->stamps_lost, (unsigned int)s->reach, s->poll_log2);
+}
+
+static void report_departure(const struct ds_serve_departure *d)
+{
+	char name[IF_NAMESIZE];
+	const char *interface = if_indextoname((unsigned int)d->interface, name);
+
+	ds_log(DS_LOG_INFO,
+	       "departure: interface=%s family=%s after-reading=%d ns each-further=%d ns "
+	       "observations=%" PRIu32,
+	       interface != NULL ? interface : "?", d->family == AF_INET ? "IPv4" : "IPv6",
+	       ds_departure_expected_ns(&d->learnt, 0), d->learnt.step_median_ns,
+	       d->learnt.first_seen);
+}
+
+static void report_served(const struct ds_serve *s)
+{
+	if (s->received == 0)
+		return;
+	ds_log(DS_LOG_INFO,
+	       "served: requests=%" PRIu64 " answers=%" PRIu64 " interleaved=%" PRIu64
+	       " drivestamps-asked=%" PRIu64 " drivestamps=%" PRIu64,
+	       s->received, s->answered, s->interleaved, s->stamps_asked, s->stamps_got);
+	for (int i = 0; i < s->departure_count; i++)
+		report_departure(&s->departures[i]);
+}
+
+static void add_socket(struct ds_counters *sum, const struct ds_socket *socket)
+{
+	if (socket->fd < 0)
+		return;
+	for (int r = 0; r < DS_REASON_COUNT; r++)
+		sum->by_reason[r] += socket->stamping.counters.by_reason[r];
+}
+
+static void report_counters(const struct ds_daemon *d)
+{
+	struct ds_counters sum = d->counters;
+	char text[DS_REASON_COUNT * COUNTER_TEXT];
+	size_t used = 0;
+
+	for (int i = 0; i < DS_SERVE_SOCKETS; i++)
+		add_socket(&sum, &d->serve.sockets[i]);
+	for (uint32_t i = 0; i < d->sources.count; i++)
+		add_socket(&sum, &d->sources.table[i].socket);
+	text[0] = '\0';
+	for (int r = 0; r < DS_REASON_COUNT; r++) {
+		if (sum.by_reason[r] == 0)
+			continue;
+		used += (size_t)snprintf(text + used, COUNTER_TEXT, " %s=%" PRIu64,
+					 ds_reason_name((enum ds_reason)r), sum.by_reason[r]);
+	}
+	ds_log(DS_LOG_INFO, "counters:%s", text);
+}
+
+void ds_report(const struct ds_daemon *d)
+{
+	for (uint32_t i = 0; i < d->sources.count; i++)
+		if (d->sources.table[i].address.family != 0)
+			report_source(&d->sources.table[i]);
+	report_served(&d->serve);
+	report_counters(d);
+}

@@ -89,7 +89,7 @@ void ds_record_close(void)
 static FILE *begin_line(struct record_file *file)
 {
 	if (banner_every > 0 && file->lines % banner_every == 0) {
-		size_t width = strlen(file->banner) + 1;
+		size_t width = strlen(file->banner);
 
 		for (size_t i = 0; i < width; i++)
 			fputc('=', file->stream);

@@ -124,6 +124,16 @@ static void forget_all(struct ds_stamping *s)
 	s->live = 0;
 }
 
+uint32_t ds_stamping_awaited(const struct ds_stamping *s)
+{
+	const struct ds_pending_stamp *ring = s->ring ? s->ring : s->own;
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < s->ring_size; i++)
+		n += ring[i].state == DS_PENDING_LIVE && ring[i].wanted;
+	return n;
+}
+
 static void begin_doubt(struct ds_stamping *s, int fd)
 {
 	if (s->join != DS_JOIN_COUNTER || s->doubt)

@@ -132,6 +132,9 @@ void ds_stamping_take(const struct ds_stamping *s, const struct cmsghdr *cmsg,
 enum ds_reason ds_stamping_join(struct ds_stamping *s, int fd, uint32_t id, const uint8_t *frame,
 				size_t length, uint32_t *token);
 
+/* How many stamps are still wanted, neither come nor given up (DS_R_STAMP_MISSING). */
+uint32_t ds_stamping_awaited(const struct ds_stamping *s);
+
 /* Where the UDP payload begins in a looped-back frame: Ethernet (with or without VLAN tags) or
  * bare IP, IPv4 or IPv6 without extension headers; 0 if it is none of these. */
 size_t ds_stamping_payload_offset(const uint8_t *frame, size_t length);

@@ -19,6 +19,9 @@
 #include <cmocka.h>
 
 #include <linux/net_tstamp.h>
+#include <netinet/in.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "os/socket.h"
 
@@ -30,6 +33,33 @@ static union ds_address server_at;
 static struct ds_datagram got[DS_BATCH];
 static uint8_t packets[COUNT][DS_WIRE_HEADER_SIZE];
 static int64_t tx[COUNT], rx[COUNT];
+
+/* No message of this kernel's is as long as the room for ancillary data, so that a cut-off one is
+ * made here: the C library's calls, with one flag more. */
+static bool cut_off;
+
+int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
+	     struct timespec *timeout)
+{
+	int n = (int)syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
+
+	for (int i = 0; cut_off && i < n; i++) {
+		messages[i].msg_hdr.msg_flags |= MSG_CTRUNC;
+		messages[i].msg_hdr.msg_controllen = 0;
+	}
+	return n;
+}
+
+ssize_t recvmsg(int fd, struct msghdr *message, int flags)
+{
+	ssize_t n = syscall(SYS_recvmsg, fd, message, flags);
+
+	if (cut_off && n >= 0) {
+		message->msg_flags |= MSG_CTRUNC;
+		message->msg_controllen = 0;
+	}
+	return n;
+}
 
 static union ds_address address(const char *text, uint16_t port)
 {
@@ -542,6 +572,44 @@ static void long_datagram_is_marked(void **state)
 	assert_int_equal(got[0].length, 0);
 }
 
+static void cut_off_control_is_counted(void **state)
+{
+	const struct ds_outgoing out = {.data = packets[3], .length = 48};
+
+	(void)state;
+	open_pair("127.0.0.1", "127.0.0.1");
+	assert_int_equal(ds_socket_send(&client, batch, &out, 1), 1);
+	assert_true(wait_for(&server, POLLIN));
+	cut_off = true;
+	assert_int_equal(ds_socket_receive(&server, batch, false, got), 1);
+	cut_off = false;
+	assert_int_equal(server.stamping.counters.by_reason[DS_R_CONTROL_TRUNCATED], 1);
+	/* the packet is as good as any; only nobody stamped it */
+	assert_int_equal(got[0].length, 48);
+	assert_int_equal(got[0].source, DS_STAMP_NONE);
+	assert_int_equal(got[0].local.family, AF_UNSPEC);
+	assert_int_equal(ds_socket_send(&client, batch, &out, 1), 1);
+	assert_int_equal(ds_socket_receive(&server, batch, false, got), 1);
+	assert_int_equal(server.stamping.counters.by_reason[DS_R_CONTROL_TRUNCATED], 1);
+}
+
+/* An ICMP message in the error queue (nobody here asks for them) is no stamp. */
+static void other_errors_are_counted(void **state)
+{
+	const struct ds_outgoing out = {.data = packets[3], .length = 48};
+	const int on = 1;
+
+	(void)state;
+	open_pair("127.0.0.1", "127.0.0.1");
+	assert_int_equal(setsockopt(client.fd, IPPROTO_IP, IP_RECVERR, &on, sizeof(on)), 0);
+	ds_socket_close(&server);
+	assert_int_equal(ds_socket_send(&client, batch, &out, 1), 1);
+	for (int i = 0; i < 3 && wait_for(&client, POLLPRI); i++)
+		assert_true(ds_socket_receive(&client, batch, true, got) <= 0);
+	assert_int_equal(client.stamping.counters.by_reason[DS_R_ERROR_QUEUE_OTHER], 1);
+	assert_int_equal(client.stamping.counters.by_reason[DS_R_STAMP_WRONG_ID], 0);
+}
+
 static void clear_words(void **state)
 {
 	struct ds_socket other;
@@ -632,6 +700,8 @@ int main(void)
 		PLAIN(strangers_are_not_heard),
 		PLAIN(refusal_is_an_error),
 		PLAIN(long_datagram_is_marked),
+		PLAIN(cut_off_control_is_counted),
+		PLAIN(other_errors_are_counted),
 		PLAIN(clear_words),
 		PLAIN(client_sends_from_the_port_asked),
 		PLAIN(refused_ids_cost_no_packet),

@@ -83,6 +83,7 @@ static void ids_find_their_packets(void **state)
 	for (uint32_t i = 4; i-- > 0;) {
 		assert_int_equal(join(id[i], &token), DS_R_OK);
 		assert_int_equal(token, 100 + i);
+		assert_int_equal(ds_stamping_awaited(&s), i);
 	}
 	assert_int_equal(s.live, 0);
 	assert_int_equal(s.sent, 4);
@@ -120,6 +121,7 @@ static void oldest_gives_way(void **state)
 	expect(9);
 	assert_int_equal(counted(DS_R_STAMP_MISSING), 1);
 	assert_int_equal(s.live, 8);
+	assert_int_equal(ds_stamping_awaited(&s), 8);
 	assert_int_equal(join(first, &token), DS_R_STAMP_WRONG_ID);
 	assert_int_equal(join(first + 8, &token), DS_R_OK);
 	assert_int_equal(token, 9);

@@ -5,6 +5,7 @@
  * SHIM_HIDE_STAMPS=1   transmit stamps are taken from the error queue and thrown away
  * SHIM_HASTE=N         CLOCK_MONOTONIC runs N times as fast, and poll() waits for it accordingly
  * SHIM_BUFFER=BYTES    receive buffers of sockets that are bound
+ * SHIM_DELAY=US        a pause before each sendmmsg()
  */
 #include <errno.h>
 #include <poll.h>
@@ -44,6 +45,15 @@ int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
 	long n = syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
 
 	return flags & MSG_ERRQUEUE && setting("SHIM_HIDE_STAMPS") ? hidden(n) : (int)n;
+}
+
+int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+	long us = setting("SHIM_DELAY");
+
+	if (us > 0)
+		usleep((useconds_t)us);
+	return (int)syscall(SYS_sendmmsg, fd, messages, count, flags);
 }
 
 int clock_gettime(clockid_t clock, struct timespec *time)

@@ -15,8 +15,7 @@
 
 #define BYTES_PER_SLOT                                                                             \
 	128 /* clientloglimit counts chrony's bytes of a client: 4096 slots at 512 KiB */
-#define SLOT_ALIGNMENT (DS_SLOT_WAYS * sizeof(struct ds_slot))
-#define SLOTS_MAX      (UINT32_C(1) << 24)
+#define SLOTS_MAX (UINT32_C(1) << 24)
 
 static uint32_t slots_wanted(const struct ds_conf *conf)
 {
@@ -25,11 +24,6 @@ static uint32_t slots_wanted(const struct ds_conf *conf)
 	if (!DS_INTERLEAVED || conf->no_client_log)
 		return 0;
 	return count > SLOTS_MAX ? SLOTS_MAX : (uint32_t)count;
-}
-
-static size_t round_up(size_t bytes)
-{
-	return (bytes + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT * SLOT_ALIGNMENT;
 }
 
 static bool open_family(struct ds_serve *s, sa_family_t family)
@@ -75,10 +69,8 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clo
 	s->next_token = 1;
 	if (conf->port == 0 || !ds_access_any(&conf->access))
 		return true;
-	/* The places of a key share two cache lines: the table must not begin in the middle of one.
-	 */
 	if (count > 0)
-		slots = aligned_alloc(SLOT_ALIGNMENT, round_up(count * sizeof *slots));
+		slots = calloc(count, sizeof *slots);
 	if (count > 0 && slots == NULL) {
 		ds_log_fatal("no memory for %" PRIu32 " saved stamps (clientloglimit)", count);
 		return false;
@@ -277,9 +269,6 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 	ds_clock_read(s->clock, &now);
 	ds_timekeeper_server_state(s->timekeeper, &now, &state);
 	answers.count = 0;
-	for (int i = 0; i < n && n > 1; i++)
-		if (!datagrams[i].is_stamp)
-			ds_server_prefetch(&s->server, datagrams[i].data, datagrams[i].length);
 	for (int i = 0; i < n; i++) {
 		if (datagrams[i].truncated)
 			ds_count(s->counters, DS_R_PACKET_LONG);

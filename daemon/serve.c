@@ -15,7 +15,8 @@
 
 #define BYTES_PER_SLOT                                                                             \
 	128 /* clientloglimit counts chrony's bytes of a client: 4096 slots at 512 KiB */
-#define SLOTS_MAX (UINT32_C(1) << 24)
+#define SLOT_ALIGNMENT (DS_SLOT_WAYS * sizeof(struct ds_slot))
+#define SLOTS_MAX      (UINT32_C(1) << 24)
 
 static uint32_t slots_wanted(const struct ds_conf *conf)
 {
@@ -24,6 +25,11 @@ static uint32_t slots_wanted(const struct ds_conf *conf)
 	if (!DS_INTERLEAVED || conf->no_client_log)
 		return 0;
 	return count > SLOTS_MAX ? SLOTS_MAX : (uint32_t)count;
+}
+
+static size_t round_up(size_t bytes)
+{
+	return (bytes + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT * SLOT_ALIGNMENT;
 }
 
 static bool open_family(struct ds_serve *s, sa_family_t family)
@@ -69,8 +75,10 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clo
 	s->next_token = 1;
 	if (conf->port == 0 || !ds_access_any(&conf->access))
 		return true;
+	/* The places of a key share two cache lines: the table must not begin in the middle of one.
+	 */
 	if (count > 0)
-		slots = calloc(count, sizeof *slots);
+		slots = aligned_alloc(SLOT_ALIGNMENT, round_up(count * sizeof *slots));
 	if (count > 0 && slots == NULL) {
 		ds_log_fatal("no memory for %" PRIu32 " saved stamps (clientloglimit)", count);
 		return false;
@@ -150,33 +158,42 @@ static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 struct answers {
 	struct ds_response responses[DS_BATCH];
 	struct ds_outgoing out[DS_BATCH];
+	uint32_t randoms[DS_BATCH]; /* for the bits below a nanosecond of the transmit field */
 	uint8_t departures[DS_BATCH];
 	int count;
 };
 
-static void answer(struct ds_serve *s, const struct ds_datagram *d,
-		   const struct ds_server_state *state, const struct ds_reading *now,
-		   struct answers *a)
+/* A request that may be answered: all that is known of it before it is judged. Returns false
+ * for one that is not from a client we serve. */
+static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
+			 const struct ds_reading *now, struct ds_request *request)
 {
-	struct ds_response *response = &a->responses[a->count];
-	struct ds_request request = {.data = d->data, .length = d->length};
-	enum ds_reason reason;
-
 	s->received++;
 	if (!ds_access_allowed(&s->conf->access, &d->remote)) {
 		ds_count(s->counters, DS_R_REQUEST_DENIED);
-		return;
+		return false;
 	}
+	request->data = d->data;
+	request->length = d->length;
 	if (d->source >= DS_STAMP_KERNEL) {
-		request.rx = ds_clock_rx_stamp(s->clock, d->realtime_ns, d->source);
+		request->rx = ds_clock_rx_stamp(s->clock, d->realtime_ns, d->source);
 	} else {
-		request.rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON};
+		request->rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON};
 		ds_count(s->counters, DS_R_RX_STAMP_DAEMON);
 	}
-	request.prefix = ds_address_prefix_hash(&d->remote, s->prefix_key);
-	request.port = ds_address_port(&d->remote);
-	request.random = ds_random32();
-	reason = ds_server_answer(&s->server, &request, state, response);
+	request->prefix = ds_address_prefix_hash(&d->remote, s->prefix_key);
+	request->port = ds_address_port(&d->remote);
+	request->random = ds_random32();
+	return true;
+}
+
+static void answer(struct ds_serve *s, const struct ds_datagram *d,
+		   const struct ds_request *request, const struct ds_server_state *state,
+		   struct answers *a)
+{
+	struct ds_response *response = &a->responses[a->count];
+	enum ds_reason reason = ds_server_answer(&s->server, request, state, response);
+
 	ds_count(s->counters, reason);
 	if (reason != DS_R_OK)
 		return;
@@ -185,6 +202,7 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d,
 	if (response->saving != DS_R_OK)
 		ds_count(s->counters, response->saving);
 	s->interleaved += response->interleaved;
+	a->randoms[a->count] = request->random >> 16;
 	a->departures[a->count] = find_departure(s, d->interface, d->remote.family);
 	a->out[a->count] = (struct ds_outgoing){
 		.data = response->bytes,
@@ -242,7 +260,7 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 
 		ds_server_departs(&a->responses[i],
 				  now.clock_ns + ds_departure_expected_ns(d, (uint32_t)i),
-				  ds_random32());
+				  a->randoms[i]);
 		if (i == learn || (socket->stamping.transmit && a->responses[i].wants_drivestamp))
 			expect_stamp(s, a, i, now.raw_ns, i == learn);
 	}
@@ -255,28 +273,50 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 	}
 }
 
+/* Stamps go to their answers, and requests are made ready, before any is answered: the memory
+ * that answers look at is on its way meanwhile. Returns how many requests there are; which[i] is
+ * the datagram of the i-th. */
+static int sort_out(struct ds_serve *s, const struct ds_datagram *datagrams, int n,
+		    const struct ds_reading *now, struct ds_request requests[DS_BATCH],
+		    uint8_t which[DS_BATCH])
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (datagrams[i].truncated) {
+			ds_count(s->counters, DS_R_PACKET_LONG);
+		} else if (datagrams[i].is_stamp) {
+			take_stamp(s, &datagrams[i]);
+		} else if (take_request(s, &datagrams[i], now, &requests[count])) {
+			ds_server_prefetch(&s->server, &requests[count]);
+			which[count++] = (uint8_t)i;
+		}
+	}
+	return count;
+}
+
 static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queue)
 {
 	static struct answers answers; /* 13 KiB; the loop is one thread */
 	struct ds_datagram datagrams[DS_BATCH];
+	struct ds_request requests[DS_BATCH];
+	uint8_t which[DS_BATCH];
 	struct ds_server_state state;
 	struct ds_reading now;
+	int count;
 	int n;
 
 	n = ds_socket_receive(socket, s->batch, error_queue, datagrams);
 	if (n <= 0)
 		return n;
 	ds_clock_read(s->clock, &now);
+	count = sort_out(s, datagrams, n, &now, requests, which);
+	if (count == 0)
+		return n;
 	ds_timekeeper_server_state(s->timekeeper, &now, &state);
 	answers.count = 0;
-	for (int i = 0; i < n; i++) {
-		if (datagrams[i].truncated)
-			ds_count(s->counters, DS_R_PACKET_LONG);
-		else if (datagrams[i].is_stamp)
-			take_stamp(s, &datagrams[i]);
-		else
-			answer(s, &datagrams[i], &state, &now, &answers);
-	}
+	for (int i = 0; i < count; i++)
+		answer(s, &datagrams[which[i]], &requests[i], &state, &answers);
 	if (answers.count > 0)
 		send_answers(s, socket, &answers);
 	return n;

@@ -189,6 +189,17 @@ static struct ds_slot *find(const struct ds_interleave_server *table, ds_ntp64 k
 	return NULL;
 }
 
+void ds_interleave_prefetch(const struct ds_interleave_server *table, ds_ntp64 key)
+{
+	const struct ds_slot *set;
+
+	if (table->count == 0)
+		return;
+	set = set_of(table, key);
+	__builtin_prefetch(set, 1);
+	__builtin_prefetch(set + DS_SLOT_WAYS / 2, 1);
+}
+
 static void release(struct ds_interleave_server *table, const struct ds_slot *slot)
 {
 	table->live--;

@@ -98,6 +98,8 @@ void ds_interleave_server_forget(struct ds_interleave_server *table);
  * field differs from transmit field, origin carries the mark of one of our receive fields.) */
 bool ds_interleave_asked(const struct ds_interleave_server *table, const struct ds_packet *request);
 
+/* A slot under this key will be looked for or saved soon: fetch its places. */
+void ds_interleave_prefetch(const struct ds_interleave_server *table, ds_ntp64 key);
 /* Take the stamp saved under origin for a client of this prefix (24 bits of a keyed hash):
  * DS_R_OK with *transmit, the drivestamp of the earlier answer, lowest bit clear; the slot is
  * spent. Else DS_R_SLOT_UNKNOWN, _USED, _FOREIGN or _NO_DRIVESTAMP, and nothing changed. */
@@ -203,6 +205,12 @@ DS_EMPTY bool ds_interleave_asked(const struct ds_interleave_server *table,
 	(void)table;
 	(void)request;
 	return false;
+}
+
+DS_EMPTY void ds_interleave_prefetch(const struct ds_interleave_server *table, ds_ntp64 key)
+{
+	(void)table;
+	(void)key;
 }
 
 DS_EMPTY enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 origin,

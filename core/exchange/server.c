@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#define ORIGIN_OFFSET  24
 #define RECEIVE_OFFSET 32
 #define STRATUM_MAX    15
 
@@ -99,6 +100,20 @@ enum ds_reason ds_server_answer(struct ds_server *server, const struct ds_reques
 	ds_wire_write(&answer, made.bytes);
 	*response = made;
 	return DS_R_OK;
+}
+
+void ds_server_prefetch(const struct ds_server *server, const struct ds_request *request)
+{
+	ds_ntp64 origin;
+
+	if (request->length < DS_WIRE_HEADER_SIZE)
+		return;
+	origin = ds_wire_read_ntp64(request->data + ORIGIN_OFFSET);
+	if ((origin & 1) == 0) /* no receive field of ours */
+		return;
+	ds_interleave_prefetch(&server->interleave, origin);
+	ds_interleave_prefetch(&server->interleave,
+			       marked(request->rx.clock_ns, request->random, 1));
 }
 
 void ds_server_departs(struct ds_response *response, int64_t clock_ns, uint32_t random)

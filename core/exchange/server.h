@@ -67,6 +67,10 @@ void ds_server_init(struct ds_server *server, struct ds_slot *slots, uint32_t sl
 enum ds_reason ds_server_answer(struct ds_server *server, const struct ds_request *request,
 				const struct ds_server_state *state, struct ds_response *response);
 
+/* This request will be answered soon: fetch the memory that ds_server_answer() will look at. A
+ * hint, worth it where several are at hand; changes nothing, and no request is too short for it. */
+void ds_server_prefetch(const struct ds_server *server, const struct ds_request *request);
+
 /* Write the transmit field of a basic answer: when it will leave, by the clock. Nothing happens
  * to an interleaved one. Never writes a time before the receive stamp. */
 void ds_server_departs(struct ds_response *response, int64_t clock_ns, uint32_t random);

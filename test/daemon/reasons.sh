@@ -136,7 +136,7 @@ expect "client: not-armed counted $n times, $sum second answers while one was pa
 	between $((sum / 2)) "$n" "$sum"
 n=$(counter stamp-missing "$TMP/hidden.log")
 sum=$(grep -c '^1130[01] ' "$TMP/twice.asked")
-expect "client: stamp-missing counted $n times, $sum stamps hidden" between $((sum - 2)) "$n" $((sum + 2))
+expect "client: stamp-missing counted $n times, $sum stamps hidden" between $((sum * 19 / 20 - 2)) "$n" $((sum + 2))
 
 # answers KIND: of that source, by the daemon's own last word
 answers() { sed -n "s/.*source 127.0.0.1:${port_of[$1]}: .*answers=\([0-9]*\).*/\1/p" "$TMP/client.log"; }
@@ -154,12 +154,13 @@ interval()
 		"$TMP/fake.asked" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 before=$(interval rate 1 7) after=$(interval rate 8 99)
+# Some machines wake who sleeps for 250 ms late (at 450 ms was seen).
 expect "RATE: $before ms between requests become $after ms, and stay" \
-	between $((before * 17 / 10)) "$after" $((before * 23 / 10))
+	between $((before * 17 / 10)) "$after" $((before * 2 + 230))
 n=$(interval forged 2 99)
-expect "forged RATE: still $n ms" between 100 "$n" 160
+expect "forged RATE: still $n ms" between 100 "$n" 190
 n=$(interval deny 2 99)
-expect "DENY: still asks every $n ms" between 100 "$n" 160
+expect "DENY: still asks every $n ms" between 100 "$n" 190
 n=$(lines "$TMP/client.log" "127\.0\.0\.1:${port_of[deny]}\b.*refuses to serve")
 expect "DENY: said once ($n)" [ "$n" = 1 ]
 n=$(lines "$TMP/client.log" "127\.0\.0\.1:${port_of[deny-good]}\b.*refuses to serve")

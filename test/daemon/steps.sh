@@ -34,7 +34,7 @@ log()
 }
 steps() { lines "$TMP/$1.log" 'clock was stepped'; }
 # late NAME: how much longer than a poll the daemon once was without the processor, in s
-late() { log "$1" | awk 'NR > 1 && $1 - t > m { m = $1 - t } { t = $1 } END { print m > 0.3 ? m - 0.25 : 0 }'; }
+late() { log "$1" | awk 'NR > 1 && $1 - t > m { m = $1 - t } { t = $1 } END { print(m > 0.25 ? m - 0.25 : 0) }'; }
 # approaches NAME SIGN: the error never grows, and keeps its sign but for what the slew went too
 # far where this machine let the daemon wait (to 100 us)
 approaches()
@@ -79,9 +79,10 @@ expect "fast: comes near without passing" approaches fast 1
 expect "gentle: comes near without passing" approaches gentle 1
 # 1 s at 83333.333 ppm takes 12 s; 0.01 s at 5000 ppm takes 2 s.
 n=$(arrival slow)
-expect "slow: is there after $n s" between 11 "$n" 16
+expect "slow: is there after $n s" between 11 "$n" 18
 n=$(arrival fast)
-expect "fast: is there after $n s" between 11 "$n" 16
+expect "fast: is there after $n s" between 11 "$n" 18
+# A machine that lets sleepers wait for long makes every timer late, that of a slew as well.
 n=$(arrival gentle)
 expect "gentle: is there after $n s" between 1 "$n" 6
 n=$(greatest slow 3 0)

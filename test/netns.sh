@@ -4,6 +4,7 @@
 # ns_begin NAME        makes $ns_dir (private, temporary); exits with a reason (77) without root
 # ns_add A             a namespace (named with our pid; use A everywhere here)
 # ns_join A B N        veth: A has 10.118.N.1 and fd00:118:N::1, B has ...2
+# ns_ip A ARGS...      ip in A
 # ns_run A CMD...      run in A, without CAP_SYS_TIME
 # ns_start A LOG CMD...  the same in the background: $ns_pid; stdout and stderr go to LOG
 # ns_stop PID          ends one (TERM, after 2 s KILL)
@@ -37,38 +38,45 @@ ns_name() {
 	echo "ds$$-$1"
 }
 
+# nsenter rather than `ip -n` and `ip netns exec`: those also remount /sys, which fails in a chroot.
+ns_ip() { # NAMESPACE ARGUMENTS OF ip...
+	ns_where=$(ns_name "$1")
+	shift
+	nsenter --net="/run/netns/$ns_where" ip "$@"
+}
+
 ns_add() {
 	ip netns add "$(ns_name "$1")" || return 1
 	ns_list="$ns_list $(ns_name "$1")"
-	ip -n "$(ns_name "$1")" link set lo up
+	ns_ip "$1" link set lo up
 }
 
 ns_join() {
-	ip -n "$(ns_name "$1")" link add "v$3a" type veth peer name "v$3b" netns "$(ns_name "$2")" &&
+	ns_ip "$1" link add "v$3a" type veth peer name "v$3b" netns "$(ns_name "$2")" &&
 		ns_address "$1" "v$3a" "$3" 1 && ns_address "$2" "v$3b" "$3" 2
 }
 
 ns_address() { # NAMESPACE INTERFACE N HOST
-	ip -n "$(ns_name "$1")" addr add "10.118.$3.$4/24" dev "$2" || return 1
-	ip -n "$(ns_name "$1")" addr add "fd00:118:$3::$4/64" dev "$2" nodad 2>/dev/null
-	ip -n "$(ns_name "$1")" link set "$2" up
+	ns_ip "$1" addr add "10.118.$3.$4/24" dev "$2" || return 1
+	ns_ip "$1" addr add "fd00:118:$3::$4/64" dev "$2" nodad 2>/dev/null
+	ns_ip "$1" link set "$2" up
 }
 
 ns_ipv6() {
-	ip -n "$(ns_name "$1")" -6 addr show 2>/dev/null | grep -q fd00:118:
+	ns_ip "$1" -6 addr show 2>/dev/null | grep -q fd00:118:
 }
 
 ns_run() {
 	ns_where=$(ns_name "$1")
 	shift
-	ip netns exec "$ns_where" setpriv --bounding-set -sys_time --inh-caps -sys_time "$@"
+	nsenter --net="/run/netns/$ns_where" setpriv --bounding-set -sys_time --inh-caps -sys_time "$@"
 }
 
 ns_start() {
 	ns_where=$(ns_name "$1")
 	ns_log=$2
 	shift 2
-	ip netns exec "$ns_where" setpriv --bounding-set -sys_time --inh-caps -sys_time "$@" \
+	nsenter --net="/run/netns/$ns_where" setpriv --bounding-set -sys_time --inh-caps -sys_time "$@" \
 		>"$ns_log" 2>&1 </dev/null &
 	ns_pid=$!
 	ns_pids="$ns_pids $ns_pid"

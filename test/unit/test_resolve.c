@@ -3,6 +3,7 @@
  * It must never send a packet: what it asks for is in /etc/hosts or refused by getaddrinfo().
  */
 #include <errno.h>
+#include <netdb.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -30,6 +31,18 @@ static void no_child_is_left(void)
 	assert_int_equal(errno, ECHILD);
 }
 
+/* A minimal system has no /etc/hosts, and its name servers need not know the name. */
+static bool has_localhost(void)
+{
+	const struct addrinfo hints = {.ai_family = AF_INET};
+	struct addrinfo *list = NULL;
+
+	if (getaddrinfo("localhost", NULL, &hints, &list) != 0)
+		return false;
+	freeaddrinfo(list);
+	return true;
+}
+
 static void localhost(void **state)
 {
 	struct ds_resolution r = {0};
@@ -37,6 +50,8 @@ static void localhost(void **state)
 	char why[128];
 
 	(void)state;
+	if (!has_localhost())
+		skip();
 	assert_true(ds_address_parse("127.0.0.1", 0, &loopback));
 	assert_int_equal(ds_resolve_start(&r, "localhost", AF_INET), 0);
 	assert_int_equal(ds_resolve_start(&r, "localhost", AF_INET), -EBUSY);

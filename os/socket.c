@@ -148,6 +148,7 @@ int ds_socket_open_server(struct ds_socket *s, const union ds_address *local, co
 {
 	const int size = RECEIVE_BUFFER;
 	const int probe = IP_PMTUDISC_PROBE;
+	const int on = 1;
 	struct ds_stamping_wish wish = {
 		.transmit = true,
 		.per_packet = true,
@@ -168,13 +169,19 @@ int ds_socket_open_server(struct ds_socket *s, const union ds_address *local, co
 	if (!wish.ring)
 		return fail(s, ENOMEM, why, "no memory for", "a socket");
 	ds_stamping_open(&s->stamping, s->fd, &wish);
-	return bind_to(s, local, why);
+	error = bind_to(s, local, why);
+	/* Not before: a second server on this port must fail. From now on clients may send from it
+	 * (acquisitionport); being connected, they get what is theirs. */
+	if (!error)
+		setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	return error;
 }
 
 int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 			  const union ds_address *local, const char *interface, char why[DS_WHY])
 {
 	const struct ds_stamping_wish wish = {.transmit = true, .best = DS_JOIN_CHOSEN_ID};
+	const int on = 1;
 	char text[DS_ADDRESS_TEXT];
 	int error = open_common(s, remote->family, interface, why);
 
@@ -182,6 +189,8 @@ int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 		return error;
 	ds_stamping_open(&s->stamping, s->fd, &wish);
 	if (local && local->family != AF_UNSPEC) {
+		if (ds_address_port(local) != 0)
+			setsockopt(s->fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
 		error = bind_to(s, local, why);
 		if (error)
 			return error;

@@ -56,7 +56,8 @@ int ds_socket_open_server(struct ds_socket *s, const union ds_address *local, co
 			  char why[DS_WHY]);
 /* A client's socket for one request: connected to `remote`, so that other hosts are not heard;
  * local: family 0 or NULL (any) or the address and port to send from (bindacqaddress,
- * acquisitionport). Every packet it sends is stamped. Allocates nothing. */
+ * acquisitionport); a port may be shared by clients of different servers and with a server of this
+ * host that allows it. Every packet it sends is stamped. Allocates nothing. */
 int ds_socket_open_client(struct ds_socket *s, const union ds_address *remote,
 			  const union ds_address *local, const char *interface, char why[DS_WHY]);
 /* Safe on a socket that is closed (fd -1; zeroed memory is no closed socket). Keeps

@@ -5,7 +5,7 @@
  * usage: fake-server ADDRESS:PORT=SCRIPT...
  * A script is a list of steps separated by commas; a request takes a step, the last step is
  * repeated for ever. A step is a list of answers joined by '+', all sent for that request. Each
- * request gives a line on stdout: PORT NUMBER MILLISECONDS (CLOCK_MONOTONIC).
+ * request gives a line on stdout: PORT NUMBER MILLISECONDS (CLOCK_MONOTONIC) CLIENT'S-PORT.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -227,8 +227,9 @@ static void serve(struct port *p)
 	if (n < 1)
 		return;
 	clock_gettime(CLOCK_MONOTONIC, &now);
-	printf("%u %u %lld\n", p->number, ++p->requests,
-	       (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000);
+	printf("%u %u %lld %u\n", p->number, ++p->requests,
+	       (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000,
+	       (unsigned int)ntohs(from.sin_port));
 	for (;;) {
 		if (n >= HEADER)
 			answer_as(p, find_kind(at), request, received, &from);

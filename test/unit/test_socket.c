@@ -615,6 +615,9 @@ static void clear_words(void **state)
 	struct ds_socket other;
 	char why[DS_WHY], expected[DS_WHY];
 	const union ds_address foreign = address("192.0.2.1", 4123);
+	union ds_address taken;
+	socklen_t length = sizeof(taken.in);
+	int fd;
 
 	(void)state;
 	open_pair("127.0.0.1", "127.0.0.1");
@@ -625,8 +628,15 @@ static void clear_words(void **state)
 	assert_int_equal(other.fd, -1);
 	assert_int_equal(ds_socket_open_server(&other, &foreign, NULL, why), -EADDRNOTAVAIL);
 	assert_string_equal(why, "cannot bind to 192.0.2.1:4123: Cannot assign requested address");
-	assert_int_equal(ds_socket_open_client(&other, &server_at, &server_at, NULL, why),
-			 -EADDRINUSE);
+	/* a server lets clients share its port; others do not */
+	assert_int_equal(ds_socket_open_client(&other, &server_at, &server_at, NULL, why), 0);
+	ds_socket_close(&other);
+	taken = address("127.0.0.1", 0);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	assert_int_equal(bind(fd, &taken.sa, length), 0);
+	assert_int_equal(getsockname(fd, &taken.sa, &length), 0);
+	assert_int_equal(ds_socket_open_client(&other, &server_at, &taken, NULL, why), -EADDRINUSE);
+	close(fd);
 	assert_int_equal(ds_socket_open_client(&other, &server_at, NULL, "nosuchif0", why),
 			 -ENODEV);
 	assert_string_equal(why, "cannot bind to interface nosuchif0: No such device");

@@ -5,7 +5,7 @@
 #
 # Needs root and debootstrap; fetches some 500 MB. Not part of ./check.
 #   FRESH_DIR=DIR          where the system is made (a new folder below TMPDIR)
-#   FRESH_MIRROR=URL       Debian's mirror (http://deb.debian.org/debian)
+#   FRESH_MIRROR=URL       Debian's mirror (the first that this machine's own sources name)
 #   FRESH_SECONDS=N        how long ./run goes on (20)
 #   FRESH_CHECK=ARGUMENTS  for ./check (none: all); `no` leaves it out
 set -u
@@ -22,7 +22,16 @@ if [ -z "${FRESH_INSIDE:-}" ]; then
 	FRESH_INSIDE=1 exec unshare --mount --pid --fork --kill-child "$0" "$@"
 fi
 
-mirror=${FRESH_MIRROR:-http://deb.debian.org/debian}
+# The first mirror of this machine's sources, in either of apt's two forms.
+own_mirror()
+{
+	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
+		2>/dev/null | awk '
+		$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }
+		$1 == "URIs:" { print $2; exit }'
+}
+mirror=${FRESH_MIRROR:-$(own_mirror)}
+[ -n "$mirror" ] || { echo "skip - no mirror in apt's sources: set FRESH_MIRROR"; exit 0; }
 dir=${FRESH_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/fresh.XXXXXX")} || exit 1
 root=$dir/root
 cleanup()

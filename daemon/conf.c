@@ -322,13 +322,16 @@ static void read_log(struct reader *r, const struct words *words)
 static void read_makestep(struct reader *r, const struct words *words)
 {
 	static const struct ds_field threshold = {"makestep", DS_FIELD_DOUBLE,
-						  offsetof(struct ds_conf, makestep_threshold_s),
-						  1e-9, 1e9};
+						  offsetof(struct ds_conf, makestep_threshold_s), 0,
+						  1e9};
 	static const struct ds_field limit = {"makestep", DS_FIELD_INT,
 					      offsetof(struct ds_conf, makestep_limit), -1e9, 1e9};
 
 	set_field(r, &threshold, r->conf, word_at(words, 1));
 	set_field(r, &limit, r->conf, word_at(words, 2));
+	/* 0 is not "never" but "whatever the error is"; the clock's own grain stands for it. */
+	if (r->conf->makestep_threshold_s == 0)
+		r->conf->makestep_threshold_s = 1e-9;
 }
 
 static void read_file(struct reader *from, const char *path, bool sources_only);

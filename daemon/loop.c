@@ -88,6 +88,8 @@ static void update_clock(struct ds_daemon *d)
 	struct ds_timekeeper_input input;
 	struct ds_reading now;
 
+	if (!d->timekeeper.synchronised && ds_sources_starting(&d->sources, ds_monotonic_ns()))
+		return;
 	ds_clock_read(&d->clock, &now);
 	ds_sources_candidates(&d->sources, &now, candidates, &input);
 	if (!ds_timekeeper_update(&d->timekeeper, &input))

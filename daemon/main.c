@@ -327,6 +327,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 	}
 	ds_record_open(&d->conf);
 	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer);
+	d->timekeeper.quiet = o->once != DS_ONCE_NO;
 	context = (struct ds_source_context){
 		.conf = &d->conf,
 		.clock = &d->clock,
@@ -369,6 +370,7 @@ static int run(struct ds_daemon *d, const struct options *o)
 		ds_sources_close(&d->sources);
 		ds_serve_close(&d->serve);
 		ds_record_close();
+		ds_log(DS_LOG_NOTICE, "drivestampd exiting");
 	}
 	if (d->has_pid_file)
 		ds_pidfile_remove(d->conf.pid_file);

@@ -48,9 +48,9 @@ static bool open_family(struct ds_serve *s, sa_family_t family)
 	if (rc == 0)
 		return true;
 	socket->fd = -1;
-	/* A host without IPv6 is no failure. */
-	if (family == AF_INET6 && (rc == -EAFNOSUPPORT || rc == -EINVAL)) {
-		ds_log(DS_LOG_NOTICE, "no IPv6 here: %s", why);
+	/* A host without one of the families is no failure. */
+	if (rc == -EAFNOSUPPORT || rc == -EINVAL) {
+		ds_log(DS_LOG_NOTICE, "%s", why);
 		return true;
 	}
 	ds_log_fatal("cannot serve: %s", why);
@@ -92,7 +92,10 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clo
 	if (conf->ipv6 && (conf->bind[1].family != 0 || conf->bind[0].family == 0) &&
 	    !open_family(s, AF_INET6))
 		return false;
-	return true;
+	if (s->sockets[0].fd >= 0 || s->sockets[1].fd >= 0)
+		return true;
+	ds_log_fatal("cannot serve: neither IPv4 nor IPv6 can be used");
+	return false;
 }
 
 void ds_serve_close(struct ds_serve *s)

@@ -326,7 +326,7 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 bool ds_source_run(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
 {
 	struct ds_client_outcome outcome;
-	bool sample = false;
+	bool news = false;
 
 	if (now_ns >= s->deadline_ns) {
 		struct ds_rx_stamp t4 = s->client.parked_t4;
@@ -334,15 +334,20 @@ bool ds_source_run(struct ds_source *s, const struct ds_source_context *c, int64
 
 		ds_count(c->counters, DS_R_STAMP_MISSING);
 		s->deadline_ns = INT64_MAX;
-		sample = conclude(s, c, reason, &outcome, &t4);
+		news = conclude(s, c, reason, &outcome, &t4);
 	}
 	if (now_ns >= s->give_up_ns) {
 		close_socket(s, c->counters);
 		ds_client_disarm(&s->client);
+		news |= s->answers == 0;
 	}
-	if (now_ns >= s->due_ns)
+	if (now_ns >= s->due_ns) {
+		bool reached = s->reach != 0;
+
 		send_request(s, c, now_ns);
-	return sample;
+		return news || (reached && s->reach == 0);
+	}
+	return news;
 }
 
 static bool handle_stamp(struct ds_source *s, const struct ds_source_context *c,

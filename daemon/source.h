@@ -63,8 +63,8 @@ void ds_source_stop(struct ds_source *source, struct ds_counters *counters);
 /* The earliest moment at which ds_source_run() has something to do; CLOCK_MONOTONIC. */
 int64_t ds_source_next_ns(const struct ds_source *source);
 
-/* Timers: send what is due, give up what is too old. Returns whether a new sample came of it
- * (a parked answer whose time was over). */
+/* Timers: send what is due, give up what is too old. Returns whether selection has something new to
+ * see: a sample (a parked answer whose time was over), or that nobody answers. */
 bool ds_source_run(struct ds_source *source, const struct ds_source_context *context,
 		   int64_t now_ns);
 

@@ -2,16 +2,20 @@
 #include "daemon/sources.h"
 
 #include <errno.h>
+#include <math.h>
 #include <string.h>
 
 #include "daemon/log.h"
 
 #define NS_PER_S	       INT64_C(1000000000)
 #define FIRST_REQUEST_NS       (NS_PER_S / 5)
+#define APART_NS	       (NS_PER_S / 5) /* requests to different servers, where polls allow it */
 #define SPACING_NS	       (NS_PER_S / 20) /* between the first requests of two sources */
 #define RESOLVE_TIMEOUT_NS     (60 * NS_PER_S)
 #define RESOLVE_BACKOFF_NS     (7 * NS_PER_S) /* doubled at each failure ... */
 #define RESOLVE_BACKOFF_MAX_NS (512 * NS_PER_S)
+#define STARTING_NS	       (10 * NS_PER_S) /* at most so long do the first answers wait for others */
+#define NAMES_NS	       (3 * NS_PER_S) /* ... and so long for names */
 #define REPLACE_AFTER	       8 /* unanswered requests before the name is asked again */
 #define REPLACE_EVERY_NS       (64 * NS_PER_S)
 
@@ -74,6 +78,7 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 	s->context = *context;
 	s->resolving = -1;
 	s->resolution.fd = -1;
+	s->started_ns = ds_monotonic_ns();
 	for (size_t i = 0; i < context->conf->source_count; i++)
 		add_group(s, &context->conf->sources[i]);
 	s->keeper[0].fd = s->keeper[1].fd = -1;
@@ -265,13 +270,31 @@ int64_t ds_sources_next_ns(const struct ds_sources *s)
 	return next;
 }
 
+/* A request that is due too soon after another source's waits; answers of many servers at one
+ * moment would get into each other's way. */
+static void keep_apart(struct ds_sources *s, struct ds_source *source, int64_t now_ns)
+{
+	double interval_ns = ldexp((double)NS_PER_S, source->poll_log2);
+	int64_t apart_ns = (int64_t)fmin((double)APART_NS, interval_ns / (2.0 * s->count));
+
+	if (source->due_ns > now_ns)
+		return;
+	if (now_ns < s->not_before_ns)
+		source->due_ns = s->not_before_ns;
+	else
+		s->not_before_ns = now_ns + apart_ns;
+}
+
 bool ds_sources_run(struct ds_sources *s, int64_t now_ns)
 {
 	bool sample = false;
 
-	for (uint32_t i = 0; i < s->count; i++)
-		if (ds_source_next_ns(&s->table[i]) <= now_ns)
-			sample |= ds_source_run(&s->table[i], &s->context, now_ns);
+	for (uint32_t i = 0; i < s->count; i++) {
+		if (ds_source_next_ns(&s->table[i]) > now_ns)
+			continue;
+		keep_apart(s, &s->table[i], now_ns);
+		sample |= ds_source_run(&s->table[i], &s->context, now_ns);
+	}
 	if (s->resolving >= 0 && now_ns >= s->resolve_give_up_ns) {
 		ds_resolve_cancel(&s->resolution);
 		resolve_failed(s, &s->groups[s->resolving], "no answer in time");
@@ -329,6 +352,26 @@ void ds_sources_candidates(const struct ds_sources *s, const struct ds_reading *
 	input->interval_ns = shortest >= 0 ? NS_PER_S << shortest : NS_PER_S >> -shortest;
 }
 
+bool ds_sources_starting(const struct ds_sources *s, int64_t now_ns)
+{
+	if (now_ns > s->started_ns + STARTING_NS)
+		return false;
+	for (uint32_t i = 0; i < s->group_count && now_ns < s->started_ns + NAMES_NS; i++)
+		if (s->groups[i].wanted && !s->groups[i].said_failed)
+			return true;
+	for (uint32_t i = 0; i < s->count; i++) {
+		const struct ds_source *source = &s->table[i];
+
+		if (source->address.family == 0 || source->due_ns == INT64_MAX)
+			continue;
+		if (source->requests == 0)
+			return true;
+		if (source->requests == 1 && source->answers == 0 && source->socket.fd >= 0)
+			return true;
+	}
+	return false;
+}
+
 void ds_sources_restart(struct ds_sources *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
@@ -339,6 +382,7 @@ void ds_sources_restart(struct ds_sources *s)
 		ds_source_stop(&s->table[i], s->context.counters);
 		start_source(s, i, s->table[i].conf, &address);
 	}
+	s->started_ns = ds_monotonic_ns();
 }
 
 bool ds_sources_settled(const struct ds_sources *s)

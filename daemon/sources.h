@@ -35,7 +35,9 @@ struct ds_sources {
 	int32_t resolving; /* group, -1 */
 	int64_t resolve_give_up_ns;
 	struct ds_socket keeper[2]; /* keep the kernel stamping what arrives; IPv4, IPv6 */
-	uint64_t full;		    /* addresses that found no place */
+	int64_t started_ns;
+	int64_t not_before_ns; /* of the next request: those to different servers keep a distance */
+	uint64_t full;	       /* addresses that found no place */
 };
 
 /* At start-up. A numeric address is asked at once, a name is looked up first. */
@@ -56,6 +58,10 @@ bool ds_sources_run(struct ds_sources *sources, int64_t now_ns);
 /* Candidates for selection, with predictions for this moment. `candidates`: DS_SOURCES_MAX. */
 void ds_sources_candidates(const struct ds_sources *sources, const struct ds_reading *now,
 			   struct ds_candidate *candidates, struct ds_timekeeper_input *input);
+
+/* Soon after the start, and some source has had no chance to answer yet: whoever follows the first
+ * that does may follow a falseticker. */
+bool ds_sources_starting(const struct ds_sources *sources, int64_t now_ns);
 
 /* The host slept: every source begins anew, soon. */
 void ds_sources_restart(struct ds_sources *sources);

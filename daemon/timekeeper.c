@@ -54,7 +54,7 @@ static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
 		if (rc != 0)
 			ds_log(DS_LOG_WARNING, "could not step the clock: %s", strerror(-rc));
 		else
-			ds_log(DS_LOG_NOTICE, "clock was stepped by %.6f s",
+			ds_log(DS_LOG_NOTICE, "System clock was stepped by %.6f seconds",
 			       (double)c->step_ns * 1e-9);
 		tk->stepped = rc == 0;
 	}
@@ -134,6 +134,28 @@ static int64_t growth_ns(const struct ds_timekeeper *tk, const struct ds_reading
 	return (int64_t)((double)(now->raw_ns - tk->updated_raw_ns) * rate_ppb * 1e-9);
 }
 
+/* Log lines that people and tools look for are chrony's, word for word. */
+static void say_no_source(const struct ds_timekeeper_input *input)
+{
+	uint32_t n[DS_S_SELECTED + 1] = {0};
+
+	for (uint32_t i = 0; i < input->count; i++)
+		n[input->candidates[i].selection]++;
+	if (n[DS_S_FALSETICKER] > 0)
+		ds_log(DS_LOG_WARNING,
+		       "Can't synchronise: no majority (no agreement among %u sources)",
+		       n[DS_S_FALSETICKER]);
+	else if (n[DS_S_WAITING] > 0)
+		ds_log(DS_LOG_NOTICE, "Can't synchronise: only %u good sources (minsources)",
+		       n[DS_S_WAITING]);
+	else if (n[DS_S_UNREACHABLE] > 0)
+		ds_log(DS_LOG_NOTICE, "Can't synchronise: no selectable sources (%u unreachable)",
+		       n[DS_S_UNREACHABLE]);
+	else
+		ds_log(DS_LOG_NOTICE, "Can't synchronise: no selectable sources");
+}
+
+/* Once a change. */
 static void say_selection(struct ds_timekeeper *tk, const struct ds_timekeeper_input *input,
 			  int32_t selected)
 {
@@ -141,12 +163,12 @@ static void say_selection(struct ds_timekeeper *tk, const struct ds_timekeeper_i
 
 	if (selected == tk->selected)
 		return;
-	tk->selected = selected;
-	if (selected < 0)
-		ds_log(DS_LOG_NOTICE, "no source can be used for now");
-	else
-		ds_log(DS_LOG_NOTICE, "selected source %s",
+	if (selected >= 0)
+		ds_log(DS_LOG_NOTICE, "Selected source %s",
 		       ds_address_text(input->addresses[selected], false, text));
+	else
+		say_no_source(input);
+	tk->selected = selected;
 }
 
 static void record_update(const struct ds_timekeeper *tk, const struct ds_timekeeper_input *input,
@@ -214,8 +236,8 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 
 	tk->last_offset_ns = combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns);
 	take_reference(tk, &input->candidates[combined.best], &combined, &now);
-	if (first || abs_ns(tk->last_offset_ns - remaining_before) > OFFSET_LOG_NS)
-		ds_log(DS_LOG_NOTICE, "system clock is wrong by %.6f s",
+	if (!tk->quiet && (first || abs_ns(tk->last_offset_ns - remaining_before) > OFFSET_LOG_NS))
+		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds",
 		       (double)tk->last_offset_ns * 1e-9);
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
 	apply(tk, &correction);
@@ -270,7 +292,10 @@ void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_
 	state->stratum = tk->conf->local_stratum;
 	state->ref_id = LOCAL_REF_ID;
 	state->root_delay_ns = 0;
-	state->root_dispersion_ns = 0;
+	/* No clock is read better than its grain (RFC 5905 section 11.1); on the wire that is a
+	 * unit of 15 us, which also covers what the guess in the transmit field of a basic answer
+	 * may claim too much. */
+	state->root_dispersion_ns = tk->clock->precision_ns;
 	state->reference_ns = now->clock_ns - now->clock_ns % NS_PER_S - NS_PER_S;
 }
 

@@ -21,6 +21,7 @@ struct ds_timekeeper {
 	struct ds_discipline discipline;
 	bool steer; /* false under -x: everything is worked out, nothing is applied */
 
+	bool quiet; /* whoever owns this says how wrong the clock is (-q, -Q) */
 	bool synchronised;
 	int32_t selected; /* index of the selected source, -1 */
 	uint8_t leap, stratum;

@@ -339,12 +339,38 @@ static bool start(struct ds_daemon *d, const struct options *o)
 	return true;
 }
 
+static void say_started(const struct ds_daemon *d)
+{
+	ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
+	       d->clock.kind == DS_CLOCK_SYSTEM ? "system" : "virtual",
+	       d->steer ? "" : ", read only", DS_INTERLEAVED ? "+interleaved" : "-interleaved");
+}
+
+/* From a good start to the end. */
+static int work(struct ds_daemon *d, const struct options *o)
+{
+	int status;
+
+	d->end_ns = INT64_MAX;
+	if (o->timeout_s > 0.0)
+		d->end_ns = ds_monotonic_ns() + (int64_t)(o->timeout_s * 1e9);
+	status = ds_loop_run(d);
+	ds_timekeeper_close(&d->timekeeper);
+	ds_report(d);
+	ds_sources_close(&d->sources);
+	ds_serve_close(&d->serve);
+	ds_record_close();
+	ds_log(DS_LOG_NOTICE, "drivestampd exiting");
+	return status;
+}
+
 static int run(struct ds_daemon *d, const struct options *o)
 {
+	bool daemon = o->once == DS_ONCE_NO;
 	int background = -1;
 	int status = 1;
 
-	if (!o->foreground && o->once == DS_ONCE_NO) {
+	if (daemon && !o->foreground) {
 		background = go_to_background();
 		if (background < 0) {
 			ds_log_fatal("cannot go to the background: %s", strerror(errno));
@@ -352,25 +378,13 @@ static int run(struct ds_daemon *d, const struct options *o)
 		}
 	}
 	if (start(d, o)) {
-		if (o->once == DS_ONCE_NO)
-			ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
-			       d->clock.kind == DS_CLOCK_SYSTEM ? "system" : "virtual",
-			       d->steer ? "" : ", read only",
-			       DS_INTERLEAVED ? "+interleaved" : "-interleaved");
-		if (background >= 0) {
+		if (daemon)
+			say_started(d);
+		if (background >= 0)
 			background_is_ready(background);
-		}
-		if (!o->to_stderr && o->once == DS_ONCE_NO)
+		if (daemon && !o->to_stderr)
 			ds_log_open(true, DS_LOG_INFO);
-		d->end_ns = o->timeout_s > 0.0 ? ds_monotonic_ns() + (int64_t)(o->timeout_s * 1e9)
-					       : INT64_MAX;
-		status = ds_loop_run(d);
-		ds_timekeeper_close(&d->timekeeper);
-		ds_report(d);
-		ds_sources_close(&d->sources);
-		ds_serve_close(&d->serve);
-		ds_record_close();
-		ds_log(DS_LOG_NOTICE, "drivestampd exiting");
+		status = work(d, o);
 	}
 	if (d->has_pid_file)
 		ds_pidfile_remove(d->conf.pid_file);

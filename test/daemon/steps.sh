@@ -68,7 +68,7 @@ for name in "${!pids[@]}"; do
 	expect "$name: ends cleanly (status $status)" [ "$status" = 0 ]
 done
 
-n=$(lines "$TMP/slow.log" "clock is wrong")
+n=$(lines "$TMP/slow.log" "clock wrong by")
 expect "slow: one line says how wrong the clock is ($n)" [ "$n" = 1 ]
 for name in slow fast gentle small; do
 	expect "$name: not one step ($(steps $name))" [ "$(steps $name)" = 0 ]

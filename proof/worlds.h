@@ -1,0 +1,24 @@
+/*
+ * worlds: the list of all that is explored.
+ * It must never name a world whose rooms do not exist.
+ */
+#ifndef DS_PROOF_WORLDS_H
+#define DS_PROOF_WORLDS_H
+
+#include "proof/explore.h"
+
+extern const struct proof_world proof_cs_faults;
+extern const struct proof_world proof_cs_loss;
+extern const struct proof_world proof_cs_off_path;
+extern const struct proof_world proof_cs_on_path;
+extern const struct proof_world proof_cs_taint;
+extern const struct proof_world proof_cs_deep;
+
+static const struct proof_world *const proof_worlds[] = {
+	&proof_cs_loss,	   &proof_cs_faults, &proof_cs_off_path,
+	&proof_cs_on_path, &proof_cs_taint,  &proof_cs_deep,
+};
+
+#define PROOF_WORLDS (sizeof(proof_worlds) / sizeof(proof_worlds[0]))
+
+#endif

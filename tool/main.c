@@ -5,7 +5,7 @@
 
 #include "tool/options.h"
 
-static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_demo};
+static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_conform, &ds_verb_demo};
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))
 

@@ -10,7 +10,6 @@
 
 #include <errno.h>
 #include <math.h>
-#include <netdb.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +22,7 @@
 #include "os/random.h"
 #include "os/socket.h"
 #include "tool/options.h"
+#include "tool/target.h"
 
 #define ORIGIN_OFFSET 24		/* RFC 5905 section 7.3, figure 8 */
 #define STAMP_WAIT_NS INT64_C(50000000) /* for the drivestamp of an answered request */
@@ -274,79 +274,6 @@ static int run(struct ds_query *q, int count, bool print)
 	return 0;
 }
 
-/* "HOST", "HOST:PORT", "[IPv6]", "[IPv6]:PORT", a bare IPv6 address. False for a bad port. */
-static bool split(const char *text, char host[256], uint16_t *port)
-{
-	const char *colon = strrchr(text, ':');
-	size_t length = strlen(text);
-	char *end;
-
-	*port = DS_WIRE_PORT;
-	if (text[0] == '[') {
-		const char *close = strchr(text, ']');
-		if (!close || (close[1] != '\0' && close[1] != ':'))
-			return false;
-		colon = close[1] == ':' ? close + 1 : NULL;
-		text++;
-		length = (size_t)(close - text);
-	} else if (colon && strchr(text, ':') == colon) {
-		length = (size_t)(colon - text);
-	} else {
-		colon = NULL;
-	}
-	if (colon) {
-		unsigned long number = strtoul(colon + 1, &end, 10);
-		if (colon[1] < '0' || colon[1] > '9' || *end != '\0' || number < 1 ||
-		    number > 65535)
-			return false;
-		*port = (uint16_t)number;
-	}
-	if (length == 0 || length >= 256)
-		return false;
-	memcpy(host, text, length);
-	host[length] = '\0';
-	return true;
-}
-
-/* Exit status, 0 if the address is known. */
-static int find_server(struct ds_query *q, int family)
-{
-	struct addrinfo hints = {.ai_family = family, .ai_socktype = SOCK_DGRAM};
-	struct addrinfo *found = NULL;
-	char host[256];
-	uint16_t port;
-
-	if (!split(q->host, host, &port)) {
-		fprintf(stderr, "drivestamp query: '%s' is not HOST, HOST:PORT or [IPv6]:PORT\n",
-			q->host);
-		return DS_EXIT_USAGE;
-	}
-	int error = getaddrinfo(host, NULL, &hints, &found);
-	if (error != 0) {
-		fprintf(stderr, "drivestamp query: cannot find '%s': %s\n", host,
-			error == EAI_SYSTEM ? strerror(errno) : gai_strerror(error));
-		return 1;
-	}
-	memcpy(&q->server, found->ai_addr,
-	       found->ai_addrlen < sizeof(q->server) ? found->ai_addrlen : sizeof(q->server));
-	ds_address_set_port(&q->server, port);
-	freeaddrinfo(found);
-	return 0;
-}
-
-/* Loopback, link-local and private addresses (RFC 1122, 3927, 1918; RFC 4291, 4193). */
-static bool is_nearby(const union ds_address *a)
-{
-	if (a->family == AF_INET6) {
-		const uint8_t *b = a->in6.sin6_addr.s6_addr;
-		return IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr) || (b[0] & 0xfe) == 0xfc ||
-		       (b[0] == 0xfe && (b[1] & 0xc0) == 0x80);
-	}
-	uint32_t host = ntohl(a->in.sin_addr.s_addr);
-	return host >> 24 == 127 || host >> 24 == 10 || host >> 20 == 0xac1 ||
-	       host >> 16 == 0xc0a8 || host >> 16 == 0xa9fe;
-}
-
 static int run_query(int argc, char **argv)
 {
 	static struct ds_query q; /* large */
@@ -378,10 +305,14 @@ static int run_query(int argc, char **argv)
 				  : "-4 and -6 exclude each other");
 		return DS_EXIT_USAGE;
 	}
-	int error = find_server(&q, ipv4 ? AF_INET : ipv6 ? AF_INET6 : AF_UNSPEC);
+	int error = ds_target_find("query", q.host,
+				   ipv4	  ? AF_INET
+				   : ipv6 ? AF_INET6
+					  : AF_UNSPEC,
+				   &q.server);
 	if (error != 0)
 		return error;
-	if (q.interval_s < 1 && !is_nearby(&q.server)) {
+	if (q.interval_s < 1 && !ds_target_is_nearby(&q.server)) {
 		fputs("drivestamp query: --interval: at least 1 towards hosts that are not local\n",
 		      stderr);
 		return DS_EXIT_USAGE;

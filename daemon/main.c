@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/exchange/interleave.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -124,7 +125,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			return 1;
 		case 'v':
 			printf("drivestampd " DS_VERSION " (%cinterleaved)\n",
-			       DS_INTERLEAVED ? '+' : '-');
+			       DS_INTERLEAVE_BUILT ? '+' : '-');
 			return 0;
 		case 'h':
 			usage(stdout);
@@ -162,7 +163,7 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 /* In a build without interleaved mode `xleave` means nothing; say so once. */
 static void say_xleave(const struct ds_conf *conf)
 {
-	for (size_t i = 0; i < conf->source_count && !DS_INTERLEAVED; i++) {
+	for (size_t i = 0; i < conf->source_count && !DS_INTERLEAVE_BUILT; i++) {
 		const struct ds_conf_source *source = &conf->sources[i];
 
 		if (!source->xleave)
@@ -343,7 +344,7 @@ static void say_started(const struct ds_daemon *d)
 {
 	ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
 	       d->clock.kind == DS_CLOCK_SYSTEM ? "system" : "virtual",
-	       d->steer ? "" : ", read only", DS_INTERLEAVED ? "+interleaved" : "-interleaved");
+	       d->steer ? "" : ", read only", DS_INTERLEAVE_BUILT ? "+interleaved" : "-interleaved");
 }
 
 /* From a good start to the end. */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/exchange/interleave.h"
 #include "daemon/access.h"
 #include "daemon/log.h"
 #include "os/random.h"
@@ -22,7 +23,7 @@ static uint32_t slots_wanted(const struct ds_conf *conf)
 {
 	uint64_t count = conf->client_log_limit / BYTES_PER_SLOT;
 
-	if (!DS_INTERLEAVED || conf->no_client_log)
+	if (!DS_INTERLEAVE_BUILT || conf->no_client_log)
 		return 0;
 	return count > SLOTS_MAX ? SLOTS_MAX : (uint32_t)count;
 }
@@ -84,7 +85,7 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clo
 		return false;
 	}
 	ds_server_init(&s->server, slots, count);
-	if (DS_INTERLEAVED && conf->no_client_log)
+	if (DS_INTERLEAVE_BUILT && conf->no_client_log)
 		ds_log(DS_LOG_NOTICE, "noclientlog: nothing is kept of clients, answers are basic");
 	if (conf->ipv4 && (conf->bind[0].family != 0 || conf->bind[1].family == 0) &&
 	    !open_family(s, AF_INET))

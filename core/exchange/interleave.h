@@ -36,6 +36,9 @@ struct ds_slot {
 				 * takes no more than 1/4 from others */
 #define DS_SLOT_NONE UINT32_MAX /* no slot */
 
+/* For those who must say which build this is; nothing else may depend on it. */
+enum { DS_INTERLEAVE_BUILT = DS_INTERLEAVED };
+
 #if DS_INTERLEAVED
 
 /* The client's part of an association. Private to interleave.c. */

@@ -205,14 +205,14 @@ static void test_every_reason_of_core_is_met(void **state)
 	meet_those_of_answers();
 	meet_those_of_stamps();
 	meet_those_of_requests();
-	if (DS_INTERLEAVED) {
+	if (DS_INTERLEAVE_BUILT) {
 		meet_those_of_slots();
 		meet_the_quota();
 	}
 	for (int i = 0; i < DS_REASON_COUNT; i++) {
 		bool slots_only = i >= DS_R_SLOT_UNKNOWN && i <= DS_R_SLOT_QUOTA;
 		bool expected =
-			!is_of_the_host((enum ds_reason)i) && (DS_INTERLEAVED || !slots_only);
+			!is_of_the_host((enum ds_reason)i) && (DS_INTERLEAVE_BUILT || !slots_only);
 
 		if ((met.by_reason[i] != 0) != expected)
 			print_error("%s\n", ds_reason_name((enum ds_reason)i));

@@ -344,7 +344,8 @@ static void say_started(const struct ds_daemon *d)
 {
 	ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
 	       d->clock.kind == DS_CLOCK_SYSTEM ? "system" : "virtual",
-	       d->steer ? "" : ", read only", DS_INTERLEAVE_BUILT ? "+interleaved" : "-interleaved");
+	       d->steer ? "" : ", read only",
+	       DS_INTERLEAVE_BUILT ? "+interleaved" : "-interleaved");
 }
 
 /* From a good start to the end. */

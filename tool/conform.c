@@ -81,14 +81,16 @@ static void exchange(void *context, struct ds_shot *shot, bool same_port)
 	sleep_until(a->next_ns);
 	shot->sent_ns = ds_monotonic_ns();
 	a->next_ns = shot->sent_ns + a->interval_ns;
-	if (ds_socket_open_client(&s, a->server, from, NULL, a->problem) != 0)
+	shot->unsent = ds_socket_open_client(&s, a->server, from, NULL, a->problem) != 0;
+	if (shot->unsent)
 		return;
 	if (same_port && !ds_socket_local(&s, &a->same_port))
 		a->same_port.family = 0;
 	const struct ds_outgoing out = {.data = shot->request, .length = shot->length};
 	shot->sent_ns = ds_monotonic_ns();
 	a->next_ns = shot->sent_ns + a->interval_ns;
-	if (ds_socket_send(&s, a->batch, &out, 1) == 1)
+	shot->unsent = ds_socket_send(&s, a->batch, &out, 1) != 1;
+	if (!shot->unsent)
 		await(a, &s, shot);
 	else
 		snprintf(a->problem, sizeof(a->problem), "could not be sent: %s", strerror(errno));

@@ -56,6 +56,7 @@ struct ds_shot {
 	struct ds_packet asked;
 	int named; /* the shot whose answer's receive field is the origin; -1: none */
 	int64_t sent_ns, came_ns; /* local, monotonic; came_ns of the first answer */
+	bool unsent;		  /* the kernel refused it */
 	int answers;		  /* datagrams */
 	size_t answer_length;	  /* of the longest */
 	bool has_answer;	  /* the first of at least 48 bytes is here: */
@@ -71,8 +72,9 @@ struct ds_conform {
 /* How a run reaches a server. */
 struct ds_conform_io {
 	void *context;
-	/* Send shot->request, wait for answers; write sent_ns and hand each datagram to
-	 * ds_conform_heard(). same_port: from the port of the last one that was sent so. */
+	/* Send shot->request, wait for answers; write sent_ns (or set unsent) and hand each
+	 * datagram to ds_conform_heard(). same_port: from the port of the last one that was sent
+	 * so. */
 	void (*exchange)(void *context, struct ds_shot *shot, bool same_port);
 	uint64_t (*random)(void *context);
 };
@@ -85,8 +87,8 @@ void ds_conform_ask(struct ds_conform *c, const struct ds_conform_io *io);
 
 /* Is the answer of this shot one to a time request, and no kiss-o'-death? */
 bool ds_conform_usable(const struct ds_shot *shot);
-/* Does this answer, a usable one, claim to be interleaved? */
-bool ds_conform_interleaved(const struct ds_shot *shot);
+/* Does the answer of shot i, a usable one, claim to be interleaved? */
+bool ds_conform_interleaved(const struct ds_conform *c, int i);
 
 enum ds_level {
 	DS_LEVEL_MUST,

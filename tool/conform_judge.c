@@ -55,16 +55,33 @@ static double round_trip_ns(const struct ds_shot *shot)
 	return (double)(shot->came_ns - shot->sent_ns) * (1 + SLEW);
 }
 
-bool ds_conform_interleaved(const struct ds_shot *shot)
+/* Between arrival at the server and departure lies no more than the round trip seen here. */
+static enum verdict fits(const struct ds_shot *s, ds_ntp64 transmit, char why[DS_CONFORM_WHY])
 {
-	const struct ds_packet *asked = &shot->asked, *answer = &shot->answer;
+	double held_ns = apart_ns(transmit, s->answer.receive);
 
-	/* With both cookies alike the origin does not tell; but an interleaved answer carries a
-	 * time before this request came. */
-	if (asked->receive == asked->transmit)
-		return answer->origin == asked->transmit &&
-		       apart_ns(answer->receive, answer->transmit) > slack_ns(shot);
-	return asked->receive != 0 && answer->origin == asked->receive;
+	if (transmit == 0 || s->answer.receive == 0)
+		return SKIP; /* of that, `stamps` tells */
+	if (held_ns < -slack_ns(s))
+		return bad(why, "transmit is %.6f s before receive", -held_ns / NS_PER_S);
+	if (held_ns > round_trip_ns(s) + slack_ns(s))
+		return bad(why, "transmit is %.6f s after receive, in a round trip of %.6f s",
+			   held_ns / NS_PER_S, (double)(s->came_ns - s->sent_ns) / NS_PER_S);
+	return GOOD;
+}
+
+bool ds_conform_interleaved(const struct ds_conform *c, int i)
+{
+	const struct ds_shot *s = &c->shots[i];
+	char why[DS_CONFORM_WHY];
+
+	if (s->asked.receive != s->asked.transmit)
+		return s->asked.receive != 0 && s->answer.origin == s->asked.receive;
+	/* With both cookies alike the origin does not tell; but an interleaved answer carries the
+	 * time when another one left. */
+	return s->named >= 0 && s->answer.origin == s->asked.transmit &&
+	       fits(s, s->answer.transmit, why) == BAD &&
+	       fits(&c->shots[s->named], s->answer.transmit, why) == GOOD;
 }
 
 /* Was the stamp that shot i names spent by an interleaved answer before? */
@@ -72,7 +89,7 @@ static bool is_spent(const struct ds_conform *c, int i)
 {
 	for (int j = 0; j < i; j++)
 		if (c->shots[i].named >= 0 && c->shots[j].named == c->shots[i].named &&
-		    ds_conform_usable(&c->shots[j]) && ds_conform_interleaved(&c->shots[j]))
+		    ds_conform_usable(&c->shots[j]) && ds_conform_interleaved(c, j))
 			return true;
 	return false;
 }
@@ -96,7 +113,7 @@ static enum verdict has_origin(const struct ds_conform *c, int i, char why[DS_CO
 {
 	const struct ds_shot *s = &c->shots[i];
 
-	if (s->answer.origin == s->asked.transmit || ds_conform_interleaved(s))
+	if (s->answer.origin == s->asked.transmit || ds_conform_interleaved(c, i))
 		return GOOD;
 	return bad(why, "the origin field is no field of the request");
 }
@@ -167,31 +184,20 @@ static enum verdict has_stamps(const struct ds_conform *c, int i, char why[DS_CO
 	return p->transmit != 0 ? GOOD : bad(why, "the transmit field is zero");
 }
 
-/* Between arrival at the server and departure lies no more than the round trip seen here. */
-static enum verdict fits(const struct ds_shot *s, ds_ntp64 transmit, char why[DS_CONFORM_WHY])
-{
-	double held_ns = apart_ns(transmit, s->answer.receive);
-
-	if (held_ns < -slack_ns(s))
-		return bad(why, "transmit is %.6f s before receive", -held_ns / NS_PER_S);
-	if (held_ns > round_trip_ns(s) + slack_ns(s))
-		return bad(why, "transmit is %.6f s after receive, in a round trip of %.6f s",
-			   held_ns / NS_PER_S, (double)(s->came_ns - s->sent_ns) / NS_PER_S);
-	return GOOD;
-}
-
 static enum verdict is_held_basic(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
 	const struct ds_shot *s = &c->shots[i];
 
-	return ds_conform_interleaved(s) ? SKIP : fits(s, s->answer.transmit, why);
+	if (ds_conform_interleaved(c, i) || s->answer.origin != s->asked.transmit)
+		return SKIP; /* of what is neither, `origin` tells */
+	return fits(s, s->answer.transmit, why);
 }
 
 static enum verdict is_held_interleaved(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
 	const struct ds_shot *s = &c->shots[i];
 
-	if (!ds_conform_interleaved(s) || s->named < 0)
+	if (!ds_conform_interleaved(c, i) || s->named < 0)
 		return SKIP;
 	return fits(&c->shots[s->named], s->answer.transmit, why);
 }
@@ -201,10 +207,12 @@ static enum verdict is_received_now(const struct ds_conform *c, int i, char why[
 {
 	const struct ds_shot *s = &c->shots[i], *before = NULL;
 
+	/* Compared with a basic answer, so that a wrong interleaved one is blamed for itself only.
+	 */
 	for (int j = i - 1; j >= 0 && !before; j--)
-		if (ds_conform_usable(&c->shots[j]))
+		if (ds_conform_usable(&c->shots[j]) && !ds_conform_interleaved(c, j))
 			before = &c->shots[j];
-	if (!before)
+	if (!before || s->answer.receive == 0 || before->answer.receive == 0)
 		return SKIP;
 	double moved_ns = apart_ns(s->answer.receive, before->answer.receive);
 	double least_ns = (double)(s->sent_ns - before->came_ns);
@@ -218,13 +226,13 @@ static enum verdict is_received_now(const struct ds_conform *c, int i, char why[
 
 static enum verdict is_received_basic(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
-	return ds_conform_interleaved(&c->shots[i]) ? SKIP : is_received_now(c, i, why);
+	return ds_conform_interleaved(c, i) ? SKIP : is_received_now(c, i, why);
 }
 
 static enum verdict is_received_interleaved(const struct ds_conform *c, int i,
 					    char why[DS_CONFORM_WHY])
 {
-	return ds_conform_interleaved(&c->shots[i]) ? is_received_now(c, i, why) : SKIP;
+	return ds_conform_interleaved(c, i) ? is_received_now(c, i, why) : SKIP;
 }
 
 static enum verdict has_past_reference(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
@@ -238,12 +246,21 @@ static enum verdict has_past_reference(const struct ds_conform *c, int i, char w
 		   ahead_ns / NS_PER_S);
 }
 
+/* Silence means something of a server that is still there. */
+static bool is_alive_after(const struct ds_conform *c, int i)
+{
+	for (int j = i + 1; j < c->count; j++)
+		if (ds_conform_usable(&c->shots[j]))
+			return true;
+	return false;
+}
+
 static enum verdict is_silent(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
 	const struct ds_shot *s = &c->shots[i];
 
 	if (s->answers == 0)
-		return GOOD;
+		return is_alive_after(c, i) ? GOOD : SKIP;
 	return s->has_answer ? bad(why, "answered by %zu bytes of mode %d", s->answer_length,
 				   s->answer.mode)
 			     : bad(why, "answered by %zu bytes", s->answer_length);
@@ -272,9 +289,7 @@ static enum verdict is_old_version(const struct ds_conform *c, int i, char why[D
 
 static enum verdict is_basic(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
-	const struct ds_shot *s = &c->shots[i];
-
-	if (ds_conform_interleaved(s))
+	if (ds_conform_interleaved(c, i))
 		return bad(why, "answered interleaved");
 	return has_origin(c, i, why);
 }
@@ -287,16 +302,14 @@ static enum verdict is_basic_once_spent(const struct ds_conform *c, int i, char 
 static enum verdict is_interleaved(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
 	(void)why;
-	return ds_conform_interleaved(&c->shots[i]) ? GOOD : SKIP;
+	return ds_conform_interleaved(c, i) ? GOOD : SKIP;
 }
 
 /* Basic, or interleaved where that is allowed; and the stamps of the right answer. */
 static enum verdict is_right(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
-	if (!ds_conform_interleaved(&c->shots[i])) {
-		enum verdict origin = has_origin(c, i, why);
-		return origin == GOOD ? is_held_basic(c, i, why) : origin;
-	}
+	if (!ds_conform_interleaved(c, i))
+		return has_origin(c, i, why);
 	if (is_spent(c, i))
 		return bad(why, "answered interleaved with a stamp that was used");
 	return is_held_interleaved(c, i, why);
@@ -304,7 +317,7 @@ static enum verdict is_right(const struct ds_conform *c, int i, char why[DS_CONF
 
 static enum verdict needs_no_port(const struct ds_conform *c, int i, char why[DS_CONFORM_WHY])
 {
-	if (!ds_conform_interleaved(&c->shots[i]))
+	if (!ds_conform_interleaved(c, i))
 		return SKIP;
 	return c->shots[i].kind != DS_SHOT_SAME_PORT
 		       ? GOOD
@@ -604,7 +617,7 @@ _Static_assert(sizeof(rules) / sizeof(rules[0]) <= DS_CONFORM_CLAUSES_MAX, "make
 
 static bool concerns(const struct rule *rule, const struct ds_shot *shot)
 {
-	if ((rule->kinds & 1U << shot->kind) == 0)
+	if ((rule->kinds & 1U << shot->kind) == 0 || shot->unsent)
 		return false;
 	return !rule->heard || ds_conform_usable(shot);
 }
@@ -623,7 +636,7 @@ static const char *why_unseen(const struct ds_conform *c, const struct rule *rul
 		return "no answer was interleaved";
 	if (!was_asked(c, rule->kinds))
 		return "there was no occasion to ask";
-	return rule->heard ? "no answer that tells" : "not answered";
+	return rule->heard ? "no answer that tells" : "no answer";
 }
 
 static void judge(const struct ds_conform *c, const struct rule *rule, bool interleaves,
@@ -655,8 +668,7 @@ int ds_conform_judge(const struct ds_conform *c, struct ds_finding out[DS_CONFOR
 	bool interleaves = false;
 
 	for (int i = 0; i < c->count; i++)
-		interleaves |=
-			ds_conform_usable(&c->shots[i]) && ds_conform_interleaved(&c->shots[i]);
+		interleaves |= ds_conform_usable(&c->shots[i]) && ds_conform_interleaved(c, i);
 	for (int i = 0; i < RULES; i++)
 		judge(c, &rules[i], interleaves, &out[i]);
 	return RULES;

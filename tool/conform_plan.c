@@ -113,6 +113,19 @@ static void write_request(struct ds_shot *shot)
 	ds_wire_write(&shot->asked, shot->request);
 }
 
+/* May the receive field of shot i's answer be named? Zero is no name. */
+static bool can_be_named(const struct run *r, int i)
+{
+	return i >= 0 && ds_conform_usable(&r->c->shots[i]) && r->c->shots[i].answer.receive != 0;
+}
+
+/* The answer of shot i is taken as a client would. */
+static void take(struct run *r, int i)
+{
+	if (can_be_named(r, i))
+		r->last = i;
+}
+
 static void basic(struct run *r, enum ds_shot_kind kind, uint8_t version, int8_t poll_log2)
 {
 	struct ds_shot shot = request(r, kind, version, DS_MODE_CLIENT);
@@ -120,8 +133,8 @@ static void basic(struct run *r, enum ds_shot_kind kind, uint8_t version, int8_t
 	shot.asked.poll_log2 = poll_log2;
 	write_request(&shot);
 	int i = kind == DS_SHOT_BASIC ? fire_twice(r, &shot) : fire(r, &shot);
-	if (i >= 0 && kind == DS_SHOT_BASIC && ds_conform_usable(&r->c->shots[i]))
-		r->last = i;
+	if (kind == DS_SHOT_BASIC)
+		take(r, i);
 }
 
 /* A request that names the receive field of shot `named`, or (-1) `origin`. Its index. */
@@ -136,13 +149,6 @@ static int interleaved(struct run *r, enum ds_shot_kind kind, int named, uint64_
 	return fire_twice(r, &shot);
 }
 
-/* The answer of shot i is taken as a client would. */
-static void take(struct run *r, int i)
-{
-	if (i >= 0 && ds_conform_usable(&r->c->shots[i]))
-		r->last = i;
-}
-
 static void chain(struct run *r, enum ds_shot_kind kind, int length)
 {
 	for (int i = 0; i < length && r->last >= 0; i++)
@@ -152,7 +158,7 @@ static void chain(struct run *r, enum ds_shot_kind kind, int length)
 /* The last answer that we took, if it was interleaved; else -1. */
 static int last_interleaved(const struct run *r)
 {
-	return r->last >= 0 && ds_conform_interleaved(&r->c->shots[r->last]) ? r->last : -1;
+	return r->last >= 0 && ds_conform_interleaved(r->c, r->last) ? r->last : -1;
 }
 
 static void reuse(struct run *r)
@@ -204,14 +210,16 @@ static void ask_interleaved(struct run *r)
 	take(r, interleaved(r, DS_SHOT_UNKNOWN, -1, (cookie(r) | 2) & ~UINT64_C(1)));
 	chain(r, DS_SHOT_CHAIN, 1);
 	lose_an_answer(r);
-	if (old >= 0 && ds_conform_usable(&r->c->shots[old]))
+	if (can_be_named(r, old))
 		interleaved(r, DS_SHOT_OLD, old, 0);
 }
 
-static bool any_interleaved(const struct ds_conform *c)
+/* Was any usable answer heard, or (interleaved) one of those? */
+static bool any(const struct ds_conform *c, bool interleaved_only)
 {
 	for (int i = 0; i < c->count; i++)
-		if (ds_conform_usable(&c->shots[i]) && ds_conform_interleaved(&c->shots[i]))
+		if (ds_conform_usable(&c->shots[i]) &&
+		    (!interleaved_only || ds_conform_interleaved(c, i)))
 			return true;
 	return false;
 }
@@ -261,15 +269,15 @@ void ds_conform_ask(struct ds_conform *c, const struct ds_conform_io *io)
 
 	c->count = 0;
 	c->kiss_code = 0;
-	for (int i = 0; i < TRIES && r.last < 0 && c->kiss_code == 0; i++)
+	for (int i = 0; i < TRIES && !any(c, false); i++)
 		basic(&r, DS_SHOT_BASIC, 4, 10);
-	if (r.last < 0)
+	if (!any(c, false))
 		return;
 	basic(&r, DS_SHOT_VERSION3, 3, 6);
 	basic(&r, DS_SHOT_VERSION2, 2, 6);
 	basic(&r, DS_SHOT_VERSION1, 1, 6);
 	ask_interleaved(&r);
-	if (!any_interleaved(c))
+	if (!any(c, true))
 		chain(&r, DS_SHOT_SAME_PORT, SAME_PORT_LENGTH);
 	ask_extension(&r);
 	ask_short(&r);
@@ -280,4 +288,5 @@ void ds_conform_ask(struct ds_conform *c, const struct ds_conform_io *io)
 	ask_mode(&r, DS_SHOT_MODE5, DS_MODE_BROADCAST);
 	ask_mode(&r, DS_SHOT_MODE6, DS_MODE_CONTROL);
 	ask_mode(&r, DS_SHOT_MODE7, DS_MODE_PRIVATE);
+	basic(&r, DS_SHOT_BASIC, 4, 6); /* still there? */
 }

@@ -108,6 +108,8 @@ static struct ds_tx_stamp t1_in_manner(unsigned int request, unsigned int manner
 		return t1_stamp(drive + 990 * MS, DS_STAMP_KERNEL);
 	case CS_NO_DRIVESTAMP:
 		return t1_stamp(drive, DS_STAMP_DAEMON);
+	case CS_WRONG_ID:
+		return t1_stamp(drive + 3 * US, DS_STAMP_KERNEL);
 	default:
 		return t1_stamp(drive, DS_STAMP_KERNEL);
 	}
@@ -309,6 +311,8 @@ static void completed(struct cs_state *s, const struct cs_step *step, unsigned i
 	s->remembered = receive;
 	s->unanswered = 0;
 	s->parking = 0;
+	if (s->mistold < request)
+		s->mistold = 0;
 	if (step->outcome.has_exchange)
 		s->sampled |= (uint8_t)(1U << request);
 }
@@ -363,7 +367,6 @@ static void to_client(struct cs_state *s, struct cs_step *step, const uint8_t *b
 	if (step->reason == DS_R_PARKED) {
 		s->parking = request;
 		s->parked_receive = step->packet.receive;
-		s->arrived_raw_ns = t4.raw_ns;
 	} else if (!step->kiss) {
 		completed(s, step, request, step->packet.receive);
 	}
@@ -474,8 +477,11 @@ static void client_stamp(struct cs_state *s, struct cs_step *step)
 
 	step->usable = (s->waiting == request || s->parking == request) &&
 		       (manner == CS_PROMPT || (manner == CS_BEYOND && s->waiting == request));
-	step->reason = ds_client_tx_stamp(&s->client, request, &tx, 0, &step->outcome);
+	step->reason = ds_client_tx_stamp(&s->client, request + (manner == CS_WRONG_ID ? 100 : 0),
+					  &tx, 0, &step->outcome);
 	publish_outcome(step);
+	if (step->reason == DS_R_OK && manner == CS_BEYOND)
+		s->mistold = step->event.a;
 	if (step->outcome.answered)
 		completed(s, step, s->parking, s->parked_receive);
 }
@@ -612,7 +618,7 @@ static unsigned int stamp_events(const struct cs_state *s, struct proof_event *o
 	}
 	if (!cs_bounds->stamps || s->polls == 0)
 		return n;
-	for (unsigned int b = CS_EARLY; b <= CS_NO_DRIVESTAMP; b++)
+	for (unsigned int b = CS_EARLY; b <= CS_WRONG_ID; b++)
 		ADD(CS_STAMP_1, s->polls, b);
 	return n;
 }
@@ -681,11 +687,11 @@ static uint64_t cs_published(uint64_t new_salt)
 	return digest;
 }
 
-#define WORLD(symbol, title, people, limits, is_deep, publishes, ...)                              \
+#define WORLD(symbol, title, people, limits, at_level, publishes, ...)                             \
 	const struct proof_world symbol = {.name = title,                                          \
 					   .words = people,                                        \
 					   .bound = limits,                                        \
-					   .deep = is_deep,                                        \
+					   .level = at_level,                                      \
 					   .size = sizeof(struct cs_state),                        \
 					   .initial = cs_initial,                                  \
 					   .events = cs_events,                                    \
@@ -695,22 +701,31 @@ static uint64_t cs_published(uint64_t new_salt)
 					   .published = publishes,                                 \
 					   .of = &(const struct cs_bounds){__VA_ARGS__}}
 
+WORLD(proof_cs_small, "small-faults",
+      "client, server; loss, duplicates, reordering; stamps late, missing, doubled, wrong; other "
+      "clients",
+      "3 requests, 3 answers, 1 stranger", PROOF_SMALL, NULL, .polls = 3, .answers = 3,
+      .strangers = 1, .expect = false, .stamps = true);
+WORLD(proof_cs_small_on_path, "small-on-path",
+      "client, server, incidents, and an attacker who sees every packet",
+      "2 requests, 2 answers, 2 incidents", PROOF_SMALL, NULL, .polls = 2, .answers = 2,
+      .incidents = 2, .expect = true, .stamps = true, .on_path = true);
 WORLD(proof_cs_loss, "loss", "client, server; loss, duplicates, reordering",
-      "4 requests, 5 answers", false, NULL, .polls = 4, .answers = 5);
+      "4 requests, 5 answers", PROOF_DEFAULT, NULL, .polls = 4, .answers = 5);
 WORLD(proof_cs_faults, "faults",
       "the same; stamps late, missing, doubled, wrong; restart, step, eviction, other clients",
-      "3 requests, 3 answers, 1 incident, 1 stranger", false, NULL, .polls = 3, .answers = 3,
-      .incidents = 1, .strangers = 1, .expect = true, .stamps = true);
+      "3 requests, 3 answers, 1 incident, 1 stranger", PROOF_DEFAULT, NULL, .polls = 3,
+      .answers = 3, .incidents = 1, .strangers = 1, .expect = true, .stamps = true);
 WORLD(proof_cs_off_path, "off-path", "the same, and an attacker who sees nothing",
-      "3 requests, 4 answers, 1 incident", false, NULL, .polls = 3, .answers = 4, .incidents = 1,
-      .expect = true, .off_path = true);
+      "3 requests, 4 answers, 1 incident", PROOF_DEFAULT, NULL, .polls = 3, .answers = 4,
+      .incidents = 1, .expect = true, .off_path = true);
 WORLD(proof_cs_on_path, "on-path", "client, server, and an attacker who sees every packet",
-      "3 requests, 3 answers", false, NULL, .polls = 3, .answers = 3, .expect = true,
+      "3 requests, 3 answers", PROOF_DEFAULT, NULL, .polls = 3, .answers = 3, .expect = true,
       .on_path = true);
 WORLD(proof_cs_taint, "taint", "off-path, twice, with other secrets", "3 requests, 3 answers",
-      false, cs_published, .polls = 3, .answers = 3, .expect = true, .off_path = true);
+      PROOF_SMALL, cs_published, .polls = 3, .answers = 3, .expect = true, .off_path = true);
 WORLD(proof_cs_deep, "deep", "all faults, and an attacker who sees nothing",
-      "4 requests, 5 answers, 1 incident, 1 stranger", true, NULL, .polls = 4, .answers = 5,
+      "4 requests, 5 answers, 1 incident, 1 stranger", PROOF_DEEP, NULL, .polls = 4, .answers = 5,
       .incidents = 1, .strangers = 1, .expect = true, .stamps = true, .off_path = true);
 
 /* ---- liveness: going on from a state with a path that works ---- */

@@ -56,11 +56,11 @@ struct cs_state {
 	uint8_t unanswered; /* interleaved requests since the last accepted answer */
 	bool stepped;	    /* the server's clock went back */
 	bool touched;	    /* an accepted answer was forged (by one who sees the cookies) */
-	uint8_t accepted;   /* a bit a request */
+	uint8_t mistold;  /* the last request with a plausible T1 from after its answer; 0: none */
+	uint8_t accepted; /* a bit a request */
 	uint8_t sampled;
 	ds_ntp64 remembered; /* receive field of the last accepted answer; 0: none */
 	ds_ntp64 parked_receive;
-	int64_t arrived_raw_ns; /* when the parked answer came */
 	struct cs_request request[CS_REQUESTS];
 	struct cs_answer answer[CS_ANSWERS];
 };

@@ -268,12 +268,23 @@ static bool run(const struct proof_world *world)
 	return false;
 }
 
+static const char *const levels[] = {"small", "default", "deep"};
+
 static void print_list(void)
 {
 	for (unsigned int i = 0; i < PROOF_WORLDS; i++)
-		printf("%s\t%s\t%s\t%s\n", proof_worlds[i]->name,
-		       proof_worlds[i]->deep ? "deep" : "default", proof_worlds[i]->words,
-		       proof_worlds[i]->bound);
+		printf("%s\t%s\t%s\t%s\n", proof_worlds[i]->name, levels[proof_worlds[i]->level],
+		       proof_worlds[i]->words, proof_worlds[i]->bound);
+}
+
+/* A world by its name, or all up to a level by the level's. */
+static bool is_chosen(const struct proof_world *world, const char *choice)
+{
+	for (unsigned int level = world->level; level <= PROOF_DEEP; level++) {
+		if (strcmp(choice, levels[level]) == 0)
+			return true;
+	}
+	return strcmp(choice, world->name) == 0;
 }
 
 int main(int argc, char **argv)
@@ -293,16 +304,15 @@ int main(int argc, char **argv)
 	}
 	for (unsigned int i = 0; i < PROOF_WORLDS && good; i++) {
 		const struct proof_world *world = proof_worlds[i];
-		bool asked = strcmp(choice, "deep") == 0 || strcmp(choice, world->name) == 0 ||
-			     (strcmp(choice, "default") == 0 && !world->deep);
 
-		if (!asked)
+		if (!is_chosen(world, choice))
 			continue;
 		any = true;
 		good = run(world);
 	}
 	if (!any) {
-		fprintf(stderr, "explore: no world '%s'; there are: default deep, and\n", choice);
+		fprintf(stderr, "explore: no world '%s'; there are: small default deep, and\n",
+			choice);
 		print_list();
 		return 2;
 	}

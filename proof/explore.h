@@ -23,11 +23,14 @@ struct proof_event {
 	uint8_t c;
 };
 
+/* Small worlds are for breaking mutants in; deep ones are only explored when asked for. */
+enum proof_level { PROOF_SMALL, PROOF_DEFAULT, PROOF_DEEP };
+
 struct proof_world {
 	const char *name;
 	const char *words; /* who is in it */
 	const char *bound; /* how far it goes */
-	bool deep;	   /* only explored when asked for depth */
+	enum proof_level level;
 	size_t size;
 	void (*initial)(const struct proof_world *world, void *state);
 	/* All events that may happen here: writes them, returns how many. */

@@ -12,7 +12,7 @@
 
 #define NS_PER_MS	   INT64_C(1000000)
 #define NS_PER_S	   INT64_C(1000000000)
-#define WATCHED		   (DS_SOURCES_MAX + DS_SERVE_SOCKETS + 1)
+#define WATCHED		   (DS_SOURCES_WATCHED + DS_SERVE_SOCKETS)
 #define POLL_MAX_MS	   (INT64_C(3600) * 1000)
 #define SHADOW_INTERVAL_NS NS_PER_S /* or a poll, where that is shorter */
 

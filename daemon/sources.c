@@ -1,4 +1,4 @@
-/* sources: see sources.h. One name is looked up at a time. */
+/* sources: see sources.h. */
 #include "daemon/sources.h"
 
 #include <errno.h>
@@ -76,8 +76,6 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 {
 	memset(s, 0, sizeof *s);
 	s->context = *context;
-	s->resolving = -1;
-	s->resolution.fd = -1;
 	s->started_ns = ds_monotonic_ns();
 	for (size_t i = 0; i < context->conf->source_count; i++)
 		add_group(s, &context->conf->sources[i]);
@@ -97,14 +95,14 @@ void ds_sources_close(struct ds_sources *s)
 	for (int i = 0; i < 2; i++)
 		if (s->keeper[i].fd >= 0)
 			ds_socket_close(&s->keeper[i]);
-	ds_resolve_cancel(&s->resolution);
+	for (int i = 0; i < DS_LOOKUPS; i++)
+		ds_resolve_cancel(&s->lookups[i].resolution);
 }
 
 /* names */
 
-static void resolve_failed(struct ds_sources *s, struct ds_source_group *g, const char *why)
+static void resolve_failed(struct ds_source_group *g, const char *why)
 {
-	(void)s;
 	if (!g->said_failed)
 		ds_log(DS_LOG_WARNING, "%s:%d: cannot resolve %s: %s; trying again", g->conf->file,
 		       g->conf->line, g->conf->name, why);
@@ -173,37 +171,63 @@ static void resolved(struct ds_sources *s, struct ds_source_group *g,
 		       g->conf->file, g->conf->line, g->conf->name);
 }
 
-static void finish_resolving(struct ds_sources *s)
+static void finish_lookup(struct ds_sources *s, struct ds_lookup *lookup)
 {
 	union ds_address addresses[DS_RESOLVE_MAX];
-	struct ds_source_group *g = &s->groups[s->resolving];
+	struct ds_source_group *g = &s->groups[lookup->group];
 	char why[128];
-	int n = ds_resolve_finish(&s->resolution, addresses, why);
+	int n = ds_resolve_finish(&lookup->resolution, addresses, why);
 
 	if (n == -EAGAIN)
 		return;
-	s->resolving = -1;
+	g->looking = false;
 	if (n > 0)
 		resolved(s, g, addresses, n);
 	else
-		resolve_failed(s, g, n == 0 ? "no address" : why);
+		resolve_failed(g, n == 0 ? "no address" : why);
 }
 
-static void start_resolving(struct ds_sources *s, int64_t now_ns)
+static struct ds_lookup *free_lookup(struct ds_sources *s)
 {
-	for (uint32_t i = 0; i < s->group_count && s->resolving < 0; i++) {
+	for (int i = 0; i < DS_LOOKUPS; i++)
+		if (s->lookups[i].resolution.child == 0)
+			return &s->lookups[i];
+	return NULL;
+}
+
+static void start_lookups(struct ds_sources *s, int64_t now_ns)
+{
+	for (uint32_t i = 0; i < s->group_count; i++) {
 		struct ds_source_group *g = &s->groups[i];
+		struct ds_lookup *lookup;
 		int rc;
 
-		if (!g->wanted || g->retry_ns > now_ns)
+		if (!g->wanted || g->looking || g->retry_ns > now_ns)
 			continue;
-		rc = ds_resolve_start(&s->resolution, g->conf->name, g->conf->family);
+		lookup = free_lookup(s);
+		if (lookup == NULL)
+			return;
+		rc = ds_resolve_start(&lookup->resolution, g->conf->name, g->conf->family);
 		if (rc != 0) {
-			resolve_failed(s, g, strerror(-rc));
+			resolve_failed(g, strerror(-rc));
 			continue;
 		}
-		s->resolving = (int32_t)i;
-		s->resolve_give_up_ns = now_ns + RESOLVE_TIMEOUT_NS;
+		lookup->group = i;
+		lookup->give_up_ns = now_ns + RESOLVE_TIMEOUT_NS;
+		g->looking = true;
+	}
+}
+
+static void give_lookups_up(struct ds_sources *s, int64_t now_ns)
+{
+	for (int i = 0; i < DS_LOOKUPS; i++) {
+		struct ds_lookup *lookup = &s->lookups[i];
+
+		if (lookup->resolution.child == 0 || now_ns < lookup->give_up_ns)
+			continue;
+		ds_resolve_cancel(&lookup->resolution);
+		s->groups[lookup->group].looking = false;
+		resolve_failed(&s->groups[lookup->group], "no answer in time");
 	}
 }
 
@@ -233,23 +257,33 @@ uint32_t ds_sources_watch(const struct ds_sources *s, struct pollfd *fds, uint32
 		fds[n] = (struct pollfd){.fd = s->table[i].socket.fd, .events = POLLIN | POLLPRI};
 		who[n++] = i;
 	}
-	if (s->resolving >= 0 && n < room) {
-		fds[n] = (struct pollfd){.fd = s->resolution.fd, .events = POLLIN};
-		who[n++] = DS_SOURCES_RESOLVER;
+	for (uint32_t i = 0; i < DS_LOOKUPS && n < room; i++) {
+		if (s->lookups[i].resolution.child == 0)
+			continue;
+		fds[n] = (struct pollfd){.fd = s->lookups[i].resolution.fd, .events = POLLIN};
+		who[n++] = DS_SOURCES_LOOKUP + i;
 	}
 	return n;
 }
 
 bool ds_sources_handle(struct ds_sources *s, uint32_t who, short revents)
 {
-	if (who == DS_SOURCES_RESOLVER) {
-		if (s->resolving >= 0)
-			finish_resolving(s);
+	if (who >= DS_SOURCES_LOOKUP) {
+		if (s->lookups[who - DS_SOURCES_LOOKUP].resolution.child != 0)
+			finish_lookup(s, &s->lookups[who - DS_SOURCES_LOOKUP]);
 		return false;
 	}
 	if (s->table[who].socket.fd < 0)
 		return false;
 	return ds_source_handle(&s->table[who], &s->context, revents);
+}
+
+static bool lookups_free(const struct ds_sources *s)
+{
+	for (int i = 0; i < DS_LOOKUPS; i++)
+		if (s->lookups[i].resolution.child == 0)
+			return true;
+	return false;
 }
 
 int64_t ds_sources_next_ns(const struct ds_sources *s)
@@ -262,11 +296,16 @@ int64_t ds_sources_next_ns(const struct ds_sources *s)
 		if (due < next)
 			next = due;
 	}
-	if (s->resolving >= 0)
-		return s->resolve_give_up_ns < next ? s->resolve_give_up_ns : next;
-	for (uint32_t i = 0; i < s->group_count; i++)
-		if (s->groups[i].wanted && s->groups[i].retry_ns < next)
-			next = s->groups[i].retry_ns;
+	for (int i = 0; i < DS_LOOKUPS; i++)
+		if (s->lookups[i].resolution.child != 0 && s->lookups[i].give_up_ns < next)
+			next = s->lookups[i].give_up_ns;
+	for (uint32_t i = 0; i < s->group_count; i++) {
+		const struct ds_source_group *g = &s->groups[i];
+
+		/* With no lookup free, the end of one wakes us. */
+		if (g->wanted && !g->looking && lookups_free(s) && g->retry_ns < next)
+			next = g->retry_ns;
+	}
 	return next;
 }
 
@@ -295,13 +334,9 @@ bool ds_sources_run(struct ds_sources *s, int64_t now_ns)
 		keep_apart(s, &s->table[i], now_ns);
 		sample |= ds_source_run(&s->table[i], &s->context, now_ns);
 	}
-	if (s->resolving >= 0 && now_ns >= s->resolve_give_up_ns) {
-		ds_resolve_cancel(&s->resolution);
-		resolve_failed(s, &s->groups[s->resolving], "no answer in time");
-		s->resolving = -1;
-	}
+	give_lookups_up(s, now_ns);
 	look_for_lost(s, now_ns);
-	start_resolving(s, now_ns);
+	start_lookups(s, now_ns);
 	return sample;
 }
 
@@ -398,5 +433,5 @@ bool ds_sources_settled(const struct ds_sources *s)
 	for (uint32_t i = 0; i < s->group_count; i++)
 		if (s->groups[i].wanted && !s->groups[i].said_failed)
 			return false;
-	return s->resolving < 0;
+	return true;
 }

@@ -19,11 +19,20 @@ struct ds_source_group {
 	const struct ds_conf_source *conf;
 	uint8_t first, count;
 	bool numeric;
-	bool wanted; /* the name is to be looked up */
+	bool looking; /* a lookup is under way */
+	bool wanted;  /* the name is to be looked up */
 	bool said_failed;
 	int64_t retry_ns; /* not before */
 	int64_t backoff_ns;
 };
+
+/* A name that is being looked up. */
+struct ds_lookup {
+	struct ds_resolution resolution; /* child 0: free */
+	uint32_t group;
+	int64_t give_up_ns;
+};
+#define DS_LOOKUPS 8 /* at once; the other names wait */
 
 struct ds_sources {
 	struct ds_source_context context;
@@ -31,9 +40,7 @@ struct ds_sources {
 	uint32_t count;
 	struct ds_source_group groups[DS_CONF_SOURCES];
 	uint32_t group_count;
-	struct ds_resolution resolution;
-	int32_t resolving; /* group, -1 */
-	int64_t resolve_give_up_ns;
+	struct ds_lookup lookups[DS_LOOKUPS];
 	struct ds_socket keeper[2]; /* keep the kernel stamping what arrives; IPv4, IPv6 */
 	int64_t started_ns;
 	int64_t not_before_ns; /* of the next request: those to different servers keep a distance */
@@ -46,7 +53,8 @@ void ds_sources_close(struct ds_sources *sources);
 
 /* What poll() is to watch: fills at most `room` entries and returns how many; `who` names each
  * for ds_sources_handle(). */
-#define DS_SOURCES_RESOLVER UINT32_MAX
+#define DS_SOURCES_LOOKUP  UINT32_C(0x10000) /* and the index of a lookup; below it, of a source */
+#define DS_SOURCES_WATCHED (DS_SOURCES_MAX + DS_LOOKUPS) /* entries at most */
 uint32_t ds_sources_watch(const struct ds_sources *sources, struct pollfd *fds, uint32_t *who,
 			  uint32_t room);
 /* Returns whether there is a new sample. */

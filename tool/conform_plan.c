@@ -46,7 +46,10 @@ static uint32_t kiss_code(const struct ds_shot *shot)
 {
 	static const char codes[][5] = {"RATE", "DENY", "RSTR"};
 
-	if (!shot->has_answer || shot->answer.stratum != 0)
+	/* Anyone can send one (RFC 5905 section 7.4): only an answer to what was asked counts. */
+	if (!shot->has_answer || shot->answer.stratum != 0 ||
+	    (shot->answer.origin != shot->asked.transmit &&
+	     shot->answer.origin != shot->asked.receive))
 		return 0;
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++) {
 		const uint8_t *b = (const uint8_t *)codes[i];

@@ -23,6 +23,7 @@ enum fault {
 	DIES,  /* after the last time request */
 	LOSES, /* each third packet */
 	KISS_LATER,
+	KISS_FORGED,
 	WRONG_MODE,
 	WRONG_VERSION,
 	VERSION_3,
@@ -186,6 +187,11 @@ static void spoil_header(const struct model *m, const struct ds_shot *shot,
 	case KISS_LATER:
 		answer->stratum = m->packets == 7 ? 0 : answer->stratum;
 		answer->ref_id = 0x52415445; /* RATE */
+		break;
+	case KISS_FORGED:
+		answer->stratum = m->packets == 7 ? 0 : answer->stratum;
+		answer->ref_id = 0x52415445;
+		answer->origin ^= m->packets == 7 ? 0x55 : 0;
 		break;
 	case WRONG_MODE:
 		answer->mode = DS_MODE_BROADCAST;
@@ -466,6 +472,18 @@ static void a_kiss_ends_the_run(void **state)
 	assert_int_equal(finding(findings, count, "mode-4")->result, DS_RESULT_NOT_OBSERVED);
 }
 
+static void a_forged_kiss_does_not(void **state)
+{
+	static struct ds_conform c;
+	struct ds_finding findings[DS_CONFORM_CLAUSES_MAX];
+	int count = run(KISS_FORGED, &c, findings);
+
+	(void)state;
+	assert_int_equal(c.count, 32);
+	assert_int_equal(c.kiss_code, 0);
+	assert_int_equal(finding(findings, count, "origin")->result, DS_RESULT_FAILED);
+}
+
 static void no_request_has_equal_or_zero_cookies(void **state)
 {
 	static struct ds_conform c;
@@ -495,6 +513,7 @@ int main(void)
 		cmocka_unit_test(silence_ends_the_run),
 		cmocka_unit_test(the_silence_of_the_dead_tells_nothing),
 		cmocka_unit_test(a_kiss_ends_the_run),
+		cmocka_unit_test(a_forged_kiss_does_not),
 		cmocka_unit_test(no_request_has_equal_or_zero_cookies),
 	};
 

@@ -8,14 +8,14 @@
 #  servers ends with the first answer.
 . "$(dirname "$0")/lib.inc"
 start_server
-attack_server loop 32 48 16
+attack_server loop 16 32 16
 judged target
 judged bystander
 answered interleaved
 clock_unmoved
 n=$(moved target during served-requests)
 expect "$attack: $n packets came to the server, as many as were sent" [ "$n" = $((29 * during)) ]
-attack_server loop-request 16 32 16
+attack_server loop-request 8 16 8
 judged target
 judged bystander
 n=$(moved bystander during served-requests)

@@ -8,7 +8,7 @@
 #  turn answers basic, and the rate of samples stays (S12, L4).
 . "$(dirname "$0")/lib.inc"
 start_server 'clientloglimit 8192'
-attack_server flush-prefix 32 48 16
+attack_server flush-prefix 16 32 16
 judged target
 answered any
 clock_unmoved
@@ -16,7 +16,7 @@ n=$(moved bystander during interleaved)
 expect "$attack: the victim stays interleaved ($n of $during)" holds "$n >= 0.4 * $during"
 n=$(moved target during slot-quota) e=$(moved target during slot-evicted)
 expect "$attack: slots were short (quota $n, evicted $e)" holds "$n + $e >= 10 * $during"
-attack_server flush-all 16 48 32
+attack_server flush-all 8 32 16
 judged target
 judged bystander
 answered basic

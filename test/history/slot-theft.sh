@@ -9,14 +9,14 @@
 #  interleaved answers basic and does nothing else (S12).
 . "$(dirname "$0")/lib.inc"
 start_server
-attack_server theft 32 48 16
+attack_server theft 16 32 16
 judged target
 judged bystander
 answered interleaved
 clock_unmoved
 n=$(moved target during slot-foreign)
 expect "$attack: $n thefts refused as slot-foreign" [ "$n" = "$during" ]
-attack_server theft-neighbour 16 48 32
+attack_server theft-neighbour 8 32 16
 judged target
 judged bystander
 answered basic

@@ -10,6 +10,8 @@
  * answers. server: the genuine server is a drivestampd (the target), the victim (the bystander)
  * its client; the stage watches their packets and attacks after each answer.
  *
+ * The victim asks every 125 ms. `late` counts what a machine too busy for that did by itself.
+ *
  * Lines on stdout: `phase NAME`, `report PHASE DAEMON TEXT` (SIGUSR1), and at the end `interval
  * PHASE MS`, `expected DAEMON REASON NUMBER`, `total NAME=NUMBER...`, `done`.
  */
@@ -48,6 +50,8 @@
 #define REPORT_TRIES 400
 #define REPORT_NS    10000000
 #define NEAR_S	     10
+#define LATE_MS	     100.0 /* genuine answers of a machine too busy for this test */
+#define STALL_MS     190.0 /* between requests: the victim was stopped */
 
 static struct {
 	bool server;
@@ -71,7 +75,7 @@ static struct {
 		unsigned int count;
 	} expected[REASONS_MAX];
 	unsigned int met, requests_met, this_met, other, queries, replies, odd, leaks, predictable;
-	unsigned int same_port, strays, basic, elsewhere;
+	unsigned int same_port, strays, basic, elsewhere, late;
 } s;
 
 static void die(const char *what)
@@ -269,6 +273,7 @@ static void note_request(void)
 	s.times_ms[s.requests] = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 	s.ports[s.requests] = ntohs(s.client.sin_port);
 	s.same_port += s.requests > 0 && s.ports[s.requests] == s.ports[s.requests - 1];
+	s.late += s.requests > 0 && s.times_ms[s.requests] - s.times_ms[s.requests - 1] > STALL_MS;
 	s.elsewhere += s.client.sin_addr.s_addr != address(VICTIM, 0).sin_addr.s_addr;
 	s.requests++;
 	keep_secret(read64(s.request + AT_XMT));
@@ -326,6 +331,7 @@ static void answer_request(struct world *w)
 	if (sendto(s.genuine, a, HEADER, 0, (struct sockaddr *)&s.client, sizeof s.client) !=
 	    HEADER)
 		die("answer");
+	s.late += (double)(now_ntp() - s.received) * 1e3 / 4294967296.0 > LATE_MS;
 	s.basic += !interleaved;
 	s.slot_receive = receive;
 	s.slot_transmit = before;
@@ -541,9 +547,9 @@ static void tell(const struct world *w, const unsigned int upto[3])
 		       s.expected[i].reason, s.expected[i].count);
 	printf("total under-way=%u requests-met=%u other=%u taken=%u queries=%u replies=%u "
 	       "odd=%u leaks=%u predictable=%u same-port=%u strays=%u basic=%u "
-	       "elsewhere=%u\n",
+	       "elsewhere=%u late=%u\n",
 	       s.met, s.requests_met, s.other, w->taken, s.queries, s.replies, s.odd, s.leaks,
-	       s.predictable, s.same_port, s.strays, s.basic, s.elsewhere);
+	       s.predictable, s.same_port, s.strays, s.basic, s.elsewhere, s.late);
 	puts("done");
 }
 

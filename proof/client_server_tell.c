@@ -67,6 +67,26 @@ static const char *const manners[] = {"",
 				      "read by the daemon",
 				      "under a wrong name"};
 
+static const char *tell_incident(unsigned int kind)
+{
+	switch (kind) {
+	case CS_DEADLINE:
+		return "client waits no longer for its drivestamp";
+	case CS_CLIENT_FORGETS:
+		return "client changes its address";
+	case CS_CLIENT_RESTARTS:
+		return "client restarts";
+	case CS_CLOCK_STEPS:
+		return "server's clock is stepped back 40 s";
+	case CS_SERVER_RESTARTS:
+		return "server restarts";
+	case CS_FLOOD:
+		return "four other prefixes ask twice each: org=junk";
+	default:
+		return "?";
+	}
+}
+
 /* The event happens to a copy, so that the packets it makes can be told. */
 void cs_tell(const void *state, struct proof_event e, char *text, size_t size)
 {
@@ -121,14 +141,7 @@ void cs_tell(const void *state, struct proof_event e, char *text, size_t size)
 		(void)snprintf(text, size, "answer %u reaches the server", e.a);
 		return;
 	default:
-		(void)snprintf(text, size, "%s",
-			       e.kind == CS_DEADLINE ? "client waits no longer for its drivestamp"
-			       : e.kind == CS_CLIENT_FORGETS  ? "client changes its address"
-			       : e.kind == CS_CLIENT_RESTARTS ? "client restarts"
-			       : e.kind == CS_CLOCK_STEPS ? "server's clock is stepped back 40 s"
-			       : e.kind == CS_SERVER_RESTARTS ? "server restarts"
-			       : e.kind == CS_FLOOD ? "four other prefixes ask twice each: org=junk"
-						    : "?");
+		(void)snprintf(text, size, "%s", tell_incident(e.kind));
 		return;
 	}
 }

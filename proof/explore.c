@@ -234,16 +234,19 @@ static bool run_once(const struct proof_world *world, uint64_t salt, bool report
 {
 	struct exploration x = {.world = world};
 	double begun = seconds();
+	char met[512];
 
 	if (world->published != NULL)
 		(void)world->published(salt);
+	world->met(met, sizeof(met));
 	explore(&x);
+	world->met(met, sizeof(met));
 	*out = world->published != NULL ? world->published(salt) : 0;
 	if (x.broken != NULL)
 		print_trace(&x);
 	else if (report)
-		printf("%s\t%zu\t%llu\t%u\t%.1f\n", world->name, x.count,
-		       (unsigned long long)x.edges, x.depth - 1, seconds() - begun);
+		printf("%s\t%zu\t%llu\t%u\t%.1f\t%s\n", world->name, x.count,
+		       (unsigned long long)x.edges, x.depth - 1, seconds() - begun, met);
 	fflush(stdout);
 	free(x.visited);
 	free(x.table);

@@ -43,6 +43,8 @@ struct proof_world {
 	void (*tell)(const void *state, struct proof_event event, char *text, size_t size);
 	/* Digest of all that went to the outside so far; secrets differ by `salt`. May be NULL. */
 	uint64_t (*published)(uint64_t salt);
+	/* What was met since the last call, so that nobody takes an empty world for a proof. */
+	void (*met)(char *text, size_t size);
 	const void *of; /* the world's own bounds */
 };
 

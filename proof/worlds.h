@@ -14,11 +14,13 @@ extern const struct proof_world proof_cs_loss;
 extern const struct proof_world proof_cs_off_path;
 extern const struct proof_world proof_cs_on_path;
 extern const struct proof_world proof_cs_taint;
+extern const struct proof_world proof_cs_deep_loss;
 extern const struct proof_world proof_cs_deep;
 
 static const struct proof_world *const proof_worlds[] = {
-	&proof_cs_taint,  &proof_cs_small,    &proof_cs_small_on_path, &proof_cs_loss,
-	&proof_cs_faults, &proof_cs_off_path, &proof_cs_on_path,       &proof_cs_deep,
+	&proof_cs_taint,   &proof_cs_small,	&proof_cs_small_on_path,
+	&proof_cs_loss,	   &proof_cs_faults,	&proof_cs_off_path,
+	&proof_cs_on_path, &proof_cs_deep_loss, &proof_cs_deep,
 };
 
 #define PROOF_WORLDS (sizeof(proof_worlds) / sizeof(proof_worlds[0]))

@@ -777,10 +777,10 @@ WORLD(proof_cs_on_path, "on-path", "client, server, and an attacker who sees eve
 WORLD(proof_cs_taint, "taint", "off-path, twice, with other secrets", "3 requests, 3 answers",
       PROOF_SMALL, cs_published, .polls = 3, .answers = 3, .expect = true, .off_path = true);
 WORLD(proof_cs_deep_loss, "deep-loss", "client, server; loss, duplicates, reordering",
-      "5 requests, 6 answers", PROOF_DEEP, NULL, .polls = 5, .answers = 6);
+      "6 requests, 5 answers", PROOF_DEEP, NULL, .polls = 6, .answers = 5);
 WORLD(proof_cs_deep, "deep", "all faults, and an attacker who sees nothing",
-      "3 requests, 4 answers, 1 stranger", PROOF_DEEP, NULL, .polls = 3, .answers = 4,
-      .strangers = 1, .expect = true, .stamps = true, .off_path = true);
+      "3 requests, 4 answers, 1 incident", PROOF_DEEP, NULL, .polls = 3, .answers = 4,
+      .incidents = 1, .expect = true, .stamps = true, .off_path = true);
 
 /* ---- liveness: going on from a state with a path that works ---- */
 

@@ -60,12 +60,12 @@ static void tell_fields(const struct cs_state *s, const char *what, ds_ntp64 ori
 
 static const char *const manners[] = {"",
 				      "",
-				      "tardy (0.9 s)",
-				      "from before it",
-				      "2 s late",
-				      "from after the answer",
-				      "read by the daemon",
-				      "under a wrong name"};
+				      " tardy (0.9 s)",
+				      " from before it",
+				      " 2 s late",
+				      " from after the answer",
+				      " read by the daemon",
+				      " under a wrong name"};
 
 static const char *tell_incident(unsigned int kind)
 {
@@ -116,7 +116,7 @@ void cs_tell(const void *state, struct proof_event e, char *text, size_t size)
 		return;
 	case CS_STAMP_1:
 	case CS_STAMP_3:
-		(void)snprintf(text, size, "%s is told a drivestamp of %s %u %s",
+		(void)snprintf(text, size, "%s is told a drivestamp of %s %u%s",
 			       e.kind == CS_STAMP_1 ? "client" : "server",
 			       e.kind == CS_STAMP_1 ? "request" : "answer", e.a, manners[e.b & 7]);
 		return;

@@ -6,6 +6,8 @@
  * Of a visited state 128 bits are kept, with its parent and the event that led from there; the
  * states themselves only of two layers. With 10^8 states the probability that any two share
  * their 128 bits is below 10^-22. A counterexample is found again by repeating its events.
+ *
+ * usage: explore [small|default|deep|WORLD [INVARIANT]], explore list, explore invariants
  */
 #include "proof/explore.h"
 
@@ -297,6 +299,10 @@ int main(int argc, char **argv)
 	bool any = false;
 	struct rusage usage;
 
+	if (argc > 2 && !invariants_only(argv[2])) {
+		fprintf(stderr, "explore: no invariant '%s'\n", argv[2]);
+		return 2;
+	}
 	if (strcmp(choice, "list") == 0) {
 		print_list();
 		return 0;

@@ -327,10 +327,24 @@ const struct invariant *invariant_named(const char *name)
 	return NULL;
 }
 
+static const struct invariant *only;
+
+bool invariants_only(const char *name)
+{
+	only = invariant_named(name);
+	return only != NULL;
+}
+
+static bool is_looked_at(const struct invariant *invariant)
+{
+	return only == NULL || only == invariant;
+}
+
 const char *invariants_broken(const struct cs_step *step)
 {
 	for (size_t i = 0; i < COUNT; i++) {
-		if (invariants[i].of_step != NULL && !invariants[i].of_step(step))
+		if (is_looked_at(&invariants[i]) && invariants[i].of_step != NULL &&
+		    !invariants[i].of_step(step))
 			return invariants[i].name;
 	}
 	return NULL;
@@ -339,7 +353,8 @@ const char *invariants_broken(const struct cs_step *step)
 const char *invariants_broken_at(const struct cs_state *state)
 {
 	for (size_t i = 0; i < COUNT; i++) {
-		if (invariants[i].of_state != NULL && !invariants[i].of_state(state))
+		if (is_looked_at(&invariants[i]) && invariants[i].of_state != NULL &&
+		    !invariants[i].of_state(state))
 			return invariants[i].name;
 	}
 	return NULL;

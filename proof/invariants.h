@@ -22,6 +22,9 @@ struct invariant {
 
 const struct invariant *invariant_named(const char *name);
 
+/* Look at this one alone from now on. False if there is none of that name. */
+bool invariants_only(const char *name);
+
 /* The first invariant that does not hold, or NULL. */
 const char *invariants_broken(const struct cs_step *step);
 const char *invariants_broken_at(const struct cs_state *state);

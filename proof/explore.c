@@ -167,7 +167,7 @@ static void explore(struct exploration *x)
 	uint8_t *next = need(calloc(1, size));
 	struct layer now = {0};
 	struct layer then = {0};
-	uint32_t number;
+	uint32_t number = 0;
 
 	x->room = 1024;
 	x->visited = need(malloc(x->room * sizeof(*x->visited)));

@@ -13,13 +13,15 @@
  * The victim asks every 125 ms. `late` counts what a machine too busy for that did by itself.
  *
  * Lines on stdout: `phase NAME`, `report PHASE DAEMON TEXT` (SIGUSR1), and at the end `interval
- * PHASE MS`, `expected DAEMON REASON NUMBER`, `total NAME=NUMBER...`, `done`.
+ * PHASE MS`, `secret NUMBER` (cookies and server stamps of the victim's exchanges, in hexadecimal
+ * and decimal digits), `expected DAEMON REASON NUMBER`, `total NAME=NUMBER...`, `done`.
  */
 #include "stage.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
@@ -541,6 +543,8 @@ static void tell(const struct world *w, const unsigned int upto[3])
 	tell_interval("before", 0, upto[0]);
 	tell_interval("during", upto[0], upto[1]);
 	tell_interval("after", upto[1], upto[2]);
+	for (size_t i = 0; i < s.secret_count; i++)
+		printf("secret %016" PRIx64 "\nsecret %" PRIu64 "\n", s.secrets[i], s.secrets[i]);
 	for (size_t i = 0; i < REASONS_MAX && s.expected[i].reason != NULL; i++)
 		printf("expected %s %s %u\n",
 		       s.expected[i].daemon == TARGET ? "target" : "bystander",

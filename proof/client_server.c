@@ -755,32 +755,37 @@ static uint64_t cs_published(uint64_t new_salt)
 					   .of = &(const struct cs_bounds){__VA_ARGS__}}
 
 WORLD(proof_cs_small, "small-faults",
-      "client, server; loss, duplicates, reordering; stamps late, missing, doubled, wrong; other "
-      "clients",
+      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; other clients",
       "3 requests, 3 answers, 1 stranger", PROOF_SMALL, NULL, .polls = 3, .answers = 3,
       .strangers = 1, .expect = false, .stamps = true);
 WORLD(proof_cs_small_on_path, "small-on-path",
-      "client, server, incidents, and an attacker who sees every packet",
+      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; restart, step, eviction; an attacker who sees every packet",
       "2 requests, 2 answers, 1 incident", PROOF_SMALL, NULL, .polls = 2, .answers = 2,
 
       .incidents = 1, .expect = true, .stamps = true, .on_path = true);
-WORLD(proof_cs_loss, "loss", "client, server; loss, duplicates, reordering",
+WORLD(proof_cs_loss, "loss", "client, server; loss, duplicates, reordering, stamps late or missing",
       "5 requests, 5 answers", PROOF_DEFAULT, NULL, .polls = 5, .answers = 5);
 WORLD(proof_cs_faults, "faults",
-      "the same; stamps late, missing, doubled, wrong; restart, step, eviction, other clients",
+      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; restart, step, eviction; other clients",
       "3 requests, 3 answers, 1 incident, 1 stranger", PROOF_DEFAULT, NULL, .polls = 3,
       .answers = 3, .incidents = 1, .strangers = 1, .expect = true, .stamps = true);
-WORLD(proof_cs_off_path, "off-path", "the same, and an attacker who sees nothing",
+WORLD(proof_cs_off_path, "off-path",
+      "client, server; loss, duplicates, reordering, stamps late or missing; restart, step, eviction; an attacker who sees nothing",
       "3 requests, 4 answers, 1 incident", PROOF_DEFAULT, NULL, .polls = 3, .answers = 4,
       .incidents = 1, .expect = true, .off_path = true);
-WORLD(proof_cs_on_path, "on-path", "client, server, and an attacker who sees every packet",
+WORLD(proof_cs_on_path, "on-path",
+      "client, server; loss, duplicates, reordering, stamps late or missing; an attacker who sees every packet",
       "3 requests, 3 answers", PROOF_DEFAULT, NULL, .polls = 3, .answers = 3, .expect = true,
       .on_path = true);
-WORLD(proof_cs_taint, "taint", "off-path, twice, with other secrets", "3 requests, 3 answers",
-      PROOF_SMALL, cs_published, .polls = 3, .answers = 3, .expect = true, .off_path = true);
-WORLD(proof_cs_deep_loss, "deep-loss", "client, server; loss, duplicates, reordering",
+WORLD(proof_cs_taint, "taint",
+      "client, server; loss, duplicates, reordering, stamps late or missing; an attacker who sees nothing; twice, with other secrets",
+      "3 requests, 3 answers", PROOF_SMALL, cs_published, .polls = 3, .answers = 3, .expect = true,
+      .off_path = true);
+WORLD(proof_cs_deep_loss, "deep-loss",
+      "client, server; loss, duplicates, reordering, stamps late or missing",
       "6 requests, 5 answers", PROOF_DEEP, NULL, .polls = 6, .answers = 5);
-WORLD(proof_cs_deep, "deep-faults", "all faults, and an attacker who sees nothing",
+WORLD(proof_cs_deep, "deep-faults",
+      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; restart, step, eviction; an attacker who sees nothing",
       "3 requests, 4 answers, 1 incident", PROOF_DEEP, NULL, .polls = 3, .answers = 4,
       .incidents = 1, .expect = true, .stamps = true, .off_path = true);
 

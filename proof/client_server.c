@@ -754,38 +754,35 @@ static uint64_t cs_published(uint64_t new_salt)
 					   .published = publishes,                                 \
 					   .of = &(const struct cs_bounds){__VA_ARGS__}}
 
-WORLD(proof_cs_small, "small-faults",
-      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; other clients",
+#define BOTH	   "client, server; loss, duplicates, reordering, stamps late or missing"
+#define BAD_STAMPS "; stamps doubled, wrong"
+#define INCIDENTS  "; restart, step, eviction"
+
+WORLD(proof_cs_small, "small-faults", BOTH BAD_STAMPS "; other clients",
       "3 requests, 3 answers, 1 stranger", PROOF_SMALL, NULL, .polls = 3, .answers = 3,
       .strangers = 1, .expect = false, .stamps = true);
 WORLD(proof_cs_small_on_path, "small-on-path",
-      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; restart, step, eviction; an attacker who sees every packet",
+      BOTH BAD_STAMPS INCIDENTS "; an attacker who sees every packet",
       "2 requests, 2 answers, 1 incident", PROOF_SMALL, NULL, .polls = 2, .answers = 2,
 
       .incidents = 1, .expect = true, .stamps = true, .on_path = true);
-WORLD(proof_cs_loss, "loss", "client, server; loss, duplicates, reordering, stamps late or missing",
-      "5 requests, 5 answers", PROOF_DEFAULT, NULL, .polls = 5, .answers = 5);
-WORLD(proof_cs_faults, "faults",
-      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; restart, step, eviction; other clients",
+WORLD(proof_cs_loss, "loss", BOTH, "5 requests, 5 answers", PROOF_DEFAULT, NULL, .polls = 5,
+      .answers = 5);
+WORLD(proof_cs_faults, "faults", BOTH BAD_STAMPS INCIDENTS "; other clients",
       "3 requests, 3 answers, 1 incident, 1 stranger", PROOF_DEFAULT, NULL, .polls = 3,
       .answers = 3, .incidents = 1, .strangers = 1, .expect = true, .stamps = true);
-WORLD(proof_cs_off_path, "off-path",
-      "client, server; loss, duplicates, reordering, stamps late or missing; restart, step, eviction; an attacker who sees nothing",
+WORLD(proof_cs_off_path, "off-path", BOTH INCIDENTS "; an attacker who sees nothing",
       "3 requests, 4 answers, 1 incident", PROOF_DEFAULT, NULL, .polls = 3, .answers = 4,
       .incidents = 1, .expect = true, .off_path = true);
-WORLD(proof_cs_on_path, "on-path",
-      "client, server; loss, duplicates, reordering, stamps late or missing; an attacker who sees every packet",
+WORLD(proof_cs_on_path, "on-path", BOTH "; an attacker who sees every packet",
       "3 requests, 3 answers", PROOF_DEFAULT, NULL, .polls = 3, .answers = 3, .expect = true,
       .on_path = true);
-WORLD(proof_cs_taint, "taint",
-      "client, server; loss, duplicates, reordering, stamps late or missing; an attacker who sees nothing; twice, with other secrets",
+WORLD(proof_cs_taint, "taint", BOTH "; an attacker who sees nothing; twice, with other secrets",
       "3 requests, 3 answers", PROOF_SMALL, cs_published, .polls = 3, .answers = 3, .expect = true,
       .off_path = true);
-WORLD(proof_cs_deep_loss, "deep-loss",
-      "client, server; loss, duplicates, reordering, stamps late or missing",
-      "6 requests, 5 answers", PROOF_DEEP, NULL, .polls = 6, .answers = 5);
-WORLD(proof_cs_deep, "deep-faults",
-      "client, server; loss, duplicates, reordering, stamps late or missing; stamps doubled, wrong; restart, step, eviction; an attacker who sees nothing",
+WORLD(proof_cs_deep_loss, "deep-loss", BOTH, "6 requests, 5 answers", PROOF_DEEP, NULL, .polls = 6,
+      .answers = 5);
+WORLD(proof_cs_deep, "deep-faults", BOTH BAD_STAMPS INCIDENTS "; an attacker who sees nothing",
       "3 requests, 4 answers, 1 incident", PROOF_DEEP, NULL, .polls = 3, .answers = 4,
       .incidents = 1, .expect = true, .stamps = true, .off_path = true);
 

@@ -305,6 +305,7 @@ static void poll(struct cs_state *s, struct cs_step *step)
 						frame.packet.transmit};
 	s->waiting = (uint8_t)i;
 	s->parking = 0;
+	s->mistold = 0;
 	s->unanswered = (uint8_t)(s->unanswered + (frame.packet.origin != 0));
 	frame.packet.receive = frame.packet.receive != 0;
 	frame.packet.transmit = 0;
@@ -315,11 +316,10 @@ static void poll(struct cs_state *s, struct cs_step *step)
 static void completed(struct cs_state *s, const struct cs_step *step, unsigned int request,
 		      ds_ntp64 receive)
 {
-	s->remembered = receive;
+	s->remembered = s->mistold == request ? 0 : receive;
 	s->unanswered = 0;
 	s->parking = 0;
-	if (s->mistold < request)
-		s->mistold = 0;
+	s->mistold = 0;
 	if (step->outcome.has_exchange)
 		s->sampled |= (uint8_t)(1U << request);
 }

@@ -56,8 +56,9 @@ struct cs_state {
 	uint8_t unanswered; /* interleaved requests since the last accepted answer */
 	bool stepped;	    /* the server's clock went back */
 	bool touched;	    /* an accepted answer was forged (by one who sees the cookies) */
-	uint8_t mistold;  /* the last request with a plausible T1 from after its answer; 0: none */
-	uint8_t accepted; /* a bit a request */
+	uint8_t mistold;    /* the request under way, if its T1 was told to lie after its answer; 0:
+			       none */
+	uint8_t accepted;   /* a bit a request */
 	uint8_t sampled;
 	ds_ntp64 remembered; /* receive field of the last accepted answer; 0: none */
 	ds_ntp64 parked_receive;

@@ -93,7 +93,9 @@ void ds_interleave_accepted(struct ds_interleave_client *il, const struct ds_pac
 {
 	il->unanswered = 0;
 	il->cookie_rx = 0;
-	il->server_rx = answer->receive;
+	/* A request that left after its answer came: the stamp is wrong, and would spoil the next
+	 * exchange as it did this one. */
+	il->server_rx = t1->raw_ns <= t4->raw_ns ? answer->receive : 0;
 	il->t1 = *t1;
 	il->t4 = *t4;
 }

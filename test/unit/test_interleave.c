@@ -1147,9 +1147,32 @@ static void test_drivestamps_are_kept_to_the_nanosecond(void **state)
 	}
 }
 
+/* A kernel that tells T1 to lie after the answer's arrival: nothing of that round trip is built
+ * upon, the next request is basic. */
+static void test_a_request_that_left_after_its_answer_is_forgotten(void **state)
+{
+	const struct ds_packet answer = {.receive = 17};
+	const struct ds_rx_stamp t4 = {.raw_ns = 1000, .source = DS_STAMP_KERNEL};
+	struct ds_tx_stamp t1 = {.raw_ns = 1000, .source = DS_STAMP_KERNEL};
+	struct ds_packet request = {.transmit = 1};
+	struct ds_interleave_client il;
+
+	(void)state;
+	ds_interleave_init(&il, true);
+	ds_interleave_accepted(&il, &answer, &t1, &t4);
+	ds_interleave_request(&il, 5, &request);
+	assert_true(request.origin == 17 && request.receive == 5);
+	t1.raw_ns = 1001;
+	ds_interleave_accepted(&il, &answer, &t1, &t4);
+	request.origin = request.receive = 0;
+	ds_interleave_request(&il, 5, &request);
+	assert_true(request.origin == 0 && request.receive == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_a_request_that_left_after_its_answer_is_forgotten),
 		cmocka_unit_test(test_golden_interleaved_request),
 		cmocka_unit_test(test_golden_interleaved_answer),
 		cmocka_unit_test(test_exchanges_of_set_1_are_exact),

@@ -20,8 +20,8 @@
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
 #define LOCAL_REF_ID	    UINT32_C(0x7F7F0101) /* 127.127.1.1 */
 
-/* Drift file: frequency in ppm (positive: our oscillator is slow... as chrony's: the rate at which
- * the clock gains) and its error bound in ppm. */
+/* Drift file, as chrony's: the rate at which the clock gains by itself in ppm (positive: our
+ * oscillator is fast; the correction has the other sign) and its error bound in ppm. */
 static bool read_drift(const char *path, double *freq_ppb, double *sd_ppb)
 {
 	char text[128];
@@ -113,13 +113,6 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk)
 {
 	return tk->steer ? tk->discipline.freq_ppb : ds_clock_rate_ppb(tk->clock);
-}
-
-/* What stays to be corrected right now: the discipline's line where it steers, and what was
- * measured where it may not. */
-static int64_t remaining_ns(const struct ds_timekeeper *tk, const struct ds_reading *now)
-{
-	return ds_discipline_remaining_ns(&tk->discipline, now);
 }
 
 static int64_t abs_ns(int64_t ns)
@@ -230,7 +223,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	say_selection(tk, input, (int32_t)combined.best);
 
 	bool first = !tk->synchronised;
-	int64_t remaining_before = first ? 0 : remaining_ns(tk, &now);
+	int64_t remaining_before = first ? 0 : ds_discipline_remaining_ns(&tk->discipline, &now);
 	int64_t max_error = tk->root_delay_ns / 2 + tk->root_dispersion_ns +
 			    (first ? 0 : growth_ns(tk, &now)) + abs_ns(remaining_before);
 
@@ -280,7 +273,8 @@ void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_
 		state->ref_id = tk->ref_id;
 		state->root_delay_ns = tk->root_delay_ns;
 		state->root_dispersion_ns =
-			tk->root_dispersion_ns + growth_ns(tk, now) + abs_ns(remaining_ns(tk, now));
+			tk->root_dispersion_ns + growth_ns(tk, now) +
+			abs_ns(ds_discipline_remaining_ns(&tk->discipline, now));
 		/* Whole seconds: no receive stamp may be read from it (RFC 9769 section 6). */
 		state->reference_ns = tk->updated_clock_ns - tk->updated_clock_ns % NS_PER_S;
 		if (!tk->conf->local || state->stratum <= tk->conf->local_stratum)

@@ -65,6 +65,8 @@ static void check_answer(struct model *m, const struct ds_request *r,
 	MUST(ds_wire_read(response->bytes, sizeof(response->bytes), &answer) == DS_R_OK);
 	MUST(asked.packet.mode == DS_MODE_CLIENT ||
 	     (asked.packet.mode == DS_MODE_RESERVED && asked.packet.version == 1));
+	MUST(asked.mac_length == 0 ? r->auth != DS_AUTH_BAD
+				   : asked.mac_length != 4 && r->auth == DS_AUTH_GOOD);
 	MUST(answer.packet.mode == DS_MODE_SERVER);
 	MUST(answer.packet.version == asked.packet.version);
 	MUST((answer.packet.receive & 1) == 1 && (answer.packet.transmit & 1) == 0);
@@ -115,13 +117,16 @@ static void request(struct model *m, struct input *in)
 	uint8_t bytes[256];
 	struct ds_request r = {.data = bytes};
 	enum ds_reason reason;
+	uint8_t who;
 
 	r.length = take_request(m, in, bytes);
 	m->now_ns += (int64_t)(take32(in) >> (take8(in) % 32));
 	r.rx.clock_ns = m->now_ns;
 	r.rx.raw_ns = m->now_ns;
 	r.rx.source = DS_STAMP_KERNEL;
-	r.prefix = take8(in) % 4;
+	who = take8(in);
+	r.prefix = who % 4;
+	r.auth = (enum ds_auth)(who / 4 % 3);
 	r.port = take8(in);
 	r.random = take8(in);
 	memset(&response, 0xa5, sizeof(response));

@@ -198,15 +198,6 @@ static enum ds_reason receive_kiss(struct ds_client *client, uint32_t code,
 	return DS_R_KOD_RATE;
 }
 
-/* exchange.md S2: with a key only what it made counts; without one a MAC cannot be checked. */
-static bool is_authentic(const struct ds_client *client, const struct ds_frame *frame,
-			 enum ds_auth auth)
-{
-	if (client->keyed)
-		return auth == DS_AUTH_GOOD;
-	return auth != DS_AUTH_BAD && frame->mac_length == 0;
-}
-
 /* All that makes a datagram the answer (exchange.md 4, Accept); reads only. */
 static enum ds_reason judge(const struct ds_client *client, const struct ds_frame *frame,
 			    enum ds_auth auth, bool *interleaved)
@@ -220,7 +211,7 @@ static enum ds_reason judge(const struct ds_client *client, const struct ds_fram
 	*interleaved = ds_interleave_owns(&client->interleave, answer->origin);
 	if (!*interleaved && answer->origin != client->cookie_tx)
 		return DS_R_ORIGIN;
-	if (!is_authentic(client, frame, auth))
+	if (!ds_auth_accepts(client->keyed, frame, auth)) /* exchange.md S2 */
 		return DS_R_AUTH;
 	if (is_kiss(answer)) /* never interleaved; its stamps mean nothing */
 		return *interleaved ? DS_R_ORIGIN : DS_R_OK;

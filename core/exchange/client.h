@@ -20,18 +20,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/exchange/auth.h"
 #include "core/exchange/exchange.h"
 #include "core/exchange/interleave.h"
 #include "core/exchange/reason.h"
 #include "core/exchange/stamp.h"
 #include "core/exchange/wire.h"
-
-/* Verdict of whoever checks the MAC or NTS fields of a packet; core sees no key. */
-enum ds_auth {
-	DS_AUTH_ABSENT = 0, /* nothing to check was in the packet */
-	DS_AUTH_GOOD = 1,
-	DS_AUTH_BAD = 2, /* wrong, unknown key, crypto-NAK */
-};
 
 /* All fields are private to client.c; the struct is here so that its owner can place it. */
 struct ds_client {

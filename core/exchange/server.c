@@ -85,7 +85,7 @@ enum ds_reason ds_server_answer(struct ds_server *server, const struct ds_reques
 		return reason;
 	if (!is_request(&frame.packet, request->port))
 		return DS_R_REQUEST_MODE;
-	if (frame.mac_length != 0)
+	if (!ds_auth_answers(&frame, request->auth))
 		return DS_R_REQUEST_AUTH;
 	if (request->rx.source == DS_STAMP_NONE)
 		return DS_R_REQUEST_NO_STAMP;

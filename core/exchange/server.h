@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/exchange/auth.h"
 #include "core/exchange/interleave.h"
 #include "core/exchange/reason.h"
 #include "core/exchange/stamp.h"
@@ -42,6 +43,7 @@ struct ds_request {
 	uint32_t prefix;       /* 24 bits of a keyed hash of the client's address prefix */
 	uint16_t port;	       /* the client's, host order (version 1 requests carry no mode) */
 	uint32_t random;       /* for the bits below a nanosecond */
+	enum ds_auth auth;     /* of its MAC; ABSENT where there is none, or nobody can check it */
 };
 
 struct ds_response {
@@ -59,8 +61,10 @@ struct ds_response {
 void ds_server_init(struct ds_server *server, struct ds_slot *slots, uint32_t slot_count);
 
 /* Judge a request and write its answer, all but the transmit field of a basic one.
- * Returns DS_R_OK; or DS_R_PACKET_*, DS_R_REQUEST_MODE, DS_R_REQUEST_AUTH (a MAC is there:
- * until keys exist such requests are dropped), DS_R_REQUEST_NO_STAMP, and writes nothing.
+ * Returns DS_R_OK; or DS_R_PACKET_*, DS_R_REQUEST_MODE, DS_R_REQUEST_AUTH (a MAC is
+ * there that was not found good; no crypto-NAK is ever made), DS_R_REQUEST_NO_STAMP, and writes
+ * nothing. Where the request had a MAC, the caller puts one behind the bytes, by the same key, when
+ * the transmit field has been written.
  * The answer has the request's version and poll, mode 4 (also for version 1 mode 0 from a port
  * other than 123), its transmit field as origin, and its own receive stamp with the lowest bit
  * set; transmit fields have it clear, so that no transmit field ever equals a key. */

@@ -591,7 +591,9 @@ static void test_scenario_4_with_a_key(void **state)
 	assert_int_equal(world_answer(&w), DS_R_OK);
 	before = w.client;
 	assert_int_equal(deliver_with_trailer(&w, NAK, DS_AUTH_BAD, &o), DS_R_AUTH);
+	assert_int_equal(deliver_with_trailer(&w, NAK, DS_AUTH_GOOD, &o), DS_R_AUTH);
 	assert_int_equal(deliver_with_trailer(&w, MAC, DS_AUTH_BAD, &o), DS_R_AUTH);
+	assert_int_equal(deliver_with_trailer(&w, MAC, DS_AUTH_ABSENT, &o), DS_R_AUTH);
 	assert_int_equal(deliver_with_trailer(&w, "", DS_AUTH_ABSENT, &o), DS_R_AUTH);
 	assert_memory_equal(&w.client, &before, sizeof(before));
 	assert_int_equal(deliver_with_trailer(&w, MAC, DS_AUTH_GOOD, &o), DS_R_OK);

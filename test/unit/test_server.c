@@ -249,6 +249,42 @@ static void test_what_follows_the_header(void **state)
 	assert_int_equal(answer(request, 48 + 32, 1, &good, &response), DS_R_OK);
 }
 
+static void test_a_mac_must_be_good(void **state)
+{
+	static const struct {
+		size_t trailer;
+		enum ds_auth auth;
+		enum ds_reason reason;
+	} cases[] = {
+		{0, DS_AUTH_ABSENT, DS_R_OK},
+		{0, DS_AUTH_GOOD, DS_R_OK},
+		{0, DS_AUTH_BAD, DS_R_REQUEST_AUTH},
+		{4, DS_AUTH_ABSENT, DS_R_REQUEST_AUTH},
+		{4, DS_AUTH_GOOD, DS_R_REQUEST_AUTH},
+		{4, DS_AUTH_BAD, DS_R_REQUEST_AUTH},
+		{20, DS_AUTH_ABSENT, DS_R_REQUEST_AUTH},
+		{20, DS_AUTH_GOOD, DS_R_OK},
+		{20, DS_AUTH_BAD, DS_R_REQUEST_AUTH},
+		{24, DS_AUTH_GOOD, DS_R_OK},
+	};
+	uint8_t bytes[DS_WIRE_HEADER_SIZE + 24] = {0};
+	struct ds_server server;
+	struct ds_response response;
+
+	(void)state;
+	world_hex(request_hex, bytes);
+	ds_server_init(&server, NULL, 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ds_request request = {.data = bytes,
+					     .length = DS_WIRE_HEADER_SIZE + cases[i].trailer,
+					     .rx = {.clock_ns = RX_NS, .source = DS_STAMP_KERNEL},
+					     .auth = cases[i].auth};
+
+		assert_int_equal(ds_server_answer(&server, &request, &good, &response),
+				 cases[i].reason);
+	}
+}
+
 static void test_no_answer_without_a_receive_stamp(void **state)
 {
 	uint8_t bytes[DS_WIRE_HEADER_SIZE];
@@ -308,6 +344,7 @@ int main(void)
 		cmocka_unit_test(test_scenario_12_a_response_is_never_answered),
 		cmocka_unit_test(test_scenario_12_two_servers_do_not_talk),
 		cmocka_unit_test(test_what_follows_the_header),
+		cmocka_unit_test(test_a_mac_must_be_good),
 		cmocka_unit_test(test_no_answer_without_a_receive_stamp),
 		cmocka_unit_test(test_no_memory_for_who_has_not_asked),
 		cmocka_unit_test(test_stamps_of_no_slot),

@@ -229,6 +229,24 @@ static void test_no_stamp_overflows(void **state)
 	assert_true(refusals > n * n * n); /* the sanitizers see the rest */
 }
 
+/* Each interval fits, what lies between them does not: only forged stamps are so far apart. */
+static void test_no_difference_overflows(void **state)
+{
+	const int64_t shift = 1000000;
+	struct ds_tx_stamp t1 = {.raw_ns = -2, .source = DS_STAMP_KERNEL};
+	struct ds_rx_stamp t4 = {.clock_ns = INT64_MAX, .raw_ns = -1, .source = DS_STAMP_KERNEL};
+	struct ds_exchange e;
+
+	(void)state;
+	assert_int_equal(make(&e, DS_EXCHANGE_BASIC, -shift, 0, -1000, INT64_MAX - shift, 0, -1e8),
+			 DS_R_DELAY_NEGATIVE);
+	assert_int_equal(ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, 0, 0, &t4, &remote, 0),
+			 DS_R_DELAY_NEGATIVE);
+	t4.clock_ns = INT64_MAX - 1;
+	assert_int_equal(ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, 0, 0, &t4, &remote, 0),
+			 DS_R_OK);
+}
+
 static void test_a_step_between_t1_and_t4_does_not_show(void **state)
 {
 	struct ds_tx_stamp t1 = {.clock_ns = 100, .raw_ns = 100, .source = DS_STAMP_KERNEL};
@@ -258,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_delay_at_the_grain),
 		cmocka_unit_test(test_stamps_of_no_source),
 		cmocka_unit_test(test_no_stamp_overflows),
+		cmocka_unit_test(test_no_difference_overflows),
 		cmocka_unit_test(test_a_step_between_t1_and_t4_does_not_show),
 	};
 

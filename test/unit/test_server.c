@@ -333,6 +333,36 @@ static void test_stamps_of_no_slot(void **state)
 	assert_int_equal(ds_server_drivestamp(&server, 0, INT64_MAX, &tx), DS_R_STAMP_IMPLAUSIBLE);
 }
 
+/* With and without a table, for every length and both kinds of origin. */
+static void test_a_prefetch_changes_nothing(void **state)
+{
+	struct ds_slot slots[WORLD_SLOTS], slots_before[WORLD_SLOTS];
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct ds_server server;
+	struct ds_server before;
+
+	(void)state;
+	memset(&server, 0, sizeof(server));
+	world_hex(request_hex, bytes);
+	for (int table = 0; table < 2; table++) {
+		ds_server_init(&server, slots, table ? WORLD_SLOTS : 0);
+		memcpy(&before, &server, sizeof(before));
+		memset(slots, 0x5a, sizeof(slots));
+		memset(slots_before, 0x5a, sizeof(slots));
+		for (uint8_t mark = 0; mark < 2; mark++) {
+			bytes[31] = mark; /* the lowest bit of the origin */
+			for (size_t length = 0; length <= sizeof(bytes); length++) {
+				struct ds_request request = {
+					.data = bytes, .length = length, .rx = {.clock_ns = RX_NS}};
+
+				ds_server_prefetch(&server, &request);
+			}
+		}
+		assert_memory_equal(&server, &before, sizeof(server));
+		assert_memory_equal(slots, slots_before, sizeof(slots));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -348,6 +378,7 @@ int main(void)
 		cmocka_unit_test(test_no_answer_without_a_receive_stamp),
 		cmocka_unit_test(test_no_memory_for_who_has_not_asked),
 		cmocka_unit_test(test_stamps_of_no_slot),
+		cmocka_unit_test(test_a_prefetch_changes_nothing),
 	};
 
 	return cmocka_run_group_tests_name("server", tests, NULL, NULL);

@@ -657,6 +657,14 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	return !r.failed;
 }
 
+bool ds_conf_shares_port(const struct ds_conf *conf)
+{
+	for (size_t i = 0; i < conf->source_count; i++)
+		if (conf->sources[i].kind != DS_SOURCE_CLIENT)
+			return true;
+	return false;
+}
+
 static void print_source(const struct ds_conf_source *s, FILE *out)
 {
 	struct ds_conf_source defaults;

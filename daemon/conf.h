@@ -25,8 +25,17 @@
 #define DS_CONF_NAME	256
 #define DS_CONF_BINDS	2 /* one address a family */
 
+/* What a source is, and so which room looks after it. */
+enum ds_source_kind {
+	DS_SOURCE_CLIENT,    /* `server`, `pool`: we ask, it answers */
+	DS_SOURCE_PEER,	     /* `peer`: symmetric mode */
+	DS_SOURCE_EPHEMERAL, /* `ephemeral`: places for peers that are in no line */
+	DS_SOURCE_LISTENER,  /* `broadcastclient`, `multicastclient` */
+};
+
 struct ds_conf_source {
 	char name[DS_CONF_NAME]; /* host name or numeric address, as written */
+	uint8_t kind;		 /* enum ds_source_kind */
 	bool pool;		 /* `pool`: up to max_sources addresses */
 	bool from_sourcedir;	 /* replaced by `reload sources` */
 	uint16_t port;		 /* 123 */
@@ -97,6 +106,8 @@ bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf
 /* When all is read: what cannot be seen from one line (warnings only, today). `file`: for messages.
  * False if the configuration cannot be used. */
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context);
+/* Does anybody but clients live at the server's port: peers, broadcasts? */
+bool ds_conf_shares_port(const struct ds_conf *conf);
 /* Print it back as directives that give the same configuration (-p): what differs from the
  * defaults. Not in it: ipv4 and ipv6, which are the command line's, and which file a source came
  * from. */

@@ -334,6 +334,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		.clock = &d->clock,
 		.batch = d->batch,
 		.counters = &d->counters,
+		.serve = &d->serve,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 	};
 	ds_sources_init(&d->sources, &context);

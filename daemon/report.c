@@ -28,11 +28,11 @@ static void report_departure(const struct ds_serve_departure *d)
 	const char *interface = if_indextoname((unsigned int)d->interface, name);
 
 	ds_log(DS_LOG_INFO,
-	       "departure: interface=%s family=%s after-reading=%d ns each-further=%d ns "
+	       "departure: interface=%s family=%s%s after-reading=%d ns each-further=%d ns "
 	       "observations=%" PRIu32,
 	       interface != NULL ? interface : "?", d->family == AF_INET ? "IPv4" : "IPv6",
-	       ds_departure_expected_ns(&d->learnt, 0), d->learnt.step_median_ns,
-	       d->learnt.first_seen);
+	       d->lone ? " (alone)" : "", ds_departure_expected_ns(&d->learnt, 0),
+	       d->learnt.step_median_ns, d->learnt.first_seen);
 }
 
 /* Those asked for are had, missing (a counter) or awaited: nothing is lost unseen. */

@@ -74,7 +74,7 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clo
 	s->sockets[0].fd = s->sockets[1].fd = -1;
 	s->prefix_key = ds_random64();
 	s->next_token = 1;
-	if (conf->port == 0 || !ds_access_any(&conf->access))
+	if (conf->port == 0 || !(ds_access_any(&conf->access) || ds_conf_shares_port(conf)))
 		return true;
 	/* The places of a key share two cache lines: the table must not begin in the middle of one.
 	 */
@@ -124,15 +124,17 @@ uint32_t ds_serve_watch(const struct ds_serve *s, struct pollfd *fds, uint32_t *
 }
 
 /* The calibration of an interface and family; the last one is shared when the table is full. */
-static uint8_t find_departure(struct ds_serve *s, int interface, sa_family_t family)
+static uint8_t find_departure(struct ds_serve *s, int interface, sa_family_t family, bool lone)
 {
 	for (uint8_t i = 0; i < s->departure_count; i++)
-		if (s->departures[i].interface == interface && s->departures[i].family == family)
+		if (s->departures[i].interface == interface && s->departures[i].family == family &&
+		    s->departures[i].lone == lone)
 			return i;
 	if (s->departure_count == DS_SERVE_DEPARTURES)
 		return DS_SERVE_DEPARTURES - 1;
 	s->departures[s->departure_count].interface = interface;
 	s->departures[s->departure_count].family = family;
+	s->departures[s->departure_count].lone = lone;
 	ds_departure_init(&s->departures[s->departure_count].learnt);
 	return s->departure_count++;
 }
@@ -207,7 +209,7 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d,
 		ds_count(s->counters, response->saving);
 	s->interleaved += response->interleaved;
 	a->randoms[a->count] = request->random >> 16;
-	a->departures[a->count] = find_departure(s, d->interface, d->remote.family);
+	a->departures[a->count] = find_departure(s, d->interface, d->remote.family, false);
 	a->out[a->count] = (struct ds_outgoing){
 		.data = response->bytes,
 		.length = sizeof response->bytes,
@@ -222,7 +224,7 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d,
 static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t read_raw_ns,
 			 bool learns)
 {
-	uint32_t token = s->next_token++;
+	uint32_t token = s->next_token++ % DS_SERVE_TOKENS;
 	struct ds_sent *sent = &s->sent[token % DS_SERVE_SENT];
 
 	/* What waited here has missed its stamp; os/stamping counted it. */
@@ -277,10 +279,34 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 	}
 }
 
+static void give_stamp(struct ds_serve *s, struct ds_datagram *d)
+{
+	if (d->token < DS_SERVE_TOKENS) {
+		take_stamp(s, d);
+		return;
+	}
+	d->token -= DS_SERVE_TOKENS;
+	if (s->other.stamp != NULL)
+		s->other.stamp(s->other.context, d);
+}
+
+/* Requests of clients, nearly all there is, cost one comparison here. */
+static bool is_others(struct ds_serve *s, const struct ds_datagram *d, const struct ds_reading *now)
+{
+	enum ds_mode mode;
+
+	if (d->length == 0 || (d->data[0] & 7) == DS_MODE_CLIENT || s->other.packet == NULL)
+		return false;
+	mode = (enum ds_mode)(d->data[0] & 7);
+	if (mode != DS_MODE_ACTIVE && mode != DS_MODE_PASSIVE && mode != DS_MODE_BROADCAST)
+		return false;
+	return s->other.packet(s->other.context, d, now);
+}
+
 /* Stamps go to their answers, and requests are made ready, before any is answered: the memory
  * that answers look at is on its way meanwhile. Returns how many requests there are; which[i] is
  * the datagram of the i-th. */
-static int sort_out(struct ds_serve *s, const struct ds_datagram *datagrams, int n,
+static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n,
 		    const struct ds_reading *now, struct ds_request requests[DS_BATCH],
 		    uint8_t which[DS_BATCH])
 {
@@ -290,7 +316,9 @@ static int sort_out(struct ds_serve *s, const struct ds_datagram *datagrams, int
 		if (datagrams[i].truncated) {
 			ds_count(s->counters, DS_R_PACKET_LONG);
 		} else if (datagrams[i].is_stamp) {
-			take_stamp(s, &datagrams[i]);
+			give_stamp(s, &datagrams[i]);
+		} else if (is_others(s, &datagrams[i], now)) {
+			continue;
 		} else if (take_request(s, &datagrams[i], now, &requests[count])) {
 			ds_server_prefetch(&s->server, &requests[count]);
 			which[count++] = (uint8_t)i;
@@ -336,6 +364,38 @@ void ds_serve_handle(struct ds_serve *s, uint32_t who, short revents)
 		stamps = receive(s, socket, true);
 	if ((revents & POLLIN) || ((revents & POLLERR) && stamps <= 0))
 		receive(s, socket, false);
+}
+
+void ds_serve_join(struct ds_serve *s, const struct ds_serve_other *other)
+{
+	s->other = *other;
+}
+
+bool ds_serve_stamps(const struct ds_serve *s, sa_family_t family)
+{
+	const struct ds_socket *socket = &s->sockets[family == AF_INET6];
+
+	return socket->fd >= 0 && socket->stamping.transmit;
+}
+
+bool ds_serve_send(struct ds_serve *s, const struct ds_outgoing *out)
+{
+	struct ds_socket *socket = &s->sockets[out->remote->family == AF_INET6];
+	struct ds_outgoing one = *out;
+
+	one.token += DS_SERVE_TOKENS;
+	one.stamp = out->stamp && socket->stamping.transmit;
+	if (socket->fd < 0)
+		errno = EAFNOSUPPORT;
+	else if (ds_socket_send(socket, s->batch, &one, 1) == 1)
+		return true;
+	ds_count(s->counters, DS_R_SEND_FAILED);
+	return false;
+}
+
+struct ds_departure *ds_serve_departure(struct ds_serve *s, int interface, sa_family_t family)
+{
+	return &s->departures[find_departure(s, interface, family, true)].learnt;
 }
 
 void ds_serve_clock_stepped(struct ds_serve *s)

@@ -2,6 +2,9 @@
  * serve: the server's sockets: requests in, answers out, drivestamps back to their answers.
  * It must never answer whom the configuration does not allow, and never let a burst of requests
  * hold up time keeping: one batch a wake-up.
+ *
+ * Others than clients live at the same port: peers, and broadcasts sent and heard. Their packets
+ * go through here, and are theirs alone: see struct ds_serve_other.
  */
 #ifndef DS_DAEMON_SERVE_H
 #define DS_DAEMON_SERVE_H
@@ -21,6 +24,7 @@
 #define DS_SERVE_SOCKETS    2
 #define DS_SERVE_SENT	    1024 /* answers whose drivestamp may still come; a power of two */
 #define DS_SERVE_DEPARTURES 16	 /* interfaces and families that are calibrated */
+#define DS_SERVE_TOKENS	    (UINT32_C(1) << 31) /* the server's lie below; others use as many */
 
 /* An answer that a drivestamp was asked for. */
 struct ds_sent {
@@ -37,7 +41,20 @@ struct ds_sent {
 struct ds_serve_departure {
 	int interface;
 	sa_family_t family;
+	bool lone; /* of packets that leave alone, when their time has come */
 	struct ds_departure learnt;
+};
+
+/* Whoever else lives at the server's sockets. Called while a batch is read: neither function may
+ * send. */
+struct ds_serve_other {
+	void *context;
+	/* A packet of mode 1, 2 or 5, not cut off; `now` was read after it came. True: it was for
+	 * the other, and is done with; false: the server judges it as any request. NULL: none. */
+	bool (*packet)(void *context, const struct ds_datagram *datagram,
+		       const struct ds_reading *now);
+	/* A transmit stamp of a packet sent by ds_serve_send(), with its token. */
+	void (*stamp)(void *context, const struct ds_datagram *datagram);
 };
 
 struct ds_serve {
@@ -46,6 +63,7 @@ struct ds_serve {
 	const struct ds_timekeeper *timekeeper;
 	struct ds_batch *batch;
 	struct ds_counters *counters;
+	struct ds_serve_other other;
 	struct ds_server server;
 	struct ds_socket sockets[DS_SERVE_SOCKETS];
 	struct ds_serve_departure departures[DS_SERVE_DEPARTURES];
@@ -56,9 +74,9 @@ struct ds_serve {
 	uint64_t received, answered, interleaved, stamps_asked, stamps_got;
 };
 
-/* Open the sockets that the configuration asks for (none where nobody is allowed or the port is
- * 0) and set the table of slots up. Returns false, with the reason in the log, where a socket
- * cannot be opened at all. */
+/* Open the sockets that the configuration asks for (none where nobody is allowed and nobody else
+ * lives at the port, or the port is 0) and set the table of slots up. Returns false, with the
+ * reason in the log, where a socket cannot be opened at all. */
 bool ds_serve_open(struct ds_serve *serve, const struct ds_conf *conf, struct ds_clock *clock,
 		   const struct ds_timekeeper *timekeeper, struct ds_batch *batch,
 		   struct ds_counters *counters);
@@ -67,6 +85,18 @@ void ds_serve_close(struct ds_serve *serve);
 uint32_t ds_serve_watch(const struct ds_serve *serve, struct pollfd *fds, uint32_t *who,
 			uint32_t room);
 void ds_serve_handle(struct ds_serve *serve, uint32_t who, short revents);
+
+/* From now on `other` gets what is its. */
+void ds_serve_join(struct ds_serve *serve, const struct ds_serve_other *other);
+/* Send one packet of another's from the server's port to out->remote; `stamp` asks for its
+ * drivestamp, token: below DS_SERVE_TOKENS. False where it did not leave (no socket of the family,
+ * or the kernel refused): counted, errno tells why. */
+bool ds_serve_send(struct ds_serve *serve, const struct ds_outgoing *out);
+/* Will packets to that family get drivestamps? */
+bool ds_serve_stamps(const struct ds_serve *serve, sa_family_t family);
+/* How long such packets take from the reading of the clock to the wire: the caller teaches it.
+ * interface 0: not known. Never NULL. */
+struct ds_departure *ds_serve_departure(struct ds_serve *serve, int interface, sa_family_t family);
 
 /* The clock was stepped: what was saved is of another time. */
 void ds_serve_clock_stepped(struct ds_serve *serve);

@@ -20,8 +20,8 @@
 #define POLL_RATE_CAP_LOG2 10		  /* KoD RATE never makes us poll less often than this */
 #define SILENT_AFTER	   8		  /* requests without answer that are worth a line */
 
-void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
-		     const struct ds_conf *global, const union ds_address *address, int64_t due_ns)
+void ds_source_init(struct ds_source *s, const struct ds_conf_source *conf,
+		    const struct ds_conf *global, const union ds_address *address)
 {
 	memset(s, 0, sizeof *s);
 	s->conf = conf;
@@ -29,14 +29,21 @@ void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
 	s->socket.fd = -1;
 	s->min_poll_log2 = conf->minpoll;
 	s->poll_log2 = conf->minpoll;
-	s->burst_left = conf->iburst ? BURST_REQUESTS : 0;
-	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
+	s->due_ns = INT64_MAX;
 	s->give_up_ns = INT64_MAX;
 	s->deadline_ns = INT64_MAX;
 	s->tx_id = ds_random32();
-	ds_client_init(&s->client, conf->version, conf->xleave, false);
 	ds_estimate_init(&s->estimate, conf->min_samples ? conf->min_samples : global->min_samples,
 			 conf->max_samples ? conf->max_samples : global->max_samples);
+}
+
+void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
+		     const struct ds_conf *global, const union ds_address *address, int64_t due_ns)
+{
+	ds_source_init(s, conf, global, address);
+	s->burst_left = conf->iburst ? BURST_REQUESTS : 0;
+	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
+	ds_client_init(&s->client, conf->version, conf->xleave, false);
 }
 
 static void close_socket(struct ds_source *s, struct ds_counters *counters)
@@ -68,7 +75,7 @@ int64_t ds_source_next_ns(const struct ds_source *s)
 	return next;
 }
 
-static int64_t interval_ns(int8_t poll_log2)
+int64_t ds_source_interval_ns(int8_t poll_log2)
 {
 	return (int64_t)(ldexp(1.0, poll_log2) * (double)NS_PER_S);
 }
@@ -101,7 +108,7 @@ static void begin_burst(struct ds_source *s)
 
 static void schedule(struct ds_source *s, int64_t now_ns)
 {
-	int64_t interval = interval_ns(s->poll_log2);
+	int64_t interval = ds_source_interval_ns(s->poll_log2);
 
 	if (s->warm) {
 		s->due_ns = now_ns + (interval < PRESEND_AHEAD_NS ? interval : PRESEND_AHEAD_NS);
@@ -116,7 +123,7 @@ static void schedule(struct ds_source *s, int64_t now_ns)
 	s->due_ns = now_ns + spread_ns(interval);
 }
 
-static void say_once(struct ds_source *s, bool *said, const char *what)
+void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
 {
 	char text[DS_ADDRESS_TEXT];
 
@@ -146,7 +153,7 @@ static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 		return true;
 	s->socket.fd = -1;
 	ds_count(c->counters, DS_R_SEND_FAILED);
-	say_once(s, &s->said_refused, why);
+	ds_source_say_once(s, &s->said_refused, why);
 	return false;
 }
 
@@ -163,13 +170,13 @@ static void note_local_address(struct ds_source *s)
 	s->local = local;
 }
 
-static void count_unanswered(struct ds_source *s)
+void ds_source_count_unanswered(struct ds_source *s)
 {
 	s->reach = (uint8_t)(s->reach << 1);
 	if (s->failures < UINT8_MAX)
 		s->failures++;
 	if (s->failures == SILENT_AFTER + 1)
-		say_once(s, &s->said_silent, "does not answer");
+		ds_source_say_once(s, &s->said_silent, "does not answer");
 }
 
 static void send_request(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
@@ -184,7 +191,7 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 	begin_burst(s);
 	s->warm = presends(s);
 	s->warmed = s->warm;
-	count_unanswered(s);
+	ds_source_count_unanswered(s);
 	s->requests++;
 	schedule(s, now_ns);
 	if (!open_socket(s, c)) {
@@ -197,7 +204,7 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 	t1 = ds_clock_tx_now(c->clock);
 	ds_client_request(&s->client, &t1, s->tx_id, out.stamp, random, bytes);
 	if (ds_socket_send(&s->socket, c->batch, &out, 1) != 1) {
-		say_once(s, &s->said_refused, strerror(errno));
+		ds_source_say_once(s, &s->said_refused, strerror(errno));
 		ds_count(c->counters, DS_R_SEND_FAILED);
 		close_socket(s, c->counters);
 		ds_client_disarm(&s->client);
@@ -232,9 +239,8 @@ static void record_statistics(const struct ds_source *s, const struct ds_source_
 			     c->freq_ppb);
 }
 
-/* An exchange came out. Returns whether it became a sample. */
-static bool take_exchange(struct ds_source *s, const struct ds_source_context *c,
-			  struct ds_exchange *x)
+bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context *c,
+			     struct ds_exchange *x)
 {
 	int64_t correction_ns = (int64_t)(s->conf->offset_s * 1e9);
 
@@ -251,11 +257,9 @@ static bool take_exchange(struct ds_source *s, const struct ds_source_context *c
 	return true;
 }
 
-static void record(const struct ds_source *s, const struct ds_source_context *c,
-		   enum ds_reason reason, const struct ds_client_outcome *outcome,
-		   const struct ds_rx_stamp *t4)
+void ds_source_record(const struct ds_source *s, enum ds_reason reason, const struct ds_exchange *x,
+		      const struct ds_rx_stamp *t4)
 {
-	const struct ds_exchange *x = outcome->has_exchange ? &outcome->exchange : NULL;
 	struct ds_record_measurement m = {
 		.clock_ns = t4->clock_ns,
 		.remote = &s->address,
@@ -269,54 +273,59 @@ static void record(const struct ds_source *s, const struct ds_source_context *c,
 		.rx_source = x != NULL ? x->t4.source : t4->source,
 	};
 
-	(void)c;
 	ds_record_measurement(&m);
 }
 
-static void note_answer(struct ds_source *s, const struct ds_client_outcome *outcome)
+void ds_source_note_answer(struct ds_source *s, const struct ds_exchange *x)
 {
 	s->answers++;
 	s->reach |= 1;
 	s->failures = 0;
 	s->said_silent = false;
 	s->said_refused = false;
-	if (!outcome->has_exchange)
+	if (x == NULL)
 		return;
-	if (outcome->exchange.kind == DS_EXCHANGE_BASIC)
+	if (x->kind == DS_EXCHANGE_BASIC)
 		s->basic++;
 	else
 		s->interleaved++;
+}
+
+enum ds_reason ds_source_check_delay(const struct ds_source *s, enum ds_reason reason,
+				     const struct ds_exchange *x)
+{
+	return x->delay_ns > (int64_t)(s->conf->max_delay_s * 1e9) ? DS_R_DELAY_MAX : reason;
 }
 
 /* What an event at the client came to. Returns whether there is a new sample. */
 static bool conclude(struct ds_source *s, const struct ds_source_context *c, enum ds_reason reason,
 		     struct ds_client_outcome *outcome, const struct ds_rx_stamp *t4)
 {
+	struct ds_exchange *x = outcome->has_exchange ? &outcome->exchange : NULL;
 	bool sample = false;
 
-	if (outcome->has_exchange &&
-	    outcome->exchange.delay_ns > (int64_t)(s->conf->max_delay_s * 1e9))
-		reason = DS_R_DELAY_MAX;
+	if (x != NULL)
+		reason = ds_source_check_delay(s, reason, x);
 	ds_count(c->counters, reason);
 	if (outcome->slow_down) {
 		slow_down(s);
-		say_once(s, &s->said_rate, "asks for fewer packets (KoD RATE)");
+		ds_source_say_once(s, &s->said_rate, "asks for fewer packets (KoD RATE)");
 	}
 	if (outcome->refused)
-		say_once(s, &s->said_deny, "refuses to serve (KoD, not authenticated)");
+		ds_source_say_once(s, &s->said_deny, "refuses to serve (KoD, not authenticated)");
 	if (reason == DS_R_PARKED)
 		s->deadline_ns = ds_monotonic_ns() + PARK_NS;
 	if (!outcome->answered) {
 		if (reason != DS_R_OK && reason != DS_R_PARKED)
-			record(s, c, reason, outcome, t4);
+			ds_source_record(s, reason, x, t4);
 		return false;
 	}
 	s->deadline_ns = INT64_MAX;
 	if (reason == DS_R_OK)
-		note_answer(s, outcome);
-	record(s, c, reason, outcome, t4);
-	if (reason == DS_R_OK && outcome->has_exchange && !s->warm)
-		sample = take_exchange(s, c, &outcome->exchange);
+		ds_source_note_answer(s, x);
+	ds_source_record(s, reason, x, t4);
+	if (reason == DS_R_OK && x != NULL && !s->warm)
+		sample = ds_source_take_exchange(s, c, x);
 	if (sample && s->conf->burst && !s->conf->iburst)
 		s->burst_left = 0;
 	close_socket(s, c->counters);
@@ -367,19 +376,22 @@ static bool handle_stamp(struct ds_source *s, const struct ds_source_context *c,
 	return false;
 }
 
+struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *c,
+				      const struct ds_datagram *d)
+{
+	if (d->source >= DS_STAMP_KERNEL)
+		return ds_clock_rx_stamp(c->clock, d->realtime_ns, d->source);
+	ds_count(c->counters, DS_R_RX_STAMP_DAEMON);
+	return ds_clock_rx_now(c->clock);
+}
+
 static bool handle_answer(struct ds_source *s, const struct ds_source_context *c,
 			  const struct ds_datagram *d)
 {
+	struct ds_rx_stamp t4 = ds_source_rx_stamp(c, d);
 	struct ds_client_outcome outcome;
-	struct ds_rx_stamp t4;
 	enum ds_reason reason;
 
-	if (d->source >= DS_STAMP_KERNEL) {
-		t4 = ds_clock_rx_stamp(c->clock, d->realtime_ns, d->source);
-	} else {
-		t4 = ds_clock_rx_now(c->clock);
-		ds_count(c->counters, DS_R_RX_STAMP_DAEMON);
-	}
 	reason = ds_client_receive(&s->client, d->data, d->length, &t4, DS_AUTH_ABSENT, c->freq_ppb,
 				   &outcome);
 	return conclude(s, c, reason, &outcome, &t4);
@@ -397,7 +409,7 @@ static bool receive(struct ds_source *s, const struct ds_source_context *c, bool
 	n = ds_socket_receive(&s->socket, c->batch, error_queue, datagrams);
 	*count = n;
 	if (n < 0 && n != -EAGAIN && n != -EINTR)
-		say_once(s, &s->said_refused, strerror(-n));
+		ds_source_say_once(s, &s->said_refused, strerror(-n));
 	ds_clock_read(c->clock, &now); /* a fresh anchor before stamps are carried */
 	for (int i = 0; i < n && s->socket.fd >= 0; i++) {
 		if (datagrams[i].truncated)

@@ -3,6 +3,9 @@
  * It must never judge a packet (core/exchange does) or steer the clock (timekeeper does).
  *
  * A request has a socket of its own (RFC 9109) that is closed when it is answered or given up.
+ *
+ * Sources of other kinds (enum ds_source_kind) are looked after by rooms of their own, and held in
+ * the same structure: what measures, and what selection sees, is the same.
  */
 #ifndef DS_DAEMON_SOURCE_H
 #define DS_DAEMON_SOURCE_H
@@ -18,11 +21,15 @@
 #include "os/clock.h"
 #include "os/socket.h"
 
+struct ds_serve;
+
 struct ds_source {
 	const struct ds_conf_source *conf;
-	union ds_address address; /* family 0: the name has not been resolved yet */
-	union ds_address local;	  /* ours, as of the last request; family 0: none yet */
-	struct ds_client client;
+	union ds_address address;	 /* family 0: the name has not been resolved yet */
+	union ds_address local;		 /* ours, as of the last request; family 0: none yet */
+	union {				 /* by conf->kind */
+		struct ds_client client; /* DS_SOURCE_CLIENT */
+	};
 	struct ds_estimate estimate;
 	struct ds_socket socket; /* fd -1: nothing is under way */
 	uint32_t tx_id;
@@ -51,7 +58,8 @@ struct ds_source_context {
 	struct ds_clock *clock;
 	struct ds_batch *batch;
 	struct ds_counters *counters;
-	double freq_ppb; /* the clock's present frequency correction */
+	struct ds_serve *serve; /* whose port other kinds share */
+	double freq_ppb;	/* the clock's present frequency correction */
 };
 
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
@@ -71,5 +79,31 @@ bool ds_source_run(struct ds_source *source, const struct ds_source_context *con
 /* poll() reported the socket. Returns whether there is a new sample. */
 bool ds_source_handle(struct ds_source *source, const struct ds_source_context *context,
 		      short revents);
+
+/* What sources of all kinds share. */
+
+/* Everything but the kind's own part, which is zero; the timers are at INT64_MAX. */
+void ds_source_init(struct ds_source *source, const struct ds_conf_source *conf,
+		    const struct ds_conf *global, const union ds_address *address);
+int64_t ds_source_interval_ns(int8_t poll_log2);
+/* A line in the log, unless *said; it is then. */
+void ds_source_say_once(struct ds_source *source, bool *said, const char *what);
+/* We sent, and nothing came since the time before. */
+void ds_source_count_unanswered(struct ds_source *source);
+/* A packet was accepted; exchange: NULL if it completed none. */
+void ds_source_note_answer(struct ds_source *source, const struct ds_exchange *exchange);
+/* The receive stamp of a datagram, or of now where nobody stamped it. */
+struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *context,
+				      const struct ds_datagram *datagram);
+/* An exchange longer than `maxdelay` is none: DS_R_DELAY_MAX, else what `reason` says. */
+enum ds_reason ds_source_check_delay(const struct ds_source *source, enum ds_reason reason,
+				     const struct ds_exchange *exchange);
+/* A line of measurements.log; exchange: NULL without one. */
+void ds_source_record(const struct ds_source *source, enum ds_reason reason,
+		      const struct ds_exchange *exchange, const struct ds_rx_stamp *t4);
+/* An exchange that is to be used (*exchange gets the configured offset): estimate, statistics.log,
+ * poll interval. Returns whether it became a sample. */
+bool ds_source_take_exchange(struct ds_source *source, const struct ds_source_context *context,
+			     struct ds_exchange *exchange);
 
 #endif

@@ -64,6 +64,15 @@ static bool holds(const struct ds_access_rule *outer, const struct ds_access_rul
 	return rest == 0 || ((outer->prefix[whole] ^ inner->prefix[whole]) >> (8 - rest)) == 0;
 }
 
+bool ds_access_within(const union ds_address *net, uint8_t bits, const union ds_address *who)
+{
+	struct ds_access_rule subnet;
+	struct ds_access_rule host;
+
+	return make_rule(net, bits, &subnet) && make_rule(who, family_bits(who->family), &host) &&
+	       holds(&subnet, &host);
+}
+
 static int compare(const struct ds_access_rule *a, const struct ds_access_rule *b)
 {
 	if (a->family != b->family)

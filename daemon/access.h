@@ -45,6 +45,8 @@ bool ds_access_add(struct ds_access *access, const union ds_address *net, uint8_
 /* False for a family other than IPv4 and IPv6. An IPv4 address mapped into IPv6 is judged by the
  * rules of IPv4. */
 bool ds_access_allowed(const struct ds_access *access, const union ds_address *who);
+/* Does the subnet hold that address? False for what is no subnet. */
+bool ds_access_within(const union ds_address *net, uint8_t bits, const union ds_address *who);
 /* Is there any allowing rule? Without one no server socket is opened. */
 bool ds_access_any(const struct ds_access *access);
 /* "all", "192.0.2.0/24", "192.0.2", "0/0", "2001:db8::/32", "192.0.2.1". False if it is none; then

@@ -286,21 +286,28 @@ static void give_stamp(struct ds_serve *s, struct ds_datagram *d)
 		return;
 	}
 	d->token -= DS_SERVE_TOKENS;
-	if (s->other.stamp != NULL)
-		s->other.stamp(s->other.context, d);
+	for (int i = s->other_count - 1; i >= 0; i--) {
+		if (d->token < s->others[i].first_token)
+			continue;
+		s->others[i].stamp(s->others[i].context, d);
+		return;
+	}
 }
 
 /* Requests of clients, nearly all there is, cost one comparison here. */
 static bool is_others(struct ds_serve *s, const struct ds_datagram *d, const struct ds_reading *now)
 {
 	enum ds_mode mode;
+	bool taken = false;
 
-	if (d->length == 0 || (d->data[0] & 7) == DS_MODE_CLIENT || s->other.packet == NULL)
+	if (d->length == 0 || (d->data[0] & 7) == DS_MODE_CLIENT)
 		return false;
 	mode = (enum ds_mode)(d->data[0] & 7);
 	if (mode != DS_MODE_ACTIVE && mode != DS_MODE_PASSIVE && mode != DS_MODE_BROADCAST)
 		return false;
-	return s->other.packet(s->other.context, d, now);
+	for (int i = 0; i < s->other_count && !taken; i++)
+		taken = s->others[i].packet(s->others[i].context, d, now);
+	return taken;
 }
 
 /* Stamps go to their answers, and requests are made ready, before any is answered: the memory
@@ -368,7 +375,8 @@ void ds_serve_handle(struct ds_serve *s, uint32_t who, short revents)
 
 void ds_serve_join(struct ds_serve *s, const struct ds_serve_other *other)
 {
-	s->other = *other;
+	if (s->other_count < DS_SERVE_OTHERS)
+		s->others[s->other_count++] = *other;
 }
 
 bool ds_serve_stamps(const struct ds_serve *s, sa_family_t family)

@@ -45,16 +45,20 @@ struct ds_serve_departure {
 	struct ds_departure learnt;
 };
 
+#define DS_SERVE_OTHERS 2 /* peers, broadcasts */
+
 /* Whoever else lives at the server's sockets. Called while a batch is read: neither function may
- * send. */
+ * send. Each is offered what those before it did not take. */
 struct ds_serve_other {
 	void *context;
 	/* A packet of mode 1, 2 or 5, not cut off; `now` was read after it came. True: it was for
 	 * the other, and is done with; false: the server judges it as any request. NULL: none. */
 	bool (*packet)(void *context, const struct ds_datagram *datagram,
 		       const struct ds_reading *now);
-	/* A transmit stamp of a packet sent by ds_serve_send(), with its token. */
+	/* A transmit stamp of a packet sent by ds_serve_send(), with its token: first_token or
+	 * above, and below that of the next other. */
 	void (*stamp)(void *context, const struct ds_datagram *datagram);
+	uint32_t first_token;
 };
 
 struct ds_serve {
@@ -63,7 +67,8 @@ struct ds_serve {
 	const struct ds_timekeeper *timekeeper;
 	struct ds_batch *batch;
 	struct ds_counters *counters;
-	struct ds_serve_other other;
+	struct ds_serve_other others[DS_SERVE_OTHERS];
+	uint8_t other_count;
 	struct ds_server server;
 	struct ds_socket sockets[DS_SERVE_SOCKETS];
 	struct ds_serve_departure departures[DS_SERVE_DEPARTURES];
@@ -86,7 +91,8 @@ uint32_t ds_serve_watch(const struct ds_serve *serve, struct pollfd *fds, uint32
 			uint32_t room);
 void ds_serve_handle(struct ds_serve *serve, uint32_t who, short revents);
 
-/* From now on `other` gets what is its. */
+/* From now on `other` gets what is its; in rising order of first_token. At most DS_SERVE_OTHERS:
+ * one more is left out. */
 void ds_serve_join(struct ds_serve *serve, const struct ds_serve_other *other);
 /* Send one packet of another's from the server's port to out->remote; `stamp` asks for its
  * drivestamp, token: below DS_SERVE_TOKENS. False where it did not leave (no socket of the family,

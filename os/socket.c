@@ -221,6 +221,43 @@ bool ds_socket_local(const struct ds_socket *s, union ds_address *local)
 	return getsockname(s->fd, &local->sa, &length) == 0 && local->family == s->family;
 }
 
+int ds_socket_join(struct ds_socket *s, const union ds_address *group, unsigned interface)
+{
+	int status;
+
+	if (group->family == AF_INET) {
+		const struct ip_mreqn to = {
+			.imr_multiaddr = group->in.sin_addr,
+			.imr_ifindex = (int)interface,
+		};
+		status = setsockopt(s->fd, IPPROTO_IP, IP_ADD_MEMBERSHIP, &to, sizeof(to));
+	} else {
+		const struct ipv6_mreq to = {
+			.ipv6mr_multiaddr = group->in6.sin6_addr,
+			.ipv6mr_interface = interface,
+		};
+		status = setsockopt(s->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &to, sizeof(to));
+	}
+	return status == 0 || errno == EADDRINUSE ? 0 : -errno;
+}
+
+int ds_socket_to_many(struct ds_socket *s, bool on, uint8_t hops)
+{
+	const int allowed = on;
+	const int number = hops;
+	const int looped = 0;
+
+	if (s->family == AF_INET) {
+		setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_TTL, &number, sizeof(number));
+		setsockopt(s->fd, IPPROTO_IP, IP_MULTICAST_LOOP, &looped, sizeof(looped));
+	} else {
+		setsockopt(s->fd, IPPROTO_IPV6, IPV6_MULTICAST_HOPS, &number, sizeof(number));
+		setsockopt(s->fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, &looped, sizeof(looped));
+	}
+	return setsockopt(s->fd, SOL_SOCKET, SO_BROADCAST, &allowed, sizeof(allowed)) == 0 ? 0
+											   : -errno;
+}
+
 void ds_socket_close(struct ds_socket *s)
 {
 	if (s->fd >= 0)
@@ -246,6 +283,8 @@ static void take_pktinfo(const struct cmsghdr *cmsg, struct ds_datagram *d)
 		 */
 		d->local.in.sin_addr = info.ipi_spec_dst.s_addr ? info.ipi_spec_dst : info.ipi_addr;
 		d->interface = info.ipi_ifindex;
+		/* of a packet to this host alone the two are the same */
+		d->to_many = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
 	} else if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO &&
 		   cmsg->cmsg_len >= CMSG_LEN(sizeof(struct in6_pktinfo))) {
 		struct in6_pktinfo info;
@@ -254,6 +293,7 @@ static void take_pktinfo(const struct cmsghdr *cmsg, struct ds_datagram *d)
 		d->local.in6.sin6_family = AF_INET6;
 		d->local.in6.sin6_addr = info.ipi6_addr;
 		d->interface = (int)info.ipi6_ifindex;
+		d->to_many = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
 	}
 }
 

@@ -34,10 +34,11 @@ struct ds_socket {
 struct ds_datagram {
 	const uint8_t *data; /* is_stamp: NULL, length 0 */
 	size_t length;
-	union ds_address remote;     /* is_stamp: family 0 */
-	union ds_address local;	     /* family 0 where unknown; port is not set */
-	int interface;		     /* index; 0 where unknown */
-	int64_t realtime_ns;	     /* kernel stamp, CLOCK_REALTIME; 0 without */
+	union ds_address remote; /* is_stamp: family 0 */
+	union ds_address local;	 /* family 0 where unknown; port is not set */
+	int interface;		 /* index; 0 where unknown */
+	bool to_many;		 /* sent to a broadcast or multicast address; false where unknown */
+	int64_t realtime_ns;	 /* kernel stamp, CLOCK_REALTIME; 0 without */
 	enum ds_stamp_source source; /* NONE (nobody stamped: read the clock), KERNEL, HARDWARE */
 	bool is_stamp;
 	uint32_t token; /* is_stamp: what was given to the send */
@@ -71,6 +72,16 @@ bool ds_socket_local(const struct ds_socket *s, union ds_address *local);
  * packets some time after the first socket asks for it. Never read or polled; its `stamping` tells
  * what this kernel grants. Returns 0 or a negative errno. */
 int ds_socket_open_keeper(struct ds_socket *s, sa_family_t family);
+
+/* Hear what is sent to a multicast group, on an interface (its index; 0: the one that routes lead
+ * to). Joined already is no failure. Returns 0 or a negative errno. */
+int ds_socket_join(struct ds_socket *s, const union ds_address *group, unsigned interface);
+
+/* Around the send of one packet to many: on, with the hops that a multicast packet may go (1: it
+ * stays on the link; no copy comes back to this host), then off. Off, which is how a socket is
+ * opened, nothing that it sends can reach a broadcast address, whatever a forged sender was.
+ * Returns 0 or a negative errno. */
+int ds_socket_to_many(struct ds_socket *s, bool on, uint8_t hops);
 
 /* Read what poll() reported, once: at most DS_BATCH datagrams into the batch.
  * error_queue: MSG_ERRQUEUE; what comes back may still be a normal datagram (seen under

@@ -23,7 +23,8 @@
 #define DS_CONF_SOURCES 64
 #define DS_CONF_PATH	256
 #define DS_CONF_NAME	256
-#define DS_CONF_BINDS	2 /* one address a family */
+#define DS_CONF_BINDS	2  /* one address a family */
+#define DS_CONF_DEVICE	16 /* an interface's name and its end: IF_NAMESIZE */
 
 /* What a source is, and so which room looks after it. */
 enum ds_source_kind {
@@ -41,6 +42,7 @@ struct ds_conf_source {
 	uint16_t port;		 /* 123 */
 	int8_t minpoll, maxpoll; /* 6, 10; log2 seconds, -6..24 */
 	bool iburst, burst, xleave, noselect, prefer, offline_;
+	bool any_interface; /* answers may come by another interface than requests leave by */
 	uint8_t version;    /* 4 */
 	double offset_s;    /* added to measured offsets */
 	double max_delay_s; /* 3 */
@@ -63,7 +65,10 @@ struct ds_conf {
 	uint16_t acquisition_port;	      /* 0: a new one for each request */
 	union ds_address bind[DS_CONF_BINDS]; /* family 0: wildcard. [0] IPv4, [1] IPv6 */
 	union ds_address bind_acq[DS_CONF_BINDS];
-	bool ipv4, ipv6; /* -4, -6 switch the other off */
+	char bind_device[DS_CONF_DEVICE];     /* the interface served; "": all */
+	char bind_acq_device[DS_CONF_DEVICE]; /* ... that requests leave by; "": as the routes say
+					       */
+	bool ipv4, ipv6;		      /* -4, -6 switch the other off */
 
 	uint64_t client_log_limit; /* bytes; 524288: 4096 slots. 128 bytes of chrony's are one slot
 				      here */

@@ -25,6 +25,8 @@
 /* clang-format off */
 static const struct ds_field conf_fields[] = {
 	CONF("acquisitionport", UINT16, acquisition_port, 0, 65535),
+	CONF("bindacqdevice", TEXT, bind_acq_device, 1, TEXT_MAX(bind_acq_device)),
+	CONF("binddevice", TEXT, bind_device, 1, TEXT_MAX(bind_device)),
 	CONF("clientloglimit", UINT64, client_log_limit, 2048, 2147483648.0),
 	CONF("clockprecision", DOUBLE, clock_precision_s, 1e-9, 1),
 	CONF("cmdport", INT, cmd_port, 0, 65535),
@@ -46,6 +48,7 @@ static const struct ds_field conf_fields[] = {
 };
 
 static const struct ds_field source_fields[] = {
+	SOURCE("anyinterface", FLAG, any_interface, 0, 0),
 	SOURCE("burst", FLAG, burst, 0, 0),
 	SOURCE("iburst", FLAG, iburst, 0, 0),
 	SOURCE("maxdelay", DOUBLE, max_delay_s, 1e-9, 1000),

@@ -28,11 +28,11 @@ static const struct ds_word directives[] = {
 	{"allow", DS_WORD_SUPPORTED, 0, 2, NULL, NULL},
 	{"authselectmode", DS_WORD_REFUSED, 1, 1, "ignore", WEAKER},
 	{"bindacqaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"bindacqdevice", DS_WORD_REFUSED, 1, 1, NULL, "requests would leave by another interface"},
+	{"bindacqdevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindcmdaddress", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"bindcmddevice", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
-	{"binddevice", DS_WORD_REFUSED, 1, 1, NULL, "all interfaces would be served"},
+	{"binddevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"broadcast", DS_WORD_REFUSED, 2, 3, NULL, NO_SERVED},
 	{"clientloglimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"clockprecision", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -124,6 +124,7 @@ static const struct ds_word directives[] = {
 };
 
 static const struct ds_word source_options[] = {
+	{"anyinterface", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"asymmetry", DS_WORD_WARNED, 1, 1, NULL, "jitter is not taken to be one-sided"},
 	{"auto_offline", DS_WORD_WARNED, 0, 0, NULL, "the source is asked all the time"},
 	{"burst", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},

@@ -24,6 +24,7 @@ struct ds_daemon {
 	struct ds_sources sources;
 	struct ds_serve serve;
 	struct ds_batch *batch;
+	struct ds_route route;
 	struct ds_counters counters;
 	enum ds_once once;
 	bool steer;

@@ -278,6 +278,17 @@ static void say_stamping(const struct ds_daemon *d)
 			: "the clock is read in this process, and answers are never interleaved");
 }
 
+/* Opened while there are rights, though none is needed where nothing confines us. */
+static void open_route(struct ds_daemon *d)
+{
+	int rc = ds_route_open(&d->route);
+
+	if (rc != 0)
+		ds_log(DS_LOG_WARNING,
+		       "no netlink (%s): by which interface an answer comes is not checked",
+		       strerror(-rc));
+}
+
 static bool create_pid_file(struct ds_daemon *d)
 {
 	char why[DS_WHY];
@@ -318,6 +329,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		d->conf.makestep_limit = -1;
 	}
 	say_stamping(d);
+	open_route(d);
 	if (!create_pid_file(d))
 		return false;
 	if (ds_privilege_drop(d->conf.user, d->steer && d->clock.kind == DS_CLOCK_SYSTEM,
@@ -335,6 +347,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		.batch = d->batch,
 		.counters = &d->counters,
 		.serve = &d->serve,
+		.route = &d->route,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 	};
 	ds_sources_init(&d->sources, &context);
@@ -361,6 +374,7 @@ static int work(struct ds_daemon *d, const struct options *o)
 	ds_timekeeper_close(&d->timekeeper);
 	ds_report(d);
 	ds_sources_close(&d->sources);
+	ds_route_close(&d->route);
 	ds_serve_close(&d->serve);
 	ds_record_close();
 	ds_log(DS_LOG_NOTICE, "drivestampd exiting");

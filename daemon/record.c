@@ -143,6 +143,8 @@ static const char *test_digits(enum ds_reason reason)
 	case DS_R_NOT_ARMED:
 		return "011 111 1111";
 	case DS_R_ORIGIN:
+	case DS_R_WRONG_ADDRESS:
+	case DS_R_WRONG_INTERFACE:
 		return "101 111 1111";
 	case DS_R_ZERO_STAMP:
 		return "110 111 1111";

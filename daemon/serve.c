@@ -45,7 +45,8 @@ static bool open_family(struct ds_serve *s, sa_family_t family)
 		local.family = family;
 	}
 	ds_address_set_port(&local, s->conf->port);
-	rc = ds_socket_open_server(socket, &local, NULL, why);
+	rc = ds_socket_open_server(
+		socket, &local, s->conf->bind_device[0] != '\0' ? s->conf->bind_device : NULL, why);
 	if (rc == 0)
 		return true;
 	socket->fd = -1;

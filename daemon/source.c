@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <math.h>
+#include <net/if.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "core/clock/poll.h"
@@ -136,6 +138,7 @@ void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
 
 static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 {
+	const char *device = c->conf->bind_acq_device;
 	union ds_address local;
 	char why[DS_WHY];
 	int rc;
@@ -147,8 +150,8 @@ static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 	}
 	if (local.family != 0)
 		ds_address_set_port(&local, c->conf->acquisition_port);
-	rc = ds_socket_open_client(&s->socket, &s->address, local.family != 0 ? &local : NULL, NULL,
-				   why);
+	rc = ds_socket_open_client(&s->socket, &s->address, local.family != 0 ? &local : NULL,
+				   device[0] != '\0' ? device : NULL, why);
 	if (rc == 0)
 		return true;
 	s->socket.fd = -1;
@@ -159,15 +162,18 @@ static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 
 /* An origin field links our requests: it may not follow us to another network (RFC 9769
  * section 6). */
-static void note_local_address(struct ds_source *s)
+static void note_local_address(struct ds_source *s, const struct ds_source_context *c)
 {
 	union ds_address local;
 
+	s->interface = 0;
 	if (!ds_socket_local(&s->socket, &local))
 		return;
 	if (s->local.family != 0 && !ds_address_same_host(&s->local, &local))
 		ds_client_forget(&s->client);
 	s->local = local;
+	if (!s->conf->any_interface)
+		s->interface = ds_route_of_socket(c->route, &s->socket, &s->address, &local);
 }
 
 void ds_source_count_unanswered(struct ds_source *s)
@@ -198,7 +204,7 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 		ds_client_disarm(&s->client);
 		return;
 	}
-	note_local_address(s);
+	note_local_address(s, c);
 	out.token = ++s->tx_id;
 	out.stamp = s->socket.stamping.transmit;
 	t1 = ds_clock_tx_now(c->clock);
@@ -385,15 +391,42 @@ struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *c,
 	return ds_clock_rx_now(c->clock);
 }
 
+static void say_interface(struct ds_source *s, int came_by)
+{
+	char asked[IF_NAMESIZE] = "?", came[IF_NAMESIZE] = "?";
+	char what[128];
+
+	if_indextoname((unsigned int)s->interface, asked);
+	if_indextoname((unsigned int)came_by, came);
+	snprintf(what, sizeof what,
+		 "asked by %s, an answer came by %s and is dropped; 'anyinterface' allows it",
+		 asked, came);
+	ds_source_say_once(s, &s->said_interface, what);
+}
+
+enum ds_reason ds_source_check_way(struct ds_source *s, const struct ds_datagram *d)
+{
+	if (d->remote.family != 0 && !ds_address_equal(&d->remote, &s->address))
+		return DS_R_WRONG_ADDRESS;
+	if (d->local.family != 0 && s->local.family != 0 &&
+	    !ds_address_same_host(&d->local, &s->local))
+		return DS_R_WRONG_ADDRESS;
+	if (s->interface == 0 || d->interface == 0 || d->interface == s->interface)
+		return DS_R_OK;
+	say_interface(s, d->interface);
+	return DS_R_WRONG_INTERFACE;
+}
+
 static bool handle_answer(struct ds_source *s, const struct ds_source_context *c,
 			  const struct ds_datagram *d)
 {
 	struct ds_rx_stamp t4 = ds_source_rx_stamp(c, d);
-	struct ds_client_outcome outcome;
-	enum ds_reason reason;
+	struct ds_client_outcome outcome = {.answered = false};
+	enum ds_reason reason = ds_source_check_way(s, d);
 
-	reason = ds_client_receive(&s->client, d->data, d->length, &t4, DS_AUTH_ABSENT, c->freq_ppb,
-				   &outcome);
+	if (reason == DS_R_OK)
+		reason = ds_client_receive(&s->client, d->data, d->length, &t4, DS_AUTH_ABSENT,
+					   c->freq_ppb, &outcome);
 	return conclude(s, c, reason, &outcome, &t4);
 }
 

@@ -19,6 +19,7 @@
 #include "daemon/conf.h"
 #include "os/address.h"
 #include "os/clock.h"
+#include "os/route.h"
 #include "os/socket.h"
 
 struct ds_serve;
@@ -32,6 +33,7 @@ struct ds_source {
 	};
 	struct ds_estimate estimate;
 	struct ds_socket socket; /* fd -1: nothing is under way */
+	int interface; /* by which the request under way left; 0: not known, or not asked for */
 	uint32_t tx_id;
 	int8_t poll_log2;
 	int8_t min_poll_log2; /* conf->minpoll, raised by KoD RATE */
@@ -42,6 +44,7 @@ struct ds_source {
 	bool warmed;	      /* the presend was done: the next one counts */
 	bool said_silent;     /* its silence is in the log */
 	bool said_refused;
+	bool said_interface;	   /* an answer came by another interface */
 	bool said_rate, said_deny; /* never again, or who asks at every packet fills the log */
 	int64_t due_ns;		   /* CLOCK_MONOTONIC of the next request; INT64_MAX: none */
 	int64_t give_up_ns;	   /* close the socket then */
@@ -59,6 +62,7 @@ struct ds_source_context {
 	struct ds_batch *batch;
 	struct ds_counters *counters;
 	struct ds_serve *serve; /* whose port other kinds share */
+	struct ds_route *route; /* open, or not (fd -1): then no interface is compared */
 	double freq_ppb;	/* the clock's present frequency correction */
 };
 
@@ -95,6 +99,13 @@ void ds_source_note_answer(struct ds_source *source, const struct ds_exchange *e
 /* The receive stamp of a datagram, or of now where nobody stamped it. */
 struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *context,
 				      const struct ds_datagram *datagram);
+/* Did it come from whom we asked (address and port), to where we asked from, by the interface we
+ * asked by? DS_R_OK, or DS_R_WRONG_ADDRESS, DS_R_WRONG_INTERFACE (of which the log is told once),
+ * and it is to be dropped. The kernel delivers to a connected socket only what its peer sent; but
+ * what came between bind() and connect() is read as well (to the port of acquisitionport, that is:
+ * from anybody), and it lets any interface deliver. Where it says nothing, or source->interface
+ * is 0, nothing is compared. */
+enum ds_reason ds_source_check_way(struct ds_source *source, const struct ds_datagram *datagram);
 /* An exchange longer than `maxdelay` is none: DS_R_DELAY_MAX, else what `reason` says. */
 enum ds_reason ds_source_check_delay(const struct ds_source *source, enum ds_reason reason,
 				     const struct ds_exchange *exchange);

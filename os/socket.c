@@ -292,6 +292,8 @@ static void take_pktinfo(const struct cmsghdr *cmsg, struct ds_datagram *d)
 		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
 		d->local.in6.sin6_family = AF_INET6;
 		d->local.in6.sin6_addr = info.ipi6_addr;
+		if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
+			d->local.in6.sin6_scope_id = info.ipi6_ifindex;
 		d->interface = (int)info.ipi6_ifindex;
 		d->to_many = IN6_IS_ADDR_MULTICAST(&info.ipi6_addr);
 	}

@@ -56,6 +56,9 @@
 	X(SLOT_EVICTED, "slot-evicted", "a saved stamp gave way to a newer one")                   \
 	X(SLOT_QUOTA, "slot-quota", "the address prefix holds its share of saved stamps")          \
 	/* the host around it: os and daemon */                                                    \
+	X(WRONG_ADDRESS, "wrong-address",                                                          \
+	  "from another address or port than was asked, or to another of ours")                    \
+	X(WRONG_INTERFACE, "wrong-interface", "by another interface than was asked by")            \
 	X(SEND_FAILED, "send-failed", "the packet could not be sent")                              \
 	X(RX_STAMP_DAEMON, "rx-stamp-daemon", "no kernel receive stamp; the clock was read")       \
 	X(ERROR_QUEUE_OTHER, "error-queue-other", "error queue message that is no stamp")          \

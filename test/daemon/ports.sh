@@ -46,4 +46,29 @@ expect "its requests came from the port that was named (seen: $(from 11134))" \
 set -- $(from 11135)
 expect "without acquisitionport each request comes from a port of its own ($# ports seen)" \
 	[ $# -ge 5 ]
+
+# A socket hears anybody from when it is bound to the port until it is connected: that time is made
+# long here, and the port is sent answers from the right address but another port, and from
+# another address.
+start_fake late 127.0.0.1:11137=good
+start_shimmed slow SHIM_CONNECT=300000 -d -x 'port 0' 'acquisitionport 11138' \
+	'server 127.0.0.1 port 11137 minpoll -1 maxpoll -1' 'pidfile none'
+slow=$pid
+for ((i = 0; i < 25; i++)); do
+	for from in 127.0.0.1 127.0.0.9; do
+		"$tools/asker" one $from 127.0.0.1 11138 4 4 48 >/dev/null &
+	done
+	sleep 0.1
+done
+stop_daemon "$slow"
+line=$(grep "source 127.0.0.1:11137: requests" "$TMP/slow.log")
+requests=${line#*requests=} && requests=${requests%% *}
+answers=${line#*answers=} && answers=${answers%% *}
+n=$(counter wrong-address "$TMP/slow.log")
+expect "acquisitionport: $n answers from another address or port before connect() are dropped" \
+	[ "$n" -ge 5 ]
+expect "and the true ones after them are taken ($answers of $requests)" \
+	[ "$answers" -ge 3 -a "$answers" -ge "$((requests - 1))" ]
+n=$(($(counter origin "$TMP/slow.log") + $(counter mode "$TMP/slow.log")))
+expect "none of them came as far as the protocol ($n)" [ "$n" = 0 ]
 finish

@@ -6,8 +6,10 @@
  * SHIM_HASTE=N         CLOCK_MONOTONIC runs N times as fast, and poll() waits for it accordingly
  * SHIM_BUFFER=BYTES    receive buffers of sockets that are bound
  * SHIM_DELAY=US        a pause before each sendmmsg()
+ * SHIM_CONNECT=US      a pause before each connect() of a socket that is bound
  */
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -84,6 +86,18 @@ int poll(struct pollfd *fds, nfds_t count, int ms)
 	wait.tv_sec = ms / 1000;
 	wait.tv_nsec = ms % 1000 * 1000000L;
 	return (int)syscall(SYS_ppoll, fds, count, ms < 0 ? NULL : &wait, NULL, 0);
+}
+
+int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+	long us = setting("SHIM_CONNECT");
+	struct sockaddr_in local = {.sin_port = 0};
+	socklen_t room = sizeof local;
+
+	if (us > 0 && getsockname(fd, (struct sockaddr *)&local, &room) == 0 &&
+	    local.sin_family == AF_INET && local.sin_port != 0)
+		usleep((useconds_t)us);
+	return (int)syscall(SYS_connect, fd, address, length);
 }
 
 int bind(int fd, const struct sockaddr *address, socklen_t length)

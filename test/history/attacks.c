@@ -13,6 +13,7 @@
 #define SPOOFED 50
 
 static const char origin_wrong[] = "origin";
+static const char interface_wrong[] = "wrong-interface";
 static const char not_request[] = "request-mode";
 
 static void set_mode(struct bytes *p, unsigned int version, unsigned int mode)
@@ -342,11 +343,13 @@ static void interface_7429(struct world *w)
 	to.to_port = NTP_PORT;
 	to.reason = not_request;
 	forge(w, &to, &p);
-	/* the right address, by the wrong wire, without the origin */
-	p = lie(random64());
+	/* the right address, by the wrong wire: with all that the true answer has but its time, and
+	 * without the origin */
 	to.to = VICTIM;
 	to.to_port = w->port;
-	to.reason = origin_wrong;
+	to.reason = interface_wrong;
+	forge(w, &to, &p);
+	p = lie(random64());
 	forge(w, &to, &p);
 }
 

@@ -148,6 +148,11 @@ static void test_every_directive(void **state)
 	assert_int_equal(conf.bind_acq[0].family, AF_INET);
 	assert_int_equal(conf.bind_acq[1].family, AF_UNSPEC);
 	assert_int_equal(conf.access.count, 2);
+	good("bindacqdevice eth0");
+	good("binddevice an-interface-12");
+	assert_string_equal(conf.bind_acq_device, "eth0");
+	assert_string_equal(conf.bind_device, "an-interface-12");
+	assert_false(line("binddevice an-interface-123"));
 	good("log tracking rawmeasurements shadow");
 	assert_true(conf.log_raw_measurements && conf.log_tracking && conf.log_shadow);
 	good("local");
@@ -195,6 +200,9 @@ static void test_every_source_option(void **state)
 	good("server 192.0.2.1 version 3 ipv4");
 	assert_int_equal(conf.sources[2].version, 3);
 	assert_int_equal(conf.sources[2].family, AF_INET);
+	good("server 192.0.2.2 anyinterface");
+	assert_true(conf.sources[3].any_interface && !conf.sources[2].any_interface);
+	conf.source_count--;
 	assert_true(line("server a offline"));
 	assert_true(conf.sources[3].offline_);
 	assert_int_equal(conf.source_count, 4);

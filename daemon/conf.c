@@ -642,10 +642,30 @@ static bool any_log(const struct ds_conf *conf)
 	       conf->log_tracking || conf->log_shadow;
 }
 
+/* A directive at file:line names a key (or 0: none) for packets of this version. */
+static void check_key(struct reader *r, const struct ds_conf *conf, uint32_t key, uint8_t version,
+		      const char *file, int line)
+{
+	struct reader there = *r;
+
+	if (key == 0)
+		return;
+	there.file = file;
+	there.line = line;
+	if (conf->key_file[0] == '\0')
+		complain(&there, true, "'key %u' without 'keyfile'", (unsigned)key);
+	if (version < 3)
+		complain(&there, true, "'key' needs version 3 or 4");
+	r->failed |= there.failed;
+}
+
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
 {
 	struct reader r = {.say = say, .context = context, .file = file};
 
+	for (size_t i = 0; i < conf->source_count; i++)
+		check_key(&r, conf, conf->sources[i].key, conf->sources[i].version,
+			  conf->sources[i].file, conf->sources[i].line);
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);

@@ -44,6 +44,7 @@ struct ds_conf_source {
 	bool iburst, burst, xleave, noselect, prefer, offline_;
 	bool any_interface; /* answers may come by another interface than requests leave by */
 	uint8_t version;    /* 4 */
+	uint32_t key;	    /* requests are signed with it, answers must be; 0: none */
 	double offset_s;    /* added to measured offsets */
 	double max_delay_s; /* 3 */
 	int8_t presend;	    /* send a packet ahead at this and longer polls; 100: never */
@@ -74,6 +75,7 @@ struct ds_conf {
 				      here */
 	bool no_client_log;	   /* keep nothing of clients: no interleaved answers */
 	char drift_file[DS_CONF_PATH];
+	char key_file[DS_CONF_PATH]; /* "": no keys */
 	char pid_file[DS_CONF_PATH]; /* "" : none; default /run/drivestamp/drivestampd.pid */
 	char user[64];
 	char log_dir[DS_CONF_PATH];
@@ -108,7 +110,7 @@ bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say,
 /* Read one directive given on the command line; `file` in messages is "command line". */
 bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
 		       void *context);
-/* When all is read: what cannot be seen from one line (warnings only, today). `file`: for messages.
+/* When all is read: what cannot be seen from one line. `file`: for messages about the whole.
  * False if the configuration cannot be used. */
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context);
 /* Does anybody but clients live at the server's port: peers, broadcasts? */

@@ -31,6 +31,7 @@ static const struct ds_field conf_fields[] = {
 	CONF("clockprecision", DOUBLE, clock_precision_s, 1e-9, 1),
 	CONF("cmdport", INT, cmd_port, 0, 65535),
 	CONF("driftfile", TEXT, drift_file, 1, TEXT_MAX(drift_file)),
+	CONF("keyfile", TEXT, key_file, 1, TEXT_MAX(key_file)),
 	CONF("logbanner", INT, log_banner, 0, 1e9),
 	CONF("logdir", TEXT, log_dir, 1, TEXT_MAX(log_dir)),
 	CONF("maxclockerror", DOUBLE, max_clock_error_ppm, 0, 1e5),
@@ -51,6 +52,7 @@ static const struct ds_field source_fields[] = {
 	SOURCE("anyinterface", FLAG, any_interface, 0, 0),
 	SOURCE("burst", FLAG, burst, 0, 0),
 	SOURCE("iburst", FLAG, iburst, 0, 0),
+	SOURCE("key", UINT32, key, 1, UINT32_MAX),
 	SOURCE("maxdelay", DOUBLE, max_delay_s, 1e-9, 1000),
 	SOURCE("maxpoll", INT8, maxpoll, -6, 24),
 	SOURCE("maxsamples", UINT8, max_samples, 1, 64),
@@ -93,6 +95,8 @@ static double load(const struct ds_field *field, const void *base)
 		return *(const uint8_t *)at;
 	case DS_FIELD_UINT16:
 		return *(const uint16_t *)(const void *)at;
+	case DS_FIELD_UINT32:
+		return *(const uint32_t *)(const void *)at;
 	case DS_FIELD_INT:
 		return *(const int *)(const void *)at;
 	case DS_FIELD_UINT64:
@@ -122,6 +126,9 @@ static void store(const struct ds_field *field, void *base, double value)
 		break;
 	case DS_FIELD_UINT16:
 		*(uint16_t *)(void *)at = (uint16_t)value;
+		break;
+	case DS_FIELD_UINT32:
+		*(uint32_t *)(void *)at = (uint32_t)value;
 		break;
 	case DS_FIELD_INT:
 		*(int *)(void *)at = (int)value;

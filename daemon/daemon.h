@@ -6,6 +6,7 @@
 #define DS_DAEMON_DAEMON_H
 
 #include "daemon/conf.h"
+#include "daemon/keys.h"
 #include "daemon/serve.h"
 #include "daemon/sources.h"
 #include "daemon/timekeeper.h"
@@ -19,6 +20,7 @@ enum ds_once {
 
 struct ds_daemon {
 	struct ds_conf conf;
+	struct ds_keys keys;
 	struct ds_clock clock;
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;

@@ -303,6 +303,33 @@ static bool create_pid_file(struct ds_daemon *d)
 	return true;
 }
 
+/* Where no directive names a key, it is the server alone that has none without its file: it leaves
+ * requests with a MAC unanswered, which harms nobody. */
+static bool load_keys(struct ds_daemon *d)
+{
+	const struct ds_conf *conf = &d->conf;
+	bool named = false;
+	bool good;
+
+	if (conf->key_file[0] == '\0')
+		return true;
+	for (size_t i = 0; i < conf->source_count; i++)
+		named |= conf->sources[i].key != 0;
+	if (!named && access(conf->key_file, R_OK) != 0) {
+		ds_log(DS_LOG_WARNING,
+		       "%s: cannot read the keys: %s; requests with a MAC get no answer",
+		       conf->key_file, strerror(errno));
+		return true;
+	}
+	good = ds_keys_load(&d->keys, conf->key_file, conf_say, NULL);
+	for (size_t i = 0; i < conf->source_count && good; i++)
+		good &= ds_keys_require(&d->keys, conf->sources[i].key, conf->sources[i].file,
+					conf->sources[i].line, conf_say, NULL);
+	if (!good)
+		ds_log_fatal("the keys have errors");
+	return good;
+}
+
 /* Everything that can fail, in the order in which it may be undone. Returns false after saying
  * why. */
 static bool start(struct ds_daemon *d, const struct options *o)
@@ -310,7 +337,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 	struct ds_source_context context;
 	char why[DS_WHY];
 
-	if (!open_clock(d, o))
+	if (!load_keys(d) || !open_clock(d, o))
 		return false;
 	if (d->conf.clock_precision_s > 0.0)
 		d->clock.precision_ns = (int64_t)fmax(d->conf.clock_precision_s * 1e9, 1.0);
@@ -376,6 +403,7 @@ static int work(struct ds_daemon *d, const struct options *o)
 	ds_sources_close(&d->sources);
 	ds_route_close(&d->route);
 	ds_serve_close(&d->serve);
+	ds_keys_free(&d->keys);
 	ds_record_close();
 	ds_log(DS_LOG_NOTICE, "drivestampd exiting");
 	return status;

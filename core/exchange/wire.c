@@ -61,8 +61,8 @@ static void read_header(const uint8_t *data, struct ds_packet *packet)
 }
 
 /* A key identifier alone is a crypto-NAK; digests have 16 (MD5, AES-CMAC), 20, 32, 48 or 64
- * bytes. */
-static bool is_mac_length(size_t length)
+ * bytes, and in versions that have no extension fields 28 (SHA3-224), too. */
+static bool is_mac_length(uint8_t version, size_t length)
 {
 	switch (length) {
 	case 4:
@@ -72,6 +72,8 @@ static bool is_mac_length(size_t length)
 	case 52:
 	case 68:
 		return true;
+	case 32:
+		return version < 4;
 	default:
 		return false;
 	}
@@ -97,7 +99,7 @@ static enum ds_reason read_trailer(const uint8_t *data, size_t length, struct ds
 	while (frame->packet.version == 4 && length - at > MAC_V4_MOST) {
 		size_t field = extension_at(data + at, length - at);
 
-		if (field == 0 && is_mac_length(length - at))
+		if (field == 0 && is_mac_length(frame->packet.version, length - at))
 			break;
 		if (field == 0)
 			return DS_R_PACKET_EXTENSION;
@@ -109,7 +111,7 @@ static enum ds_reason read_trailer(const uint8_t *data, size_t length, struct ds
 	}
 	if (at == length)
 		return DS_R_OK;
-	if (!is_mac_length(length - at))
+	if (!is_mac_length(frame->packet.version, length - at))
 		return DS_R_PACKET_TRAILER;
 	frame->mac_offset = (uint16_t)at;
 	frame->mac_length = (uint16_t)(length - at);

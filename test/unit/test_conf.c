@@ -102,6 +102,7 @@ static void test_every_directive(void **state)
 	good("clientloglimit 1048576");
 	good("noclientlog");
 	good("driftfile /d/drift");
+	good("keyfile /d/keys");
 	good("pidfile /d/pid");
 	good("user ntp");
 	good("logdir /d/log");
@@ -129,6 +130,7 @@ static void test_every_directive(void **state)
 	assert_int_equal(conf.client_log_limit, 1048576);
 	assert_true(conf.no_client_log && conf.rtc_sync && conf.local);
 	assert_string_equal(conf.drift_file, "/d/drift");
+	assert_string_equal(conf.key_file, "/d/keys");
 	assert_string_equal(conf.pid_file, "/d/pid");
 	assert_string_equal(conf.user, "ntp");
 	assert_string_equal(conf.log_dir, "/d/log");
@@ -184,7 +186,8 @@ static void test_every_source_option(void **state)
 	assert_string_equal(s->file, "command line");
 	assert_int_equal(s->line, 1);
 	good("POOL 2001:db8::1 IBURST burst xleave noselect prefer minpoll -6 maxpoll 24 port 124 "
-	     "offset -0.00005 maxdelay 0.3 presend 9 minsamples 5 maxsamples 20 maxsources 16 ipv6");
+	     "offset -0.00005 maxdelay 0.3 presend 9 minsamples 5 maxsamples 20 maxsources 16 ipv6 "
+	     "key 4294967295");
 	s = &conf.sources[1];
 	assert_string_equal(s->name, "2001:db8::1");
 	assert_true(s->pool && s->iburst && s->burst && s->xleave && s->noselect && s->prefer);
@@ -196,6 +199,7 @@ static void test_every_source_option(void **state)
 	assert_int_equal(s->min_samples, 5);
 	assert_int_equal(s->max_samples, 20);
 	assert_int_equal(s->max_sources, 16);
+	assert_true(s->key == UINT32_MAX);
 	assert_int_equal(s->family, AF_INET6);
 	good("server 192.0.2.1 version 3 ipv4");
 	assert_int_equal(conf.sources[2].version, 3);
@@ -246,6 +250,7 @@ static void test_bounds(void **state)
 		{"server a minpoll %s", "-6", "24", "-7", "25"},
 		{"server a maxpoll %s", "-6", "24", "-7", "25"},
 		{"server a port %s", "1", "65535", "0", "65536"},
+		{"server a key %s", "1", "4294967295", "0", "4294967296"},
 		{"server a version %s", "1", "4", "0", "5"},
 		{"server a offset %s", "-1e6", "1e6", "-1000001", "1000001"},
 		{"server a maxdelay %s", "1e-9", "1000", "0", "1000.1"},
@@ -289,7 +294,7 @@ static void test_text_limits(void **state)
 	static const struct {
 		const char *word;
 		size_t most;
-	} limits[] = {{"driftfile", 255}, {"pidfile", 255}, {"logdir", 255},
+	} limits[] = {{"driftfile", 255}, {"keyfile", 255}, {"pidfile", 255}, {"logdir", 255},
 		      {"user", 63},	  {"server", 255},  {"pool", 255}};
 	char text[400];
 
@@ -355,9 +360,8 @@ static void test_messages(void **state)
 	message("log tracing",
 		"error command line:1: unknown option of 'log' 'tracing': did you mean "
 		"'tracking'?");
-	message("server a key 1",
-		"error command line:1: 'key' is not supported: the source would be "
-		"followed without authentication");
+	message("server a key 0", "error command line:1: 'key' takes a whole number from 1 to "
+				  "4294967295, not '0'");
 	message("server a nts", "error command line:1: 'nts' is not supported: the source would be "
 				"followed without authentication");
 	message("authselectmode require",
@@ -478,6 +482,14 @@ static void test_check(void **state)
 			    "warning f:0: 'log' without 'logdir': no log file is written\n");
 	good("logdir /d");
 	good("maxsamples 0");
+	assert_true(ds_conf_check(&conf, "f", say, NULL));
+	assert_string_equal(said, "");
+	good("server a key 7 version 2");
+	assert_false(ds_conf_check(&conf, "f", say, NULL));
+	assert_string_equal(said, "error command line:1: 'key 7' without 'keyfile'\n"
+				  "error command line:1: 'key' needs version 3 or 4\n");
+	conf.sources[0].version = 3;
+	good("keyfile /d/keys");
 	assert_true(ds_conf_check(&conf, "f", say, NULL));
 	assert_string_equal(said, "");
 }
@@ -938,8 +950,6 @@ static void test_debian(void **state)
 	assert_true(read_conf("chrony.conf"));
 	assert_string_equal(
 		said,
-		"warning chrony.conf:5: 'keyfile' is not supported and left out: keys are not used; sources "
-		"that name one are refused\n"
 		"warning chrony.conf:7: 'ntsdumpdir' is not supported and left out: only used with NTS, "
 		"which is refused where it is asked for\n"
 		"warning chrony.conf:13: 'leapsectz' is not supported and left out: leap seconds are "

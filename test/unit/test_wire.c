@@ -101,7 +101,9 @@ static const struct {
 	{4, B8, DS_R_PACKET_TRAILER, 0, 0},
 	{3, "", DS_R_OK, 0, 0},
 	{3, KEY B16, DS_R_OK, 0, 20},
+	{3, KEY B16 B8 B4, DS_R_OK, 0, 32}, /* SHA3-224 */
 	{3, KEY B64, DS_R_OK, 0, 68},
+	{4, KEY B16 B8 B4, DS_R_PACKET_EXTENSION, 0, 0}, /* is cut to 20 there */
 	{3, "0104001c" B8 B16, DS_R_PACKET_TRAILER, 0, 0},
 	{2, KEY B20, DS_R_OK, 0, 24},
 	{1, "", DS_R_OK, 0, 0},

@@ -277,11 +277,17 @@ size_t ds_keys_sign(const struct ds_keys *keys, uint32_t id, uint8_t *packet, si
 	return sign(key, packet, length, digest);
 }
 
-size_t ds_keys_sign_answer(const struct ds_keys *keys, const struct ds_frame *frame,
-			   uint8_t *packet, size_t length)
+size_t ds_keys_sign_answer(const struct ds_keys *keys, uint32_t id, uint8_t *packet, size_t length,
+			   size_t mac_length)
 {
-	return sign(ds_keys_find(keys, frame->key_id), packet, length,
-		    (size_t)frame->mac_length - ID_SIZE);
+	return sign(ds_keys_find(keys, id), packet, length, mac_length - ID_SIZE);
+}
+
+int64_t ds_keys_cost_ns(const struct ds_keys *keys, uint32_t id)
+{
+	const struct ds_key *key = ds_keys_find(keys, id);
+
+	return key != NULL ? key->cost_ns : 0;
 }
 
 enum ds_auth ds_keys_check(const struct ds_keys *keys, const uint8_t *data,

@@ -61,10 +61,13 @@ bool ds_keys_require(const struct ds_keys *keys, uint32_t id, const char *file, 
  * then the packet must not be sent. version: of the packet; it decides how long the MAC is. */
 size_t ds_keys_sign(const struct ds_keys *keys, uint32_t id, uint8_t *packet, size_t length,
 		    uint8_t version);
-/* An answer to *frame, whose verdict was good: the same key, and a MAC of the same length, so that
- * no answer is longer than its request. */
-size_t ds_keys_sign_answer(const struct ds_keys *keys, const struct ds_frame *frame,
-			   uint8_t *packet, size_t length);
+/* The same with a MAC of mac_length bytes, the identifier included: an answer's is as long as its
+ * request's, so that no answer is longer than its request. */
+size_t ds_keys_sign_answer(const struct ds_keys *keys, uint32_t id, uint8_t *packet, size_t length,
+			   size_t mac_length);
+/* How long signing will take, ns: the MAC's part in the time from reading the clock to departure.
+ * 0 for a key that is not there. */
+int64_t ds_keys_cost_ns(const struct ds_keys *keys, uint32_t id);
 
 /* The verdict on a datagram that ds_wire_read() took apart into *frame. required: the key of the
  * association; 0: any of the table (a request to a server). ABSENT without a MAC. BAD: a

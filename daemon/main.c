@@ -347,8 +347,8 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		return false;
 	}
 	if (o->once == DS_ONCE_NO) {
-		if (!ds_serve_open(&d->serve, &d->conf, &d->clock, &d->timekeeper, d->batch,
-				   &d->counters))
+		if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper,
+				   d->batch, &d->counters))
 			return false;
 	} else {
 		d->serve.sockets[0].fd = d->serve.sockets[1].fd = -1;
@@ -375,6 +375,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		.counters = &d->counters,
 		.serve = &d->serve,
 		.route = &d->route,
+		.keys = &d->keys,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 	};
 	ds_sources_init(&d->sources, &context);

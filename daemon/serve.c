@@ -59,15 +59,16 @@ static bool open_family(struct ds_serve *s, sa_family_t family)
 	return false;
 }
 
-bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, struct ds_clock *clock,
-		   const struct ds_timekeeper *timekeeper, struct ds_batch *batch,
-		   struct ds_counters *counters)
+bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct ds_keys *keys,
+		   struct ds_clock *clock, const struct ds_timekeeper *timekeeper,
+		   struct ds_batch *batch, struct ds_counters *counters)
 {
 	uint32_t count = slots_wanted(conf);
 	struct ds_slot *slots = NULL;
 
 	memset(s, 0, sizeof *s);
 	s->conf = conf;
+	s->keys = keys;
 	s->clock = clock;
 	s->timekeeper = timekeeper;
 	s->batch = batch;
@@ -167,8 +168,33 @@ struct answers {
 	struct ds_outgoing out[DS_BATCH];
 	uint32_t randoms[DS_BATCH]; /* for the bits below a nanosecond of the transmit field */
 	uint8_t departures[DS_BATCH];
+	uint32_t keys[DS_BATCH];       /* of those that are to be signed */
+	uint8_t mac_lengths[DS_BATCH]; /* 0: not to be signed */
+	uint8_t with_mac[DS_BATCH][DS_KEYS_PACKET];
+	bool any_mac;
+	int64_t mac_cost_ns; /* of all of them: none leaves before the last is signed */
 	int count;
 };
+
+/* The verdict on a request, and how its answer is to be signed. What is no longer than a header,
+ * nearly all there is, has nothing to check. */
+static enum ds_auth check_mac(struct ds_serve *s, const struct ds_request *request,
+			      struct answers *a)
+{
+	struct ds_frame frame;
+	enum ds_auth auth;
+
+	a->mac_lengths[a->count] = 0;
+	if (request->length <= DS_WIRE_HEADER_SIZE || s->keys->count == 0 ||
+	    ds_wire_read(request->data, request->length, &frame) != DS_R_OK)
+		return DS_AUTH_ABSENT;
+	auth = ds_keys_check(s->keys, request->data, &frame, 0);
+	if (auth == DS_AUTH_GOOD) {
+		a->keys[a->count] = frame.key_id;
+		a->mac_lengths[a->count] = (uint8_t)frame.mac_length;
+	}
+	return auth;
+}
 
 /* A request that may be answered: all that is known of it before it is judged. Returns false
  * for one that is not from a client we serve. */
@@ -194,16 +220,21 @@ static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
 	return true;
 }
 
-static void answer(struct ds_serve *s, const struct ds_datagram *d,
-		   const struct ds_request *request, const struct ds_server_state *state,
-		   struct answers *a)
+static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_request *request,
+		   const struct ds_server_state *state, struct answers *a)
 {
 	struct ds_response *response = &a->responses[a->count];
-	enum ds_reason reason = ds_server_answer(&s->server, request, state, response);
+	enum ds_reason reason;
 
+	request->auth = check_mac(s, request, a);
+	reason = ds_server_answer(&s->server, request, state, response);
 	ds_count(s->counters, reason);
 	if (reason != DS_R_OK)
 		return;
+	if (a->mac_lengths[a->count] != 0) {
+		a->any_mac = true;
+		a->mac_cost_ns += ds_keys_cost_ns(s->keys, a->keys[a->count]);
+	}
 	if (response->fallback != DS_R_OK)
 		ds_count(s->counters, response->fallback);
 	if (response->saving != DS_R_OK)
@@ -253,10 +284,28 @@ static int choose_to_learn(struct ds_serve *s, const struct answers *a, int64_t 
 	return ds_departure_wants(&s->departures[a->departures[i]].learnt, raw_ns) ? i : -1;
 }
 
+/* Put the MACs behind answers that are complete. Returns how many of the batch can be sent: up to
+ * the first that could not be signed. */
+static int sign_answers(const struct ds_serve *s, struct answers *a)
+{
+	for (int i = 0; i < a->count; i++) {
+		if (a->mac_lengths[i] == 0)
+			continue;
+		memcpy(a->with_mac[i], a->responses[i].bytes, DS_WIRE_HEADER_SIZE);
+		a->out[i].data = a->with_mac[i];
+		a->out[i].length = ds_keys_sign_answer(s->keys, a->keys[i], a->with_mac[i],
+						       DS_WIRE_HEADER_SIZE, a->mac_lengths[i]);
+		if (a->out[i].length == 0)
+			return i;
+	}
+	return a->count;
+}
+
 static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct answers *a)
 {
 	struct ds_reading now;
 	int learn = -1;
+	int ready = a->count;
 	int sent;
 
 	ds_clock_read(s->clock, &now);
@@ -266,12 +315,20 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 		const struct ds_departure *d = &s->departures[a->departures[i]].learnt;
 
 		ds_server_departs(&a->responses[i],
-				  now.clock_ns + ds_departure_expected_ns(d, (uint32_t)i),
+				  now.clock_ns + a->mac_cost_ns +
+					  ds_departure_expected_ns(d, (uint32_t)i),
 				  a->randoms[i]);
 		if (i == learn || (socket->stamping.transmit && a->responses[i].wants_drivestamp))
 			expect_stamp(s, a, i, now.raw_ns, i == learn);
 	}
-	sent = ds_socket_send(socket, s->batch, a->out, a->count);
+	if (a->any_mac) {
+		ready = sign_answers(s, a);
+		/* What is learnt is the way from here on. */
+		ds_clock_read(s->clock, &now);
+		if (learn >= 0)
+			s->sent[a->out[learn].token % DS_SERVE_SENT].read_raw_ns = now.raw_ns;
+	}
+	sent = ds_socket_send(socket, s->batch, a->out, ready);
 	s->answered += (uint64_t)sent;
 	for (int i = sent; i < a->count; i++) {
 		ds_count(s->counters, DS_R_SEND_FAILED);
@@ -337,7 +394,7 @@ static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n,
 
 static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queue)
 {
-	static struct answers answers; /* 13 KiB; the loop is one thread */
+	static struct answers answers; /* 18 KiB; the loop is one thread */
 	struct ds_datagram datagrams[DS_BATCH];
 	struct ds_request requests[DS_BATCH];
 	uint8_t which[DS_BATCH];
@@ -355,6 +412,8 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 		return n;
 	ds_timekeeper_server_state(s->timekeeper, &now, &state);
 	answers.count = 0;
+	answers.any_mac = false;
+	answers.mac_cost_ns = 0;
 	for (int i = 0; i < count; i++)
 		answer(s, &datagrams[which[i]], &requests[i], &state, &answers);
 	if (answers.count > 0)

@@ -3,6 +3,9 @@
  * It must never answer whom the configuration does not allow, and never let a burst of requests
  * hold up time keeping: one batch a wake-up.
  *
+ * A request with a MAC by a key that we have is answered with one by the same key. Any other MAC is
+ * no reason to answer: no crypto-NAK is ever sent, since it proves nothing to who gets it.
+ *
  * Others than clients live at the same port: peers, and broadcasts sent and heard. Their packets
  * go through here, and are theirs alone: see struct ds_serve_other.
  */
@@ -17,6 +20,7 @@
 #include "core/exchange/reason.h"
 #include "core/exchange/server.h"
 #include "daemon/conf.h"
+#include "daemon/keys.h"
 #include "daemon/timekeeper.h"
 #include "os/clock.h"
 #include "os/socket.h"
@@ -63,6 +67,7 @@ struct ds_serve_other {
 
 struct ds_serve {
 	const struct ds_conf *conf;
+	const struct ds_keys *keys;
 	struct ds_clock *clock;
 	const struct ds_timekeeper *timekeeper;
 	struct ds_batch *batch;
@@ -82,9 +87,9 @@ struct ds_serve {
 /* Open the sockets that the configuration asks for (none where nobody is allowed and nobody else
  * lives at the port, or the port is 0) and set the table of slots up. Returns false, with the
  * reason in the log, where a socket cannot be opened at all. */
-bool ds_serve_open(struct ds_serve *serve, const struct ds_conf *conf, struct ds_clock *clock,
-		   const struct ds_timekeeper *timekeeper, struct ds_batch *batch,
-		   struct ds_counters *counters);
+bool ds_serve_open(struct ds_serve *serve, const struct ds_conf *conf, const struct ds_keys *keys,
+		   struct ds_clock *clock, const struct ds_timekeeper *timekeeper,
+		   struct ds_batch *batch, struct ds_counters *counters);
 void ds_serve_close(struct ds_serve *serve);
 
 uint32_t ds_serve_watch(const struct ds_serve *serve, struct pollfd *fds, uint32_t *who,

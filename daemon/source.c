@@ -45,7 +45,7 @@ void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
 	ds_source_init(s, conf, global, address);
 	s->burst_left = conf->iburst ? BURST_REQUESTS : 0;
 	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
-	ds_client_init(&s->client, conf->version, conf->xleave, false);
+	ds_client_init(&s->client, conf->version, conf->xleave, conf->key != 0);
 }
 
 static void close_socket(struct ds_source *s, struct ds_counters *counters)
@@ -185,11 +185,31 @@ void ds_source_count_unanswered(struct ds_source *s)
 		ds_source_say_once(s, &s->said_silent, "does not answer");
 }
 
+/* Sign if there is a key, and send. The MAC takes a while: the clock is read once more behind it.
+ */
+static bool send_signed(struct ds_source *s, const struct ds_source_context *c,
+			struct ds_outgoing *out, uint8_t *bytes)
+{
+	struct ds_tx_stamp t1;
+
+	if (s->conf->key != 0) {
+		out->length = ds_keys_sign(c->keys, s->conf->key, bytes, DS_WIRE_HEADER_SIZE,
+					   s->conf->version);
+		if (out->length == 0) {
+			errno = ENOKEY;
+			return false;
+		}
+		t1 = ds_clock_tx_now(c->clock);
+		ds_client_departs(&s->client, &t1);
+	}
+	return ds_socket_send(&s->socket, c->batch, out, 1) == 1;
+}
+
 static void send_request(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
 {
-	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	uint8_t bytes[DS_KEYS_PACKET];
 	const uint64_t random[2] = {ds_random64(), ds_random64()};
-	struct ds_outgoing out = {.data = bytes, .length = sizeof bytes};
+	struct ds_outgoing out = {.data = bytes, .length = DS_WIRE_HEADER_SIZE};
 	struct ds_tx_stamp t1;
 
 	close_socket(s, c->counters);
@@ -209,7 +229,7 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 	out.stamp = s->socket.stamping.transmit;
 	t1 = ds_clock_tx_now(c->clock);
 	ds_client_request(&s->client, &t1, s->tx_id, out.stamp, random, bytes);
-	if (ds_socket_send(&s->socket, c->batch, &out, 1) != 1) {
+	if (!send_signed(s, c, &out, bytes)) {
 		ds_source_say_once(s, &s->said_refused, strerror(errno));
 		ds_count(c->counters, DS_R_SEND_FAILED);
 		close_socket(s, c->counters);
@@ -303,6 +323,20 @@ enum ds_reason ds_source_check_delay(const struct ds_source *s, enum ds_reason r
 	return x->delay_ns > (int64_t)(s->conf->max_delay_s * 1e9) ? DS_R_DELAY_MAX : reason;
 }
 
+/* KoD DENY or RSTR. RFC 5905 section 7.4: who is refused stops asking; that is done where the key
+ * shows that it comes from the server. A name is then asked for another address. */
+static void refuse(struct ds_source *s, bool authentic)
+{
+	if (!authentic) {
+		ds_source_say_once(s, &s->said_deny, "refuses to serve (KoD, not authenticated)");
+		return;
+	}
+	ds_source_say_once(s, &s->said_deny, "refuses to serve (KoD): it is asked no more");
+	s->due_ns = INT64_MAX;
+	s->reach = 0;
+	s->failures = UINT8_MAX;
+}
+
 /* What an event at the client came to. Returns whether there is a new sample. */
 static bool conclude(struct ds_source *s, const struct ds_source_context *c, enum ds_reason reason,
 		     struct ds_client_outcome *outcome, const struct ds_rx_stamp *t4)
@@ -318,7 +352,7 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 		ds_source_say_once(s, &s->said_rate, "asks for fewer packets (KoD RATE)");
 	}
 	if (outcome->refused)
-		ds_source_say_once(s, &s->said_deny, "refuses to serve (KoD, not authenticated)");
+		refuse(s, outcome->answered);
 	if (reason == DS_R_PARKED)
 		s->deadline_ns = ds_monotonic_ns() + PARK_NS;
 	if (!outcome->answered) {
@@ -417,6 +451,16 @@ enum ds_reason ds_source_check_way(struct ds_source *s, const struct ds_datagram
 	return DS_R_WRONG_INTERFACE;
 }
 
+enum ds_auth ds_source_auth(const struct ds_source *s, const struct ds_source_context *c,
+			    const struct ds_datagram *d)
+{
+	struct ds_frame frame;
+
+	if (s->conf->key == 0 || ds_wire_read(d->data, d->length, &frame) != DS_R_OK)
+		return DS_AUTH_ABSENT;
+	return ds_keys_check(c->keys, d->data, &frame, s->conf->key);
+}
+
 static bool handle_answer(struct ds_source *s, const struct ds_source_context *c,
 			  const struct ds_datagram *d)
 {
@@ -425,8 +469,8 @@ static bool handle_answer(struct ds_source *s, const struct ds_source_context *c
 	enum ds_reason reason = ds_source_check_way(s, d);
 
 	if (reason == DS_R_OK)
-		reason = ds_client_receive(&s->client, d->data, d->length, &t4, DS_AUTH_ABSENT,
-					   c->freq_ppb, &outcome);
+		reason = ds_client_receive(&s->client, d->data, d->length, &t4,
+					   ds_source_auth(s, c, d), c->freq_ppb, &outcome);
 	return conclude(s, c, reason, &outcome, &t4);
 }
 

@@ -17,6 +17,7 @@
 #include "core/exchange/client.h"
 #include "core/exchange/reason.h"
 #include "daemon/conf.h"
+#include "daemon/keys.h"
 #include "os/address.h"
 #include "os/clock.h"
 #include "os/route.h"
@@ -63,7 +64,8 @@ struct ds_source_context {
 	struct ds_counters *counters;
 	struct ds_serve *serve; /* whose port other kinds share */
 	struct ds_route *route; /* open, or not (fd -1): then no interface is compared */
-	double freq_ppb;	/* the clock's present frequency correction */
+	const struct ds_keys *keys;
+	double freq_ppb; /* the clock's present frequency correction */
 };
 
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
@@ -116,5 +118,10 @@ void ds_source_record(const struct ds_source *source, enum ds_reason reason,
  * poll interval. Returns whether it became a sample. */
 bool ds_source_take_exchange(struct ds_source *source, const struct ds_source_context *context,
 			     struct ds_exchange *exchange);
+
+/* The verdict on a packet that came for this source: by its own key alone. ABSENT where the source
+ * has no key: then nothing is checked. */
+enum ds_auth ds_source_auth(const struct ds_source *source, const struct ds_source_context *context,
+			    const struct ds_datagram *datagram);
 
 #endif

@@ -263,7 +263,7 @@ static void forge_to_server(const struct cs_state *s, struct cs_step *step)
 {
 	struct ds_packet packet = {.version = step->event.b == 1 ? 1 : 4,
 				   .mode = step->event.a,
-				   .origin = JUNK,
+				   .origin = step->event.b == 3 ? 0 : JUNK,
 				   .receive = JUNK + 4,
 				   .transmit = JUNK + 2};
 	uint8_t bytes[DS_WIRE_HEADER_SIZE + 20] = {0};
@@ -684,11 +684,12 @@ static unsigned int forgeries(const struct cs_state *s, struct proof_event *out)
 		for (unsigned int b = 0; b < SHAPES; b++)
 			ADD(CS_FORGE, a, b);
 	for (unsigned int mode = 0; mode < 8; mode++) {
-		if (mode != DS_MODE_CLIENT)
+		if (mode != DS_MODE_CLIENT && mode != DS_MODE_ACTIVE)
 			ADD(CS_FORGE_SERVER, mode, 0);
 	}
 	ADD(CS_FORGE_SERVER, 0, 1);
 	ADD(CS_FORGE_SERVER, DS_MODE_CLIENT, 2);
+	ADD(CS_FORGE_SERVER, DS_MODE_ACTIVE, 3);
 	return n;
 }
 

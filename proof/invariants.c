@@ -112,8 +112,11 @@ static bool no_reflection(const struct cs_step *s)
 	if (!s->replied)
 		return !s->server_changed &&
 		       memcmp(s->response.bytes, nothing, sizeof(nothing)) == 0;
-	return s->asked.mode == DS_MODE_CLIENT && s->length >= DS_WIRE_HEADER_SIZE &&
-	       s->reply.mode == DS_MODE_SERVER;
+	if (s->length < DS_WIRE_HEADER_SIZE)
+		return false;
+	if (s->asked.mode == DS_MODE_ACTIVE)
+		return s->reply.mode == DS_MODE_PASSIVE;
+	return s->asked.mode == DS_MODE_CLIENT && s->reply.mode == DS_MODE_SERVER;
 }
 
 /* No receive field is given twice, and no transmit field is one. */

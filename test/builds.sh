@@ -42,9 +42,10 @@ else
 fi
 same "without it no symbol of interleaving" "$(symbols "$without")" ""
 # main.c says in its version which build it is; serve.c gives no memory to slots without it.
-same "its header is named in five places" \
+same "its header is named in seven places" \
 	"$(grep -rlE '^[[:space:]]*#[[:space:]]*include.*interleave\.h"' core os daemon lab tool | sort)" \
-	"$(printf '%s\n' core/exchange/client.h core/exchange/interleave.c core/exchange/server.h \
+	"$(printf '%s\n' core/exchange/broadcast.h core/exchange/client.h core/exchange/interleave.c \
+		core/exchange/peer.h core/exchange/server.h \
 		daemon/main.c daemon/serve.c)"
 same "only its header asks which build it is" \
 	"$(grep -rlwE 'DS_INTERLEAVED' core os daemon lab tool --include='*.[ch]' | sort)" \

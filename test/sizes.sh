@@ -61,10 +61,21 @@ not_deciding()
 	client.c ds_client_init|ds_client_request|ds_client_departs|ds_client_cookie the way out
 	client.c ds_client_tx_stamp|ds_client_deadline|complete_parked a stamp, a timer
 	client.c ds_client_disarm|ds_client_forget the owner's calls
-	server.c marked|marked_after|describe_ourselves|ds_server_departs writes
+	server.c marked|marked_after|ds_server_departs writes
+	header.c ds_header_describe_us|ds_header_field writes
+	header.c ds_header_describe_remote copies
+	wire.c get16|get32|ds_wire_read_ntp64|read_header copies
+	exchange.c ds_gained_ns|derive|ds_exchange_make_broadcast computes
+	peer.c ds_peer_init|ds_peer_forget the owner's calls
+	peer.c is_taken|unique|begins_anew|name_basic|ds_peer_send the way out
+	peer.c ds_peer_tx_stamp|is_answered a stamp
+	broadcast.c known_version|ds_broadcaster_init|ds_broadcaster_send the way out
+	broadcast.c ds_broadcaster_tx_stamp a stamp
+	broadcast.c ds_listener_init|ds_listener_forget|ds_listener_calibrate the owner's calls
 	server.c ds_server_init|ds_server_forget|ds_server_prefetch the owner's calls
 	server.c ds_server_drivestamp a stamp
 	interleave.c ds_interleave_init|ds_interleave_request|ds_interleave_forget the way out
+	interleave.c ds_interleave_peer_sends|ds_interleave_told the way out
 	interleave.c ds_interleave_server_init|ds_interleave_server_forget|ds_interleave_prefetch the owner's calls
 	interleave.c ds_interleave_drivestamp|later a stamp
 	interleave.c is_older|look_around|choose|ds_interleave_save what an answer of ours leaves behind

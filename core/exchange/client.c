@@ -6,11 +6,10 @@
 
 #include <string.h>
 
-#define VERSION 4
+#include "core/exchange/header.h"
+
 /* Precision of a minimised request (draft-ietf-ntp-data-minimization section 4). */
-#define PRECISION_MINIMISED  0x20
-#define ROOT_DISTANCE_MAX_NS INT64_C(16000000000) /* MAXDISP, RFC 5905 section 7.2 */
-#define STRATUM_MAX	     16
+#define PRECISION_MINIMISED 0x20
 
 #define KISS(a, b, c, d)                                                                           \
 	((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
@@ -21,9 +20,9 @@ _Static_assert(sizeof(struct ds_client) <= 224, "association over its size");
 void ds_client_init(struct ds_client *client, uint8_t version, bool interleaved, bool keyed)
 {
 	memset(client, 0, sizeof(*client));
-	client->version = version >= 1 && version <= VERSION ? version : VERSION;
+	client->version = version >= 1 && version <= DS_NTP_VERSION ? version : DS_NTP_VERSION;
 	client->keyed = keyed;
-	ds_interleave_init(&client->interleave, interleaved && client->version == VERSION);
+	ds_interleave_init(&client->interleave, interleaved && client->version == DS_NTP_VERSION);
 }
 
 void ds_client_request(struct ds_client *client, const struct ds_tx_stamp *t1, uint32_t tx_id,
@@ -54,49 +53,19 @@ void ds_client_departs(struct ds_client *client, const struct ds_tx_stamp *t1)
 	client->t1.source = DS_STAMP_DAEMON;
 }
 
-/* Is this the header of a server that can be followed? (RFC 5905 appendix A.5.1.1) */
-static enum ds_reason check_header(const struct ds_client *client, const struct ds_packet *answer)
-{
-	int64_t distance_ns = ds_ns_from_ntp32(answer->root_delay) / 2 +
-			      ds_ns_from_ntp32(answer->root_dispersion);
-
-	if (answer->version != client->version && answer->version != VERSION)
-		return DS_R_HEADER;
-	if (answer->leap == DS_LEAP_UNSYNCHRONISED || answer->stratum == 0 ||
-	    answer->stratum == STRATUM_MAX)
-		return DS_R_UNSYNCHRONISED;
-	if (answer->stratum > STRATUM_MAX || distance_ns >= ROOT_DISTANCE_MAX_NS)
-		return DS_R_HEADER;
-	return DS_R_OK;
-}
-
-static void describe_server(const struct ds_packet *answer, int64_t pivot_ns,
-			    struct ds_remote *remote)
-{
-	remote->leap = answer->leap;
-	remote->stratum = answer->stratum;
-	remote->poll_log2 = answer->poll_log2;
-	remote->precision_log2 = answer->precision_log2;
-	remote->ref_id = answer->ref_id;
-	remote->root_delay_ns = ds_ns_from_ntp32(answer->root_delay);
-	remote->root_dispersion_ns = ds_ns_from_ntp32(answer->root_dispersion);
-	remote->reference_ns =
-		answer->reference != 0 ? ds_ns_from_ntp64(answer->reference, pivot_ns) : 0;
-}
-
 static enum ds_reason make_exchange(const struct ds_client *client, const struct ds_packet *answer,
 				    const struct ds_rx_stamp *t4, bool interleaved, double freq_ppb,
 				    struct ds_exchange *exchange)
 {
-	enum ds_reason reason = check_header(client, answer);
+	enum ds_reason reason = ds_header_check(client->version, answer);
 	struct ds_remote remote;
 
 	if (reason != DS_R_OK)
 		return reason;
-	describe_server(answer, t4->clock_ns, &remote);
+	ds_header_describe_remote(answer, t4->clock_ns, &remote);
 	if (interleaved)
-		return ds_interleave_exchange(&client->interleave, answer, &client->t1, t4, &remote,
-					      freq_ppb, exchange);
+		return ds_interleave_exchange(&client->interleave, answer, &client->t1, &remote,
+					      freq_ppb, DS_PROCESSING_MAX_NS, exchange);
 	return ds_exchange_make(exchange, DS_EXCHANGE_BASIC, &client->t1,
 				ds_ns_from_ntp64(answer->receive, t4->clock_ns),
 				ds_ns_from_ntp64(answer->transmit, t4->clock_ns), t4, &remote,
@@ -160,21 +129,6 @@ enum ds_reason ds_client_tx_stamp(struct ds_client *client, uint32_t tx_id,
 	return DS_R_OK;
 }
 
-/* Kiss codes are four characters (RFC 5905 section 7.4); an unsynchronised server's stratum 0
- * with a reference identifier of zero is none. */
-static bool is_kiss(const struct ds_packet *answer)
-{
-	if (answer->stratum != 0)
-		return false;
-	for (unsigned int shift = 0; shift < 32; shift += 8) {
-		uint32_t c = answer->ref_id >> shift & 0xff;
-
-		if (c < 0x20 || c > 0x7e)
-			return false;
-	}
-	return true;
-}
-
 /* A kiss-o'-death whose origin and authentication were found right. */
 static enum ds_reason receive_kiss(struct ds_client *client, uint32_t code,
 				   struct ds_client_outcome *outcome)
@@ -213,7 +167,7 @@ static enum ds_reason judge(const struct ds_client *client, const struct ds_fram
 		return DS_R_ORIGIN;
 	if (!ds_auth_accepts(client->keyed, frame, auth)) /* exchange.md S2 */
 		return DS_R_AUTH;
-	if (is_kiss(answer)) /* never interleaved; its stamps mean nothing */
+	if (ds_header_is_kiss(answer)) /* never interleaved; its stamps mean nothing */
 		return *interleaved ? DS_R_ORIGIN : DS_R_OK;
 	if (answer->receive == 0 || answer->transmit == 0)
 		return DS_R_ZERO_STAMP;
@@ -236,7 +190,7 @@ enum ds_reason ds_client_receive(struct ds_client *client, const uint8_t *data, 
 		return reason;
 
 	/* Accepted. Nothing was written to *client so far. */
-	if (is_kiss(&frame.packet))
+	if (ds_header_is_kiss(&frame.packet))
 		return receive_kiss(client, frame.packet.ref_id, outcome);
 	if (client->awaits_stamp) {
 		park(client, &frame.packet, t4, interleaved);

@@ -40,7 +40,7 @@ struct ds_client {
 	bool parked_interleaved; /* which cookie that answer repeated */
 	struct ds_packet parked_packet;
 	struct ds_rx_stamp parked_t4;
-	struct ds_interleave_client interleave;
+	struct ds_interleave interleave;
 };
 
 struct ds_client_outcome {

@@ -10,8 +10,7 @@
 #define FREQ_MOST_PPB  2e8
 #define GRAIN_LEAST_NS 1e3
 
-/* The part of an interval of the raw scale by which the clock runs ahead in it. */
-static int64_t gained_ns(int64_t raw_interval_ns, double freq_ppb)
+int64_t ds_gained_ns(int64_t raw_interval_ns, double freq_ppb)
 {
 	/* Nobody has such a clock; a NaN must not become an integer. */
 	if (!(fabs(freq_ppb) < FREQ_MOST_PPB))
@@ -58,14 +57,14 @@ static bool derive(struct ds_exchange *e, int64_t local_ns, double freq_ppb)
 	e->server_minus_raw_ns = at_request_ns + spread_ns / 2;
 	/* From the midpoint to T4 the server's clock gains on the raw scale. */
 	return !__builtin_sub_overflow(e->server_minus_raw_ns +
-					       gained_ns(local_ns - half_ns, freq_ppb),
+					       ds_gained_ns(local_ns - half_ns, freq_ppb),
 				       clock_minus_raw_ns, &e->offset_ns);
 }
 
-enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_kind kind,
-				const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,
-				const struct ds_rx_stamp *t4, const struct ds_remote *remote,
-				double freq_ppb)
+enum ds_reason ds_exchange_make_held(struct ds_exchange *exchange, enum ds_exchange_kind kind,
+				     const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,
+				     const struct ds_rx_stamp *t4, const struct ds_remote *remote,
+				     double freq_ppb, int64_t hold_max_ns)
 {
 	struct ds_exchange e = {.kind = kind,
 				.t1 = *t1,
@@ -81,14 +80,44 @@ enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_k
 	if (__builtin_sub_overflow(t4->raw_ns, t1->raw_ns, &local_ns) ||
 	    __builtin_sub_overflow(t3_ns, t2_ns, &remote_ns) || !in_order(&e, local_ns, remote_ns))
 		return DS_R_DELAY_NEGATIVE;
-	if (kind != DS_EXCHANGE_SET2 && remote_ns > DS_PROCESSING_MAX_NS)
+	if (kind != DS_EXCHANGE_SET2 && remote_ns > hold_max_ns)
 		return DS_R_PROCESSING_MAX;
-	if (__builtin_add_overflow(local_ns, gained_ns(local_ns, freq_ppb), &e.delay_ns) ||
+	if (__builtin_add_overflow(local_ns, ds_gained_ns(local_ns, freq_ppb), &e.delay_ns) ||
 	    __builtin_sub_overflow(e.delay_ns, remote_ns, &e.delay_ns) ||
 	    e.delay_ns < -DS_DELAY_GRAIN_NS || !derive(&e, local_ns, freq_ppb))
 		return DS_R_DELAY_NEGATIVE;
 	if (e.delay_ns < 0)
 		e.delay_ns = 0;
+	*exchange = e;
+	return DS_R_OK;
+}
+
+enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_kind kind,
+				const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,
+				const struct ds_rx_stamp *t4, const struct ds_remote *remote,
+				double freq_ppb)
+{
+	return ds_exchange_make_held(exchange, kind, t1, t2_ns, t3_ns, t4, remote, freq_ppb,
+				     DS_PROCESSING_MAX_NS);
+}
+
+enum ds_reason ds_exchange_make_broadcast(struct ds_exchange *exchange, enum ds_exchange_kind kind,
+					  int64_t t3_ns, const struct ds_rx_stamp *t4,
+					  int64_t delay_ns, const struct ds_remote *remote,
+					  double freq_ppb)
+{
+	struct ds_exchange e = {.kind = kind,
+				.t2_ns = t3_ns,
+				.t3_ns = t3_ns,
+				.t4 = *t4,
+				.remote = *remote,
+				.delay_ns = delay_ns};
+
+	if (delay_ns < 0 || delay_ns > DS_DELAY_ONE_WAY_MAX_NS ||
+	    __builtin_sub_overflow(t4->raw_ns, delay_ns, &e.t1.raw_ns) ||
+	    __builtin_sub_overflow(t4->clock_ns, delay_ns, &e.t1.clock_ns) ||
+	    !derive(&e, delay_ns, freq_ppb))
+		return DS_R_DELAY_NEGATIVE;
 	*exchange = e;
 	return DS_R_OK;
 }

@@ -1,6 +1,6 @@
 /*
  * exchange: four stamps of the same two packets, and what they say of two clocks.
- * It must never be made by hand: ds_exchange_make() is the only maker, and it checks. Nothing
+ * It must never be made by hand: the makers below are the only ones, and they check. Nothing
  * downstream may ask whether the exchange came from one round trip or was completed by the
  * next packet, except to write it into a log.
  *
@@ -10,6 +10,7 @@
 #ifndef DS_CORE_EXCHANGE_EXCHANGE_H
 #define DS_CORE_EXCHANGE_EXCHANGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "core/exchange/reason.h"
@@ -20,7 +21,16 @@ enum ds_exchange_kind {
 	DS_EXCHANGE_SET1 =
 		1, /* interleaved: T1, T2, T4 of the previous round trip, T3 its drivestamp */
 	DS_EXCHANGE_SET2 = 2, /* interleaved: T1, T2 of this round trip; T3, T4 of the previous */
+	DS_EXCHANGE_BROADCAST = 3, /* T3 and T4 of a broadcast; T1, T2 as a known delay has them */
+	DS_EXCHANGE_BROADCAST_DRIVESTAMP =
+		4, /* the same of the broadcast before; T3 its drivestamp */
 };
+
+/* Was T3 a drivestamp? For logs. */
+static inline bool ds_exchange_is_interleaved(enum ds_exchange_kind kind)
+{
+	return kind != DS_EXCHANGE_BASIC && kind != DS_EXCHANGE_BROADCAST;
+}
 
 /* What the server said of itself in the packet that completed the exchange. */
 struct ds_remote {
@@ -51,9 +61,16 @@ struct ds_exchange {
 	int64_t server_minus_raw_ns; /* server's clock minus the raw scale at that midpoint */
 };
 
+/* By how much the clock runs ahead of the raw scale in an interval of it. A frequency beyond
+ * 2e8 ppb (nobody has such a clock) or NaN gives 0. */
+int64_t ds_gained_ns(int64_t raw_interval_ns, double freq_ppb);
+
 /* A server that holds a packet longer than this between T2 and T3 of one round trip is not
  * believed (exchange.md S6); not applied to set 2, whose interval is a poll. */
 #define DS_PROCESSING_MAX_NS INT64_C(4000000000)
+/* A peer answers at its own poll, up to 2^17 s after it received (RFC 5905 section 7.2: MAXPOLL).
+ */
+#define DS_HOLD_MAX_NS (INT64_C(1000000000) << 17)
 /* A delay below minus this cannot be explained by the grain of two clocks. */
 #define DS_DELAY_GRAIN_NS INT64_C(100000)
 
@@ -73,5 +90,22 @@ enum ds_reason ds_exchange_make(struct ds_exchange *exchange, enum ds_exchange_k
 				const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,
 				const struct ds_rx_stamp *t4, const struct ds_remote *remote,
 				double freq_ppb);
+
+/* The same for a host that may hold a packet longer than a server does. hold_max_ns takes the place
+ * of DS_PROCESSING_MAX_NS. */
+enum ds_reason ds_exchange_make_held(struct ds_exchange *exchange, enum ds_exchange_kind kind,
+				     const struct ds_tx_stamp *t1, int64_t t2_ns, int64_t t3_ns,
+				     const struct ds_rx_stamp *t4, const struct ds_remote *remote,
+				     double freq_ppb, int64_t hold_max_ns);
+
+/* A broadcast, whose way there and back is known to take delay_ns (0 to DS_DELAY_ONE_WAY_MAX_NS):
+ * the exchange that would have been, had a request arrived as the broadcast left. Its T1 is
+ * computed, and says so by its source: DS_STAMP_NONE. kind: one of the two of broadcasts.
+ * DS_R_DELAY_NEGATIVE for a delay out of range, or stamps that 64 bits cannot compare. */
+#define DS_DELAY_ONE_WAY_MAX_NS INT64_C(16000000000)
+enum ds_reason ds_exchange_make_broadcast(struct ds_exchange *exchange, enum ds_exchange_kind kind,
+					  int64_t t3_ns, const struct ds_rx_stamp *t4,
+					  int64_t delay_ns, const struct ds_remote *remote,
+					  double freq_ppb);
 
 #endif

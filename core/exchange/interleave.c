@@ -1,6 +1,6 @@
 /*
- * interleave: what the last accepted answer left for the next one (client), and the table of
- * drivestamps that wait for their client (server).
+ * interleave: what the last accepted packet left for the next one (client, peer, listener), and
+ * the drivestamps that wait for theirs (server, broadcaster).
  * It must never decide by anything but cookies: no variable here says "interleaved".
  */
 #include "core/exchange/interleave.h"
@@ -11,19 +11,16 @@
 #define VERSION	 4
 #define NS_PER_S INT64_C(1000000000)
 
-/* The tag of a slot: 24 bits of prefix, 6 of generation, 2 of state. */
-#define PREFIX_MASK	 UINT32_C(0xffffff)
-#define PREFIX_SHIFT	 8
-#define GENERATION_MASK	 UINT32_C(0x3f)
-#define GENERATION_SHIFT 2
-#define STATE_MASK	 UINT32_C(3)
-
 enum state {
 	FREE = 0,
 	LIVE = 1,    /* saved; its answer has no drivestamp yet */
 	STAMPED = 2, /* may be taken, once */
 	USED = 3,    /* was taken; room like FREE, but still known */
 };
+
+/* What the fields of a slot hold. */
+#define PREFIX_MASK	UINT32_C(0xffffff)
+#define GENERATION_MASK UINT32_C(0x3f)
 
 /* A reference to a slot: 24 bits of index, 6 of generation. */
 #define INDEX_MASK	UINT32_C(0xffffff)
@@ -35,32 +32,29 @@ enum state {
 /* To the next receive field: their lowest bit is set, always. */
 #define KEY_STEP 2
 
-/* ---- the client's part ---- */
+/* ---- an association's part ---- */
 
-void ds_interleave_init(struct ds_interleave_client *il, bool wanted)
+void ds_interleave_init(struct ds_interleave *il, bool wanted)
 {
 	memset(il, 0, sizeof(*il));
 	il->wanted = wanted;
 }
 
-void ds_interleave_request(struct ds_interleave_client *il, uint64_t random,
-			   struct ds_packet *request)
+void ds_interleave_request(struct ds_interleave *il, uint64_t random, struct ds_packet *request)
 {
 	il->cookie_rx = 0;
-	if (!il->wanted || il->server_rx == 0)
+	if (!il->wanted || il->receive == 0 || il->count >= DS_INTERLEAVE_UNANSWERED_MAX)
 		return;
-	if (il->unanswered >= DS_INTERLEAVE_UNANSWERED_MAX)
-		return;
-	il->unanswered++;
+	il->count++;
 	/* RFC 9769 section 2: receive differs from transmit; 0 means that there is no cookie. */
 	if (random == 0 || random == request->transmit)
 		random = request->transmit == 1 ? 2 : 1;
 	il->cookie_rx = random;
-	request->origin = il->server_rx;
+	request->origin = il->receive;
 	request->receive = random;
 }
 
-bool ds_interleave_owns(const struct ds_interleave_client *il, ds_ntp64 origin)
+bool ds_interleave_owns(const struct ds_interleave *il, ds_ntp64 origin)
 {
 	return il->cookie_rx != 0 && origin == il->cookie_rx;
 }
@@ -71,65 +65,83 @@ static uint64_t distance(ds_ntp64 a, ds_ntp64 b)
 	return (int64_t)(a - b) < 0 ? b - a : a - b;
 }
 
-enum ds_reason ds_interleave_exchange(const struct ds_interleave_client *il,
-				      const struct ds_packet *answer, const struct ds_tx_stamp *t1,
-				      const struct ds_rx_stamp *t4, const struct ds_remote *remote,
-				      double freq_ppb, struct ds_exchange *exchange)
+enum ds_reason ds_interleave_exchange(const struct ds_interleave *il,
+				      const struct ds_packet *packet, const struct ds_tx_stamp *t1,
+				      const struct ds_remote *remote, double freq_ppb,
+				      int64_t hold_max_ns, struct ds_exchange *exchange)
 {
-	int64_t t3_ns = ds_ns_from_ntp64(answer->transmit, t4->clock_ns);
+	bool set1 = il->t1.source != DS_STAMP_NONE &&
+		    distance(packet->transmit, il->receive) <=
+			    distance(packet->receive, packet->transmit);
+	int64_t pivot_ns = il->t4.clock_ns;
 
-	if (distance(answer->transmit, il->server_rx) <=
-	    distance(answer->receive, answer->transmit))
-		return ds_exchange_make(exchange, DS_EXCHANGE_SET1, &il->t1,
-					ds_ns_from_ntp64(il->server_rx, t4->clock_ns), t3_ns,
-					&il->t4, remote, freq_ppb);
-	return ds_exchange_make(exchange, DS_EXCHANGE_SET2, t1,
-				ds_ns_from_ntp64(answer->receive, t4->clock_ns), t3_ns, &il->t4,
-				remote, freq_ppb);
+	return ds_exchange_make_held(
+		exchange, set1 ? DS_EXCHANGE_SET1 : DS_EXCHANGE_SET2, set1 ? &il->t1 : t1,
+		ds_ns_from_ntp64(set1 ? il->receive : packet->receive, pivot_ns),
+		ds_ns_from_ntp64(packet->transmit, pivot_ns), &il->t4, remote, freq_ppb,
+		hold_max_ns);
 }
 
-void ds_interleave_accepted(struct ds_interleave_client *il, const struct ds_packet *answer,
+void ds_interleave_accepted(struct ds_interleave *il, const struct ds_packet *packet,
 			    const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4)
 {
-	il->unanswered = 0;
+	il->count = 0;
 	il->cookie_rx = 0;
-	/* A request that left after its answer came: the stamp is wrong, and would spoil the next
+	/* One of ours that left after its answer came: the stamp is wrong, and would spoil the next
 	 * exchange as it did this one. */
-	il->server_rx = t1->raw_ns <= t4->raw_ns ? answer->receive : 0;
+	il->receive = t1->raw_ns <= t4->raw_ns ? packet->receive : 0;
 	il->t1 = *t1;
 	il->t4 = *t4;
 }
 
-void ds_interleave_forget(struct ds_interleave_client *il)
+void ds_interleave_forget(struct ds_interleave *il)
 {
 	ds_interleave_init(il, il->wanted);
 }
 
+void ds_interleave_peer_accepted(struct ds_interleave *il, bool interleaved, uint8_t sent)
+{
+	il->asked = interleaved;
+	il->count = sent;
+}
+
+bool ds_interleave_peer_sends(const struct ds_interleave *il, struct ds_packet *packet)
+{
+	/* RFC 9769 section 3: rules 1 and 3; the caller has seen to rule 2. */
+	if ((!il->wanted && !il->asked) || il->count != 1 || packet->version != VERSION)
+		return false;
+	packet->origin = il->receive;
+	return true;
+}
+
+bool ds_interleave_peer_owns(ds_ntp64 receive, ds_ntp64 origin)
+{
+	return receive != 0 && origin == receive;
+}
+
+/* ---- broadcast ---- */
+
+const struct ds_tx_stamp *ds_interleave_told(bool wanted, const struct ds_tx_stamp *before)
+{
+	return wanted && ds_is_drivestamp(before) ? before : NULL;
+}
+
+bool ds_interleave_tells(const struct ds_packet *packet, ds_ntp64 before, ds_ntp64 *t3, bool *heard)
+{
+	int half = 31 + (packet->poll_log2 < 1 ? packet->poll_log2 : 1); /* log2 of 2^-32 s */
+
+	if (packet->origin == 0)
+		return false;
+	*t3 = packet->origin;
+	*heard = distance(packet->origin, before) <= UINT64_C(1) << (half > 0 ? half : 0);
+	return true;
+}
+
 /* ---- the server's part ---- */
-
-static enum state state_of(const struct ds_slot *slot)
-{
-	return (enum state)(slot->tag & STATE_MASK);
-}
-
-static void set_state(struct ds_slot *slot, enum state state)
-{
-	slot->tag = (slot->tag & ~STATE_MASK) | (uint32_t)state;
-}
 
 static bool is_live(const struct ds_slot *slot)
 {
-	return state_of(slot) == LIVE || state_of(slot) == STAMPED;
-}
-
-static uint32_t generation_of(const struct ds_slot *slot)
-{
-	return slot->tag >> GENERATION_SHIFT & GENERATION_MASK;
-}
-
-static uint32_t prefix_of(const struct ds_slot *slot)
-{
-	return slot->tag >> PREFIX_SHIFT;
+	return slot->state == LIVE || slot->state == STAMPED;
 }
 
 static uint32_t class_of(uint32_t prefix)
@@ -156,7 +168,7 @@ void ds_interleave_server_forget(struct ds_interleave_server *table)
 {
 	for (uint32_t i = 0; i < table->count; i++) {
 		/* The generation stays: a stamp still under way must not fit the next answer. */
-		set_state(&table->slots[i], FREE);
+		table->slots[i].state = FREE;
 		table->slots[i].receive = 0;
 	}
 	table->live = 0;
@@ -165,7 +177,7 @@ void ds_interleave_server_forget(struct ds_interleave_server *table)
 
 bool ds_interleave_asked(const struct ds_interleave_server *table, const struct ds_packet *request)
 {
-	if (table->count == 0 || request->version != VERSION || request->mode != DS_MODE_CLIENT)
+	if (table->count == 0 || request->version != VERSION)
 		return false;
 	/* Origins that we gave have the lowest bit set; 0 has not. */
 	return (request->origin & 1) != 0 && request->receive != request->transmit;
@@ -185,7 +197,7 @@ static struct ds_slot *find(const struct ds_interleave_server *table, ds_ntp64 k
 	struct ds_slot *set = set_of(table, key);
 
 	for (unsigned int i = 0; i < DS_SLOT_WAYS; i++) {
-		if (set[i].receive == key && state_of(&set[i]) != FREE)
+		if (set[i].receive == key && set[i].state != FREE)
 			return &set[i];
 	}
 	return NULL;
@@ -205,7 +217,7 @@ void ds_interleave_prefetch(const struct ds_interleave_server *table, ds_ntp64 k
 static void release(struct ds_interleave_server *table, const struct ds_slot *slot)
 {
 	table->live--;
-	table->by_prefix[class_of(prefix_of(slot))]--;
+	table->by_prefix[class_of(slot->prefix)]--;
 }
 
 /* delta_ns after a receive field, in its era or the next, as a transmit field. */
@@ -227,15 +239,15 @@ enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 o
 
 	if (slot == NULL)
 		return DS_R_SLOT_UNKNOWN;
-	if (prefix_of(slot) != (prefix & PREFIX_MASK))
+	if (slot->prefix != (prefix & PREFIX_MASK))
 		return DS_R_SLOT_FOREIGN;
-	if (state_of(slot) == USED)
+	if (slot->state == USED)
 		return DS_R_SLOT_USED;
-	if (state_of(slot) == LIVE)
+	if (slot->state == LIVE)
 		return DS_R_SLOT_NO_DRIVESTAMP;
 	*transmit = later(slot->receive, slot->delta_ns);
 	release(table, slot);
-	set_state(slot, USED);
+	slot->state = USED;
 	return DS_R_OK;
 }
 
@@ -268,7 +280,7 @@ static struct victims look_around(struct ds_slot *set, uint32_t class, ds_ntp64 
 		}
 		if (is_older(slot, v.oldest, now))
 			v.oldest = slot;
-		if (class_of(prefix_of(slot)) != class)
+		if (class_of(slot->prefix) != class)
 			continue;
 		v.owned++;
 		if (is_older(slot, v.own, now))
@@ -315,11 +327,12 @@ enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *
 	*receive = key;
 	slot->receive = key;
 	slot->delta_ns = 0;
-	slot->tag = (prefix & PREFIX_MASK) << PREFIX_SHIFT |
-		    ((generation_of(slot) + 1) & GENERATION_MASK) << GENERATION_SHIFT | LIVE;
+	slot->prefix = prefix & PREFIX_MASK;
+	slot->generation = (slot->generation + 1U) & GENERATION_MASK;
+	slot->state = LIVE;
 	table->live++;
 	table->by_prefix[class_of(prefix)]++;
-	*reference = (uint32_t)(slot - table->slots) | generation_of(slot) << REFERENCE_SHIFT;
+	*reference = (uint32_t)(slot - table->slots) | slot->generation << REFERENCE_SHIFT;
 	return reason;
 }
 
@@ -332,13 +345,13 @@ enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint
 	if (index >= table->count)
 		return DS_R_STAMP_WRONG_ID;
 	slot = &table->slots[index];
-	if (!is_live(slot) || reference >> REFERENCE_SHIFT != generation_of(slot))
+	if (!is_live(slot) || reference >> REFERENCE_SHIFT != slot->generation)
 		return DS_R_STAMP_WRONG_ID;
-	if (state_of(slot) == STAMPED)
+	if (slot->state == STAMPED)
 		return DS_R_STAMP_DOUBLE;
 	if (delta_ns < 0 || delta_ns > DS_DRIVESTAMP_MAX_NS)
 		return DS_R_STAMP_IMPLAUSIBLE;
 	slot->delta_ns = (int32_t)delta_ns;
-	set_state(slot, STAMPED);
+	slot->state = STAMPED;
 	return DS_R_OK;
 }

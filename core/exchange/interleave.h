@@ -1,6 +1,6 @@
 /*
- * interleave: everything that exists because of interleaved mode (RFC 9769), for the client
- * and for the server.
+ * interleave: everything that exists because of interleaved mode (RFC 9769), for client, server,
+ * peer and broadcast.
  * It must never be needed: in a build without it (-Dinterleaved=disabled) interleave.c is not
  * compiled, the functions below are empty, and the rest is a complete NTP daemon.
  *
@@ -11,6 +11,7 @@
 #define DS_CORE_EXCHANGE_INTERLEAVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "core/exchange/exchange.h"
@@ -24,9 +25,11 @@
 
 /* A saved stamp of the server: 16 bytes. */
 struct ds_slot {
-	ds_ntp64 receive; /* the key: receive field of the answer */
-	int32_t delta_ns; /* drivestamp of that answer minus its receive stamp */
-	uint32_t tag;	  /* 24 bits of the client's prefix, 6 of generation, 2 of state */
+	ds_ntp64 receive;	 /* the key: receive field of the answer */
+	int32_t delta_ns;	 /* drivestamp of that answer minus its receive stamp */
+	uint32_t prefix : 24;	 /* of the client */
+	uint32_t generation : 6; /* of the slot: how often it was given, modulo 64 */
+	uint32_t state : 2;
 };
 
 #define DS_SLOT_WAYS	 8    /* a key may stand in any of 8 places */
@@ -41,41 +44,64 @@ enum { DS_INTERLEAVE_BUILT = DS_INTERLEAVED };
 
 #if DS_INTERLEAVED
 
-/* The client's part of an association. Private to interleave.c. */
-struct ds_interleave_client {
+/* The part of an association with a server (RFC 9769 section 2) or a peer (section 3). Private to
+ * interleave.c. */
+struct ds_interleave {
 	bool wanted;
-	uint8_t unanswered;    /* interleaved requests since the last accepted answer */
-	ds_ntp64 cookie_rx;    /* receive field of the request under way; 0: it is basic */
-	ds_ntp64 server_rx;    /* receive field of the last accepted answer; 0: none */
-	struct ds_tx_stamp t1; /* its request's */
+	bool asked;	    /* peer: the last valid packet was interleaved (rule 1) */
+	uint8_t count;	    /* client: interleaved requests since the last accepted answer; peer:
+			       packets of ours between the last two valid ones (rule 3) */
+	ds_ntp64 cookie_rx; /* client: receive field of the request under way; 0: it is basic */
+	/* What the last accepted packet left: an exchange whose T3 is still to be told. */
+	ds_ntp64 receive;      /* its receive field (T2); 0: nothing was left */
+	struct ds_tx_stamp t1; /* of ours that it answered; source NONE: unknown */
 	struct ds_rx_stamp t4; /* its own */
 };
 
-void ds_interleave_init(struct ds_interleave_client *il, bool wanted);
+void ds_interleave_init(struct ds_interleave *il, bool wanted);
 
 /* Sets origin and receive of *request if it may be interleaved, else leaves them alone.
  * request->transmit is set already; random: a word nobody can guess (0, or one that equals the
  * transmit field, is replaced). */
-void ds_interleave_request(struct ds_interleave_client *il, uint64_t random,
-			   struct ds_packet *request);
+void ds_interleave_request(struct ds_interleave *il, uint64_t random, struct ds_packet *request);
 
 /* Does this origin repeat the receive cookie of the request under way? */
-bool ds_interleave_owns(const struct ds_interleave_client *il, ds_ntp64 origin);
+bool ds_interleave_owns(const struct ds_interleave *il, ds_ntp64 origin);
 
-/* An interleaved answer was accepted: make the exchange it completes, of set 1 or set 2
+/* An interleaved packet was accepted: make the exchange it completes, of set 1 or set 2
  * (RFC 9769 section 2), whichever has the shorter interval between T2 and T3; set 1 if equal.
- * t1, t4: of the present round trip. Returns and writes as ds_exchange_make(). */
-enum ds_reason ds_interleave_exchange(const struct ds_interleave_client *il,
-				      const struct ds_packet *answer, const struct ds_tx_stamp *t1,
-				      const struct ds_rx_stamp *t4, const struct ds_remote *remote,
-				      double freq_ppb, struct ds_exchange *exchange);
+ * t1: of ours that it answers. Returns and writes as ds_exchange_make_held(). */
+enum ds_reason ds_interleave_exchange(const struct ds_interleave *il,
+				      const struct ds_packet *packet, const struct ds_tx_stamp *t1,
+				      const struct ds_remote *remote, double freq_ppb,
+				      int64_t hold_max_ns, struct ds_exchange *exchange);
 
-/* Any answer was accepted: keep what the next one completes. */
-void ds_interleave_accepted(struct ds_interleave_client *il, const struct ds_packet *answer,
+/* Any packet was accepted: keep what the next one completes. */
+void ds_interleave_accepted(struct ds_interleave *il, const struct ds_packet *packet,
 			    const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4);
 
-/* The next request is basic. */
-void ds_interleave_forget(struct ds_interleave_client *il);
+/* The next packet of ours is basic. */
+void ds_interleave_forget(struct ds_interleave *il);
+
+/* ... and it was a peer's; sent: packets of ours since the valid one before. */
+void ds_interleave_peer_accepted(struct ds_interleave *il, bool interleaved, uint8_t sent);
+
+/* We sent the peer nothing since its last valid packet (rule 2), which named our latest, and that
+ * has a drivestamp. May our next be interleaved? Then sets its origin. */
+bool ds_interleave_peer_sends(const struct ds_interleave *il, struct ds_packet *packet);
+
+/* Does this origin repeat the receive field of a packet of ours? */
+bool ds_interleave_peer_owns(ds_ntp64 receive, ds_ntp64 origin);
+
+/* Broadcast (RFC 9769 section 4). The stamp of the packet before, if it may be told: a
+ * drivestamp; else NULL. */
+const struct ds_tx_stamp *ds_interleave_told(bool wanted, const struct ds_tx_stamp *before);
+
+/* Is this broadcast interleaved? Then *t3 is of the one before it, whose transmit field is given.
+ * *heard: that is the one whose drivestamp it tells; not where the two are more than a second
+ * apart, or half the interval if that is shorter. */
+bool ds_interleave_tells(const struct ds_packet *packet, ds_ntp64 before, ds_ntp64 *t3,
+			 bool *heard);
 
 /* The server's part: a table of slots in memory that the caller gives. A key may stand in the
  * DS_SLOT_WAYS places of one set. For a new key gives way, in this order: of a class that holds
@@ -127,7 +153,7 @@ enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint
 /* Inlined even where nothing is optimised, so that no symbol is left. */
 #define DS_EMPTY static inline __attribute__((always_inline, unused))
 
-struct ds_interleave_client {
+struct ds_interleave {
 	char none;
 };
 
@@ -135,13 +161,13 @@ struct ds_interleave_server {
 	char none;
 };
 
-DS_EMPTY void ds_interleave_init(struct ds_interleave_client *il, bool wanted)
+DS_EMPTY void ds_interleave_init(struct ds_interleave *il, bool wanted)
 {
 	(void)il;
 	(void)wanted;
 }
 
-DS_EMPTY void ds_interleave_request(struct ds_interleave_client *il, uint64_t random,
+DS_EMPTY void ds_interleave_request(struct ds_interleave *il, uint64_t random,
 				    struct ds_packet *request)
 {
 	(void)il;
@@ -149,34 +175,15 @@ DS_EMPTY void ds_interleave_request(struct ds_interleave_client *il, uint64_t ra
 	(void)request;
 }
 
-DS_EMPTY bool ds_interleave_owns(const struct ds_interleave_client *il, ds_ntp64 origin)
+DS_EMPTY bool ds_interleave_owns(const struct ds_interleave *il, ds_ntp64 origin)
 {
 	(void)il;
 	(void)origin;
 	return false;
 }
 
-/* Not reached: no answer is interleaved where no origin is owned. */
-DS_EMPTY enum ds_reason ds_interleave_exchange(const struct ds_interleave_client *il,
-					       const struct ds_packet *answer,
-					       const struct ds_tx_stamp *t1,
-					       const struct ds_rx_stamp *t4,
-					       const struct ds_remote *remote, double freq_ppb,
-					       struct ds_exchange *exchange)
-{
-	(void)il;
-	(void)answer;
-	(void)t1;
-	(void)t4;
-	(void)remote;
-	(void)freq_ppb;
-	(void)exchange;
-	return DS_R_ORIGIN;
-}
-
-DS_EMPTY void ds_interleave_accepted(struct ds_interleave_client *il,
-				     const struct ds_packet *answer, const struct ds_tx_stamp *t1,
-				     const struct ds_rx_stamp *t4)
+DS_EMPTY void ds_interleave_accepted(struct ds_interleave *il, const struct ds_packet *answer,
+				     const struct ds_tx_stamp *t1, const struct ds_rx_stamp *t4)
 {
 	(void)il;
 	(void)answer;
@@ -184,7 +191,7 @@ DS_EMPTY void ds_interleave_accepted(struct ds_interleave_client *il,
 	(void)t4;
 }
 
-DS_EMPTY void ds_interleave_forget(struct ds_interleave_client *il)
+DS_EMPTY void ds_interleave_forget(struct ds_interleave *il)
 {
 	(void)il;
 }
@@ -243,6 +250,61 @@ DS_EMPTY enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *ta
 	(void)reference;
 	(void)delta_ns;
 	return DS_R_STAMP_WRONG_ID;
+}
+
+/* Not reached: no packet is interleaved where no origin is owned. */
+DS_EMPTY enum ds_reason ds_interleave_exchange(const struct ds_interleave *il,
+					       const struct ds_packet *packet,
+					       const struct ds_tx_stamp *t1,
+					       const struct ds_remote *remote, double freq_ppb,
+					       int64_t hold_max_ns, struct ds_exchange *exchange)
+{
+	(void)il;
+	(void)packet;
+	(void)t1;
+	(void)remote;
+	(void)freq_ppb;
+	(void)hold_max_ns;
+	(void)exchange;
+	return DS_R_ORIGIN;
+}
+
+DS_EMPTY void ds_interleave_peer_accepted(struct ds_interleave *il, bool interleaved, uint8_t sent)
+{
+	(void)il;
+	(void)interleaved;
+	(void)sent;
+}
+
+DS_EMPTY bool ds_interleave_peer_sends(const struct ds_interleave *il, struct ds_packet *packet)
+{
+	(void)il;
+	(void)packet;
+	return false;
+}
+
+DS_EMPTY bool ds_interleave_peer_owns(ds_ntp64 receive, ds_ntp64 origin)
+{
+	(void)receive;
+	(void)origin;
+	return false;
+}
+
+DS_EMPTY const struct ds_tx_stamp *ds_interleave_told(bool wanted, const struct ds_tx_stamp *before)
+{
+	(void)wanted;
+	(void)before;
+	return NULL;
+}
+
+DS_EMPTY bool ds_interleave_tells(const struct ds_packet *packet, ds_ntp64 before, ds_ntp64 *t3,
+				  bool *heard)
+{
+	(void)packet;
+	(void)before;
+	(void)t3;
+	(void)heard;
+	return false;
 }
 
 #endif

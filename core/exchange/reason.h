@@ -36,6 +36,16 @@
 	X(KOD_RATE, "kod-rate", "the server asks for fewer packets")                               \
 	X(KOD_DENY, "kod-deny", "the server refuses (unauthenticated: noted, not obeyed)")         \
 	X(KOD_OTHER, "kod-other", "a kiss code without meaning here")                              \
+	/* a packet of a peer: peer */                                                             \
+	X(PEER_STALE, "peer-stale", "no newer than the last valid packet (a replay)")              \
+	X(PEER_AGAIN, "peer-again", "valid, but our latest packet gave its exchange already")      \
+	/* a broadcast: broadcast */                                                               \
+	X(BROADCAST_EARLY, "broadcast-early", "its sender was not measured yet")                   \
+	X(BROADCAST_STALE, "broadcast-stale", "no later than the last accepted (a replay)")        \
+	X(BROADCAST_DISAGREES, "broadcast-disagrees",                                              \
+	  "not what exchanges with its sender say (delayed or replayed, or its clock was set)")    \
+	X(BROADCAST_FIRST, "broadcast-first",                                                      \
+	  "accepted, but it tells of a packet that was not heard")                                 \
 	/* a transmit stamp */                                                                     \
 	X(STAMP_WRONG_ID, "stamp-wrong-id", "transmit stamp of no packet that waits for one")      \
 	X(STAMP_DOUBLE, "stamp-double", "transmit stamp of a packet that has one already")         \

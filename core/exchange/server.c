@@ -8,7 +8,6 @@
 
 #define ORIGIN_OFFSET  24
 #define RECEIVE_OFFSET 32
-#define STRATUM_MAX    15
 
 /* A time whose lowest bit is `mark`: set in receive fields, clear in transmit fields. The fill
  * of 0 or 2 leaves room for the mark inside the nanosecond. */
@@ -28,28 +27,19 @@ static ds_ntp64 marked_after(ds_ntp64 receive)
 	return stamp != 0 ? stamp : 2;
 }
 
-/* RFC 5905 table 1: what a server answers. Version 1 has no modes; a client is told by its port
- * (RFC 1059 appendix B; RFC 5905 appendix A.5.1). */
-static bool is_request(const struct ds_packet *packet, uint16_t port)
+/* RFC 5905 table 1: the mode in which a server answers; 0: it does not. A symmetric active host
+ * whom we do not know is answered like a client, and nothing is kept of it (RFC 9769 section 3).
+ * Version 1 has no modes; a client is told by its port (RFC 1059 appendix B; RFC 5905 appendix
+ * A.5.1). */
+static uint8_t answers_in(const struct ds_packet *packet, uint16_t port)
 {
 	if (packet->mode == DS_MODE_CLIENT)
-		return true;
-	return packet->version == 1 && packet->mode == DS_MODE_RESERVED && port != DS_WIRE_PORT;
-}
-
-static void describe_ourselves(const struct ds_server_state *state, struct ds_packet *answer)
-{
-	bool usable = state->leap < DS_LEAP_UNSYNCHRONISED && state->stratum >= 1 &&
-		      state->stratum <= STRATUM_MAX;
-
-	answer->leap = usable ? state->leap : DS_LEAP_UNSYNCHRONISED;
-	answer->stratum = usable ? state->stratum : 0;
-	/* With stratum 0 the reference identifier would be read as a kiss code. */
-	answer->ref_id = usable ? state->ref_id : 0;
-	answer->precision_log2 = state->precision_log2;
-	answer->root_delay = ds_ntp32_from_ns(state->root_delay_ns);
-	answer->root_dispersion = ds_ntp32_from_ns(state->root_dispersion_ns);
-	answer->reference = state->reference_ns != 0 ? ds_ntp64_from_ns(state->reference_ns, 0) : 0;
+		return DS_MODE_SERVER;
+	if (packet->mode == DS_MODE_ACTIVE)
+		return DS_MODE_PASSIVE;
+	if (packet->version == 1 && packet->mode == DS_MODE_RESERVED && port != DS_WIRE_PORT)
+		return DS_MODE_SERVER;
+	return 0;
 }
 
 void ds_server_init(struct ds_server *server, struct ds_slot *slots, uint32_t slot_count)
@@ -77,20 +67,21 @@ enum ds_reason ds_server_answer(struct ds_server *server, const struct ds_reques
 				const struct ds_server_state *state, struct ds_response *response)
 {
 	struct ds_response made = {.slot = DS_SLOT_NONE, .rx_raw_ns = request->rx.raw_ns};
-	struct ds_packet answer = {.mode = DS_MODE_SERVER};
+	struct ds_packet answer = {0};
 	struct ds_frame frame;
 	enum ds_reason reason = ds_wire_read(request->data, request->length, &frame);
 
 	if (reason != DS_R_OK)
 		return reason;
-	if (!is_request(&frame.packet, request->port))
+	answer.mode = answers_in(&frame.packet, request->port);
+	if (answer.mode == 0)
 		return DS_R_REQUEST_MODE;
 	if (!ds_auth_answers(&frame, request->auth))
 		return DS_R_REQUEST_AUTH;
 	if (request->rx.source == DS_STAMP_NONE)
 		return DS_R_REQUEST_NO_STAMP;
 
-	describe_ourselves(state, &answer);
+	ds_header_describe_us(state, &answer);
 	answer.version = frame.packet.version;
 	answer.poll_log2 = frame.packet.poll_log2;
 	answer.origin = frame.packet.transmit;

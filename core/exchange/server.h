@@ -14,23 +14,11 @@
 #include <stdint.h>
 
 #include "core/exchange/auth.h"
+#include "core/exchange/header.h"
 #include "core/exchange/interleave.h"
 #include "core/exchange/reason.h"
 #include "core/exchange/stamp.h"
 #include "core/exchange/wire.h"
-
-/* What the answers say of our clock; a copy of the system's state. */
-struct ds_server_state {
-	/* Where leap is DS_LEAP_UNSYNCHRONISED, or stratum is not 1..15, the answer says leap 3,
-	 * stratum 0 and reference identifier 0 (which is no kiss code). */
-	uint8_t leap;
-	uint8_t stratum;
-	int8_t precision_log2;
-	uint32_t ref_id;
-	int64_t root_delay_ns;
-	int64_t root_dispersion_ns; /* at the moment of this state; the caller keeps it fresh */
-	int64_t reference_ns; /* ns since 1970; must not be a receive stamp (RFC 9769 section 6) */
-};
 
 struct ds_server {
 	struct ds_interleave_server interleave;
@@ -66,8 +54,9 @@ void ds_server_init(struct ds_server *server, struct ds_slot *slots, uint32_t sl
  * nothing. Where the request had a MAC, the caller puts one behind the bytes, by the same key, when
  * the transmit field has been written.
  * The answer has the request's version and poll, mode 4 (also for version 1 mode 0 from a port
- * other than 123), its transmit field as origin, and its own receive stamp with the lowest bit
- * set; transmit fields have it clear, so that no transmit field ever equals a key. */
+ * other than 123) or, to mode 1, mode 2; its transmit field as origin, and its own receive stamp
+ * with the lowest bit set; transmit fields have it clear, so that no transmit field ever equals a
+ * key. */
 enum ds_reason ds_server_answer(struct ds_server *server, const struct ds_request *request,
 				const struct ds_server_state *state, struct ds_response *response);
 

@@ -19,6 +19,19 @@ bool ds_tx_stamp_improves(const struct ds_tx_stamp *held, const struct ds_tx_sta
 	return later_ns >= (ds_is_drivestamp(held) ? -DS_DRIVESTAMP_MAX_NS : 0);
 }
 
+enum ds_reason ds_tx_stamp_take(struct ds_tx_stamp *held, uint32_t held_id, uint32_t tx_id,
+				const struct ds_tx_stamp *tx)
+{
+	if (held->source == DS_STAMP_NONE || tx_id != held_id)
+		return DS_R_STAMP_WRONG_ID;
+	if (ds_is_drivestamp(held) && tx->source <= held->source)
+		return DS_R_STAMP_DOUBLE;
+	if (!ds_tx_stamp_improves(held, tx))
+		return DS_R_STAMP_IMPLAUSIBLE;
+	*held = *tx;
+	return DS_R_OK;
+}
+
 char ds_stamp_letter(enum ds_stamp_source source)
 {
 	switch (source) {

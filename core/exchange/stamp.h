@@ -19,6 +19,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/exchange/reason.h"
+
 /* Who took a stamp, in rising order of nearness to the wire. The order is used: a stamp is
  * only ever replaced by one of a higher source. */
 enum ds_stamp_source {
@@ -55,6 +57,12 @@ static inline bool ds_is_drivestamp(const struct ds_tx_stamp *tx)
  * drivestamps the order in time does not matter (a card's stamp converted from its own clock
  * may lie before the kernel's), only the distance. */
 bool ds_tx_stamp_improves(const struct ds_tx_stamp *held, const struct ds_tx_stamp *better);
+
+/* A transmit stamp was reported for packet tx_id; *held is of packet held_id. Takes its place and
+ * returns DS_R_OK; or DS_R_STAMP_WRONG_ID (another packet's, or none was sent), _DOUBLE (there is
+ * a drivestamp of that source already), _IMPLAUSIBLE (see above), and *held is as before. */
+enum ds_reason ds_tx_stamp_take(struct ds_tx_stamp *held, uint32_t held_id, uint32_t tx_id,
+				const struct ds_tx_stamp *tx);
 
 /* chrony's letter: 'D', 'K', 'H', or '-' for none; and the word ("daemon", "kernel",
  * "hardware", "none"). An impossible value gives '-' and "none". */

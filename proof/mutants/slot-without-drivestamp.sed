@@ -1,3 +1,3 @@
 # An interleaved answer is given before its drivestamp is known.
 # in core/exchange/interleave.c
-/^	if \(state_of\(slot\) == LIVE\)/,/return/d
+/^	if \(slot->state == LIVE\)/,/return/d

@@ -1,3 +1,3 @@
 # Set 1 takes T1 of the latest request with T2, T4 of the exchange before.
 # in core/exchange/interleave.c
-s/DS_EXCHANGE_SET1, &il->t1,/DS_EXCHANGE_SET1, t1,/
+s/set1 \? &il->t1 : t1,/t1,/

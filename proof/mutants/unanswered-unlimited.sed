@@ -1,3 +1,3 @@
 # Interleaved requests go on for ever without an answer.
 # in core/exchange/interleave.c
-/^	if \(il->unanswered >= DS_INTERLEAVE_UNANSWERED_MAX\)/,/return/d
+s/ \|\| il->count >= DS_INTERLEAVE_UNANSWERED_MAX//

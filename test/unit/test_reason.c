@@ -1,5 +1,7 @@
 /* Every reason has a name and a sentence of its own, and every reason that core/exchange can
  * give is met here by packets and stamps that bring it about. */
+#include "core/exchange/broadcast.h"
+#include "core/exchange/peer.h"
 #include "test/unit/exchange_world.h"
 
 static struct ds_counters met;
@@ -199,6 +201,68 @@ static void meet_the_quota(void)
 		meet_request(&server, 1, 1000003 * i * i, 3, false, &answer);
 }
 
+/* A packet to a peer that has sent one and heard none. */
+static enum ds_reason meet_peer(struct ds_peer *peer, ds_ntp64 origin, ds_ntp64 transmit)
+{
+	struct ds_packet p = {.version = 4,
+			      .mode = DS_MODE_ACTIVE,
+			      .stratum = 1,
+			      .origin = origin,
+			      .receive = UINT64_C(0xeeae710000000000),
+			      .transmit = transmit};
+	struct ds_rx_stamp t4 = {.clock_ns = 9, .raw_ns = 9, .source = DS_STAMP_KERNEL};
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct ds_peer_outcome o;
+
+	ds_wire_write(&p, bytes);
+	return meet(ds_peer_receive(peer, bytes, sizeof(bytes), &t4, DS_AUTH_ABSENT, 0, &o));
+}
+
+static void meet_those_of_peers(void)
+{
+	struct ds_peer_sending sending = {.now = {.source = DS_STAMP_DAEMON}};
+	const struct ds_server_state state = {.stratum = 1};
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct ds_peer peer;
+	ds_ntp64 ours;
+
+	ds_peer_init(&peer, 4, false, false, false);
+	ds_peer_send(&peer, &sending, &state, bytes);
+	ours = ds_wire_read_ntp64(bytes + DS_WIRE_TRANSMIT_OFFSET);
+	meet_peer(&peer, ours, UINT64_C(0xeeae710000000001));
+	assert_int_equal(meet_peer(&peer, ours, UINT64_C(0xeeae710000000002)), DS_R_PEER_AGAIN);
+	assert_int_equal(meet_peer(&peer, ours, UINT64_C(0xeeae710000000002)), DS_R_PEER_STALE);
+}
+
+static void meet_broadcast(struct ds_listener *l, ds_ntp64 origin, ds_ntp64 transmit)
+{
+	struct ds_packet p = {.version = 4,
+			      .mode = DS_MODE_BROADCAST,
+			      .stratum = 1,
+			      .origin = origin,
+			      .transmit = transmit};
+	struct ds_rx_stamp t4 = {.source = DS_STAMP_KERNEL};
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct ds_listener_outcome o;
+
+	ds_wire_write(&p, bytes);
+	meet(ds_listener_receive(l, bytes, sizeof(bytes), &t4, DS_AUTH_ABSENT, 0, &o));
+}
+
+static void meet_those_of_broadcasts(void)
+{
+	ds_ntp64 now = ds_ntp64_from_ns(0, 0);
+	struct ds_exchange exchange = {.delay_ns = 1000};
+	struct ds_listener l;
+
+	ds_listener_init(&l, 4, false);
+	meet_broadcast(&l, 0, now);
+	ds_listener_calibrate(&l, &exchange, 1000, 0);
+	meet_broadcast(&l, 0, now + (UINT64_C(1) << 32));
+	meet_broadcast(&l, 1, now); /* the first of all, interleaved */
+	meet_broadcast(&l, 0, now);
+}
+
 static void test_every_reason_of_core_is_met(void **state)
 {
 	(void)state;
@@ -207,12 +271,15 @@ static void test_every_reason_of_core_is_met(void **state)
 	meet_those_of_answers();
 	meet_those_of_stamps();
 	meet_those_of_requests();
+	meet_those_of_peers();
+	meet_those_of_broadcasts();
 	if (DS_INTERLEAVE_BUILT) {
 		meet_those_of_slots();
 		meet_the_quota();
 	}
 	for (int i = 0; i < DS_REASON_COUNT; i++) {
-		bool slots_only = i >= DS_R_SLOT_UNKNOWN && i <= DS_R_SLOT_QUOTA;
+		bool slots_only = (i >= DS_R_SLOT_UNKNOWN && i <= DS_R_SLOT_QUOTA) ||
+				  i == DS_R_BROADCAST_FIRST;
 		bool expected =
 			!is_of_the_host((enum ds_reason)i) && (DS_INTERLEAVE_BUILT || !slots_only);
 

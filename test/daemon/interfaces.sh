@@ -31,7 +31,9 @@ ns_ip server -6 route add fd00:118:1::/64 dev v2b metric 9999 2>/dev/null
 
 requests=12
 chmod 755 "$ns_dir"
-user=root
+# Rights are given up, so that what is asked of the kernel is asked without them.
+user=nobody
+run=("$daemon")
 # play NAME ADDRESS MODE LINE... : a client asks ADDRESS so often; then its log is in $log
 play()
 {
@@ -43,7 +45,7 @@ play()
 	local server=$ns_pid
 	ns_until 50 grep -q ready "$asked" || not_ok "$name: $(cat "$asked")"
 	chmod 777 "$logs"
-	ns_start client "$log" "$daemon" -d -x -u "$user" 'port 0' 'pidfile none' "logdir $logs" \
+	ns_start client "$log" "${run[@]}" -d -x -u "$user" 'port 0' 'pidfile none' "logdir $logs" \
 		'log rawmeasurements' 'logbanner 0' "${@:2}" "server $address minpoll -3 maxpoll -3 $1"
 	local client=$ns_pid
 	ns_until 100 grep -q "asked $requests" "$asked" || not_ok "$name: the client asks"
@@ -89,9 +91,7 @@ for address in $families; do
 	play any$f $address only anyinterface
 	judge "$f: the same with anyinterface" all none
 	expect "$f: nothing is said of interfaces ($said)" [ "$said" = 0 ]
-	user=nobody
 	play acq$f $address lie '' 'bindacqdevice v1a'
-	user=root
 	judge "$f: bindacqdevice of the right interface, and lies by the other" all none
 done
 # Routes with two next hops: nobody can say by which interface an answer has to come.
@@ -99,6 +99,10 @@ ns_ip client route add 10.118.9.0/24 nexthop via 10.118.1.2 nexthop via 10.118.2
 ns_ip server addr add 10.118.9.9/32 dev lo
 play paths 10.118.9.9 only ''
 judge "two next hops, answers by one" all none
+run=(env LD_PRELOAD="$ns_build/test/daemon/shim.so" SHIM_NO_NETLINK=1 "$daemon")
+play blind 10.118.1.2 only ''
+judge "without netlink nothing is compared" all none
+expect "and the log says so once" [ "$(grep -c 'no netlink' "$log")" = 1 ]
 ns_start client "$ns_dir/nothing.log" "$daemon" -d -x -u root 'port 0' 'pidfile none' \
 	'bindacqdevice nothing0' 'server 10.118.1.2 minpoll -3 maxpoll -3'
 expect "an interface that does not exist is told" ns_until 30 \

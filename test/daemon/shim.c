@@ -6,6 +6,7 @@
  * SHIM_HASTE=N         CLOCK_MONOTONIC runs N times as fast, and poll() waits for it accordingly
  * SHIM_BUFFER=BYTES    receive buffers of sockets that are bound
  * SHIM_DELAY=US        a pause before each sendmmsg()
+ * SHIM_NO_NETLINK=1    no netlink socket is granted
  * SHIM_CONNECT=US      a pause before each connect() of a socket that is bound
  */
 #include <errno.h>
@@ -86,6 +87,15 @@ int poll(struct pollfd *fds, nfds_t count, int ms)
 	wait.tv_sec = ms / 1000;
 	wait.tv_nsec = ms % 1000 * 1000000L;
 	return (int)syscall(SYS_ppoll, fds, count, ms < 0 ? NULL : &wait, NULL, 0);
+}
+
+int socket(int family, int type, int protocol)
+{
+	if (family == AF_NETLINK && setting("SHIM_NO_NETLINK")) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, family, type, protocol);
 }
 
 int connect(int fd, const struct sockaddr *address, socklen_t length)

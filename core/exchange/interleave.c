@@ -102,13 +102,14 @@ void ds_interleave_forget(struct ds_interleave *il)
 void ds_interleave_peer_accepted(struct ds_interleave *il, bool interleaved, uint8_t sent)
 {
 	il->asked = interleaved;
-	il->count = sent;
+	if (sent != 0) /* else another one came before we answered: the same of ours is the last */
+		il->sent = sent;
 }
 
 bool ds_interleave_peer_sends(const struct ds_interleave *il, struct ds_packet *packet)
 {
 	/* RFC 9769 section 3: rules 1 and 3; the caller has seen to rule 2. */
-	if ((!il->wanted && !il->asked) || il->count != 1 || packet->version != VERSION)
+	if ((!il->wanted && !il->asked) || il->sent != 1 || packet->version != VERSION)
 		return false;
 	packet->origin = il->receive;
 	return true;

@@ -48,9 +48,9 @@ enum { DS_INTERLEAVE_BUILT = DS_INTERLEAVED };
  * interleave.c. */
 struct ds_interleave {
 	bool wanted;
-	bool asked;	    /* peer: the last valid packet was interleaved (rule 1) */
-	uint8_t count;	    /* client: interleaved requests since the last accepted answer; peer:
-			       packets of ours between the last two valid ones (rule 3) */
+	bool asked;    /* peer: the last valid packet was interleaved (rule 1) */
+	uint8_t count; /* client: interleaved requests since the last accepted answer */
+	uint8_t sent;  /* peer: packets of ours to the valid one that we answered last (rule 3) */
 	ds_ntp64 cookie_rx; /* client: receive field of the request under way; 0: it is basic */
 	/* What the last accepted packet left: an exchange whose T3 is still to be told. */
 	ds_ntp64 receive;      /* its receive field (T2); 0: nothing was left */

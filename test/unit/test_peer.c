@@ -99,10 +99,39 @@ static void test_two_peers_interleave_and_are_exact(void **state)
 	assert_in_range(b.worst_ns, 0, 2);
 }
 
+/* A sends twice as often as B: B answers two packets with one, and its answer is the only one to
+ * either; A's are two to one packet, and stay basic (RFC 9769 section 3, rule 3). */
+static void test_who_sends_less_often_interleaves(void **state)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct side a;
+	struct side b;
+
+	(void)state;
+	side_init(&a, true, 0);
+	side_init(&b, true, APART);
+	for (int i = 0; i < PACKETS; i++) {
+		int64_t t = START + 2 * i * S;
+
+		side_send(&a, t, bytes);
+		side_receive(&b, &a, bytes, t + GUESS + THERE);
+		side_send(&a, t + S, bytes);
+		side_receive(&b, &a, bytes, t + S + GUESS + THERE);
+		side_send(&b, t + S * 3 / 2, bytes);
+		side_receive(&a, &b, bytes, t + S * 3 / 2 + GUESS + THERE);
+	}
+	assert_int_equal(a.exchanges, PACKETS);
+	assert_int_equal(a.interleaved, DS_INTERLEAVE_BUILT ? PACKETS - 1 : 0);
+	assert_in_range(b.exchanges, PACKETS - 1, PACKETS);
+	assert_int_equal(b.interleaved, 0);
+	assert_in_range(a.worst_ns, 0, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_two_peers_interleave_and_are_exact),
+		cmocka_unit_test(test_who_sends_less_often_interleaves),
 	};
 
 	return cmocka_run_group_tests_name("peer", tests, NULL, NULL);

@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "proof/client_server_worlds.h"
-#include "proof/invariants.h"
 #include "proof/worlds.h"
 
 #define START  INT64_C(1795420800000000000)
@@ -630,7 +629,7 @@ static const char *cs_step(void *state, struct proof_event event)
 		memcmp(before.by_class, after->by_class, sizeof(before.by_class)) != 0 ||
 		before.live != after->live;
 	note(&step);
-	return invariants_broken(&step);
+	return cs_broken(&step);
 }
 
 void cs_happen(struct cs_state *s, struct proof_event event)
@@ -646,7 +645,7 @@ void cs_happen(struct cs_state *s, struct proof_event event)
 
 static const char *cs_look(const void *state)
 {
-	return invariants_broken_at(state);
+	return cs_broken_at(state);
 }
 
 #define ADD(kind, a, b)                                                                            \

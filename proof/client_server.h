@@ -129,6 +129,10 @@ extern const struct cs_bounds *cs_bounds;
 enum { CS_TAG_T1 = 100, CS_TAG_T1_DRIVE = 150, CS_TAG_T2 = 200, CS_TAG_T3 = 300 };
 enum { CS_TAG_T3_PROMPT = 400, CS_TAG_T3_TARDY = 450, CS_TAG_T4 = 500, CS_TAG_FORGED = 900 };
 
+/* The first invariant that does not hold, or NULL. */
+const char *cs_broken(const struct cs_step *step);
+const char *cs_broken_at(const struct cs_state *state);
+
 /* Origin and receive field that the next request has, if it were sent now. */
 void cs_next_request(const struct cs_state *state, struct ds_packet *request);
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/conf_broadcast.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_words.h"
 
@@ -234,6 +235,77 @@ static void read_source(struct reader *r, const struct words *words, bool pool)
 		complain(r, true, "more than %d sources", DS_CONF_SOURCES);
 	if (!r->failed)
 		r->conf->sources[r->conf->source_count++] = *s;
+	r->failed |= failed_before;
+}
+
+static void read_broadcast(struct reader *r, const struct words *words)
+{
+	struct ds_conf_broadcast *b = &r->conf->broadcasts[r->conf->broadcast_count];
+	char why[DS_FIELD_WHY];
+
+	if (r->conf->broadcast_count == DS_CONF_BROADCASTS) {
+		complain(r, true, "more than %d broadcasts", DS_CONF_BROADCASTS);
+		return;
+	}
+	if (!ds_conf_broadcast_parse(b, words->word, words->count, why)) {
+		complain(r, true, "%s", why);
+		return;
+	}
+	snprintf(b->file, sizeof(b->file), "%s", r->file);
+	b->line = r->line;
+	r->conf->broadcast_count++;
+	if (b->xleave && b->version != 4)
+		complain(r, false, "'xleave' needs version 4: these broadcasts stay basic");
+}
+
+static void listen_options(struct reader *r, struct ds_conf_listen *l, const struct words *words,
+			   unsigned at)
+{
+	struct source_marks marks = {false, false, false, false};
+	char why[DS_FIELD_WHY];
+	bool taken;
+
+	while (at < words->count) {
+		if (ds_words_find(&ds_words_listen_options, word_at(words, at)) == NULL) {
+			complain_unknown(r, &ds_words_listen_options, word_at(words, at));
+			return;
+		}
+		if (!ds_conf_listen_option(l, words->word, words->count, &at, &taken, why)) {
+			complain(r, true, "%s", why);
+			return;
+		}
+		if (!taken && !source_option(r, words, &at, &l->source, &marks))
+			return;
+	}
+	finish_source(r, &l->source, marks);
+	if (!r->failed && !ds_conf_listen_finish(l, why))
+		complain(r, true, "%s", why);
+}
+
+static void read_listen(struct reader *r, const struct words *words, bool multicast)
+{
+	struct ds_conf_listen *l = &r->conf->listens[r->conf->listen_count];
+	bool failed_before = r->failed;
+	char why[DS_FIELD_WHY];
+
+	if (r->conf->listen_count == DS_CONF_LISTENS) {
+		complain(r, true, "more than %d listeners to broadcasts", DS_CONF_LISTENS);
+		return;
+	}
+	r->failed = false;
+	if (!ds_conf_listen_begin(l, multicast ? word_at(words, 1) : NULL, why)) {
+		complain(r, true, "%s", why);
+		return;
+	}
+	source_defaults(&l->source, true); /* as a pool: several sources from one line */
+	l->source.kind = DS_SOURCE_LISTENER;
+	l->source.xleave = true; /* what a broadcast takes is best known from interleaved answers */
+	snprintf(l->source.name, sizeof(l->source.name), "%s", word_at(words, 0));
+	snprintf(l->source.file, sizeof(l->source.file), "%s", r->file);
+	l->source.line = r->line;
+	listen_options(r, l, words, multicast ? 2 : 1);
+	if (!r->failed)
+		r->conf->listen_count++;
 	r->failed |= failed_before;
 }
 
@@ -469,6 +541,10 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		set_field(r, field, r->conf, word_at(words, 1));
 	else if (is(word, "server") || is(word, "pool"))
 		read_source(r, words, is(word, "pool"));
+	else if (is(word, "broadcast"))
+		read_broadcast(r, words);
+	else if (is(word, "broadcastclient") || is(word, "multicastclient"))
+		read_listen(r, words, is(word, "multicastclient"));
 	else if (is(word, "allow") || is(word, "deny"))
 		read_access(r, words, &r->conf->access, is(word, "allow"));
 	else if (is(word, "cmdallow") || is(word, "cmddeny"))
@@ -659,6 +735,27 @@ static void check_key(struct reader *r, const struct ds_conf *conf, uint32_t key
 	r->failed |= there.failed;
 }
 
+/* Can what is sent to many reach our sockets? */
+static void check_listen(struct reader *r, const struct ds_conf *conf,
+			 const struct ds_conf_listen *l)
+{
+	bool six = l->group.family == AF_INET6;
+	struct reader there = *r;
+
+	check_key(r, conf, l->source.key, l->source.version, l->source.file, l->source.line);
+	there.file = l->source.file;
+	there.line = l->source.line;
+	if (conf->port == 0)
+		complain(&there, true, "'%s' needs a port, and 'port 0' says none is open",
+			 l->source.name);
+	else if (conf->bind[six].family != 0)
+		complain(&there, true,
+			 "'%s' and 'bindaddress' exclude each other: a socket that is bound to an "
+			 "address hears nothing that is sent to many",
+			 l->source.name);
+	r->failed |= there.failed;
+}
+
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
 {
 	struct reader r = {.say = say, .context = context, .file = file};
@@ -666,12 +763,17 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	for (size_t i = 0; i < conf->source_count; i++)
 		check_key(&r, conf, conf->sources[i].key, conf->sources[i].version,
 			  conf->sources[i].file, conf->sources[i].line);
+	for (int i = 0; i < conf->broadcast_count; i++)
+		check_key(&r, conf, conf->broadcasts[i].key, conf->broadcasts[i].version,
+			  conf->broadcasts[i].file, conf->broadcasts[i].line);
+	for (int i = 0; i < conf->listen_count; i++)
+		check_listen(&r, conf, &conf->listens[i]);
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);
 	if (any_log(conf) && conf->log_dir[0] == '\0')
 		complain(&r, false, "'log' without 'logdir': no log file is written");
-	if (conf->source_count == 0 && !conf->local)
+	if (conf->source_count == 0 && conf->listen_count == 0 && !conf->local)
 		complain(&r, false,
 			 "neither a source nor 'local': there is no time to follow or serve");
 	return !r.failed;
@@ -682,7 +784,7 @@ bool ds_conf_shares_port(const struct ds_conf *conf)
 	for (size_t i = 0; i < conf->source_count; i++)
 		if (conf->sources[i].kind != DS_SOURCE_CLIENT)
 			return true;
-	return false;
+	return conf->broadcast_count > 0 || conf->listen_count > 0;
 }
 
 static void print_source(const struct ds_conf_source *s, FILE *out)
@@ -695,6 +797,16 @@ static void print_source(const struct ds_conf_source *s, FILE *out)
 	if (s->family != AF_UNSPEC)
 		fputs(s->family == AF_INET ? " ipv4" : " ipv6", out);
 	fputc('\n', out);
+}
+
+/* The options of the associations that a listener makes. */
+static void print_listen_source(const struct ds_conf_source *s, FILE *out)
+{
+	struct ds_conf_source defaults;
+
+	source_defaults(&defaults, true);
+	defaults.xleave = true;
+	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
 }
 
 static void print_binds(const char *word, const union ds_address binds[DS_CONF_BINDS], FILE *out)
@@ -735,6 +847,10 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 	ds_conf_defaults(defaults);
 	for (size_t i = 0; i < conf->source_count; i++)
 		print_source(&conf->sources[i], out);
+	for (int i = 0; i < conf->listen_count; i++)
+		ds_conf_listen_print(&conf->listens[i], print_listen_source, out);
+	for (int i = 0; i < conf->broadcast_count; i++)
+		ds_conf_broadcast_print(&conf->broadcasts[i], out);
 	if (conf->local)
 		fprintf(out, "local stratum %u\n", conf->local_stratum);
 	for (uint16_t i = 0; i < conf->access.count; i++)

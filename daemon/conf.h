@@ -20,11 +20,14 @@
 #include "daemon/access.h"
 #include "os/address.h"
 
-#define DS_CONF_SOURCES 64
-#define DS_CONF_PATH	256
-#define DS_CONF_NAME	256
-#define DS_CONF_BINDS	2  /* one address a family */
-#define DS_CONF_DEVICE	16 /* an interface's name and its end: IF_NAMESIZE */
+#define DS_CONF_SOURCES	   64
+#define DS_CONF_BROADCASTS 16
+#define DS_CONF_LISTENS	   8
+#define DS_CONF_FROM	   8 /* subnets a `from` */
+#define DS_CONF_PATH	   256
+#define DS_CONF_NAME	   256
+#define DS_CONF_BINDS	   2  /* one address a family */
+#define DS_CONF_DEVICE	   16 /* an interface's name and its end: IF_NAMESIZE */
 
 /* What a source is, and so which room looks after it. */
 enum ds_source_kind {
@@ -55,9 +58,41 @@ struct ds_conf_source {
 	int line;
 };
 
+/* `broadcast`: packets that we send to many. */
+struct ds_conf_broadcast {
+	double interval_s;
+	union ds_address address; /* with the port */
+	uint16_t port;		  /* 123 */
+	uint32_t key;		  /* 0: none */
+	bool xleave;
+	uint8_t ttl, version;	  /* 1, 4 */
+	char dev[DS_CONF_DEVICE]; /* "": where routes lead */
+	char file[DS_CONF_PATH];
+	int line;
+};
+
+struct ds_conf_subnet {
+	union ds_address net;
+	uint8_t bits;
+};
+
+/* `broadcastclient`, `multicastclient`: packets to many that we take for measurements. */
+struct ds_conf_listen {
+	struct ds_conf_source source; /* of the associations that are made; key, max_sources too */
+	union ds_address group;	      /* family 0: broadcasts */
+	bool unauthenticated;	      /* said in plain words that no key is wanted */
+	struct ds_conf_subnet from[DS_CONF_FROM]; /* none: from everywhere */
+	uint8_t from_count;
+	char dev[DS_CONF_DEVICE]; /* "": all interfaces */
+};
+
 struct ds_conf {
 	struct ds_conf_source sources[DS_CONF_SOURCES];
 	size_t source_count;
+	struct ds_conf_broadcast broadcasts[DS_CONF_BROADCASTS];
+	uint8_t broadcast_count;
+	struct ds_conf_listen listens[DS_CONF_LISTENS];
+	uint8_t listen_count;
 
 	struct ds_access access;	      /* allow, deny: who may ask us */
 	bool local;			      /* `local`: serve without sources */

@@ -33,7 +33,8 @@ static const struct ds_word directives[] = {
 	{"bindcmdaddress", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"bindcmddevice", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"binddevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"broadcast", DS_WORD_REFUSED, 2, 3, NULL, NO_SERVED},
+	{"broadcast", DS_WORD_SUPPORTED, 2, ANY, NULL, NULL},
+	{"broadcastclient", DS_WORD_SUPPORTED, 0, ANY, NULL, NULL},
 	{"clientloglimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"clockprecision", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"cmdallow", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
@@ -83,6 +84,7 @@ static const struct ds_word directives[] = {
 	{"maxupdateskew", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"minsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"minsources", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"multicastclient", DS_WORD_SUPPORTED, 1, ANY, NULL, NULL},
 	{"nocerttimecheck", DS_WORD_WARNED, 1, 1, NULL, NTS_AIDS},
 	{"noclientlog", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"nosystemcert", DS_WORD_WARNED, 0, 0, NULL, NTS_AIDS},
@@ -162,6 +164,21 @@ static const struct ds_word source_options[] = {
 	{"xleave", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 };
 
+static const struct ds_word listen_options[] = {
+	{"dev", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"from", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"key", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxdelay", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxsources", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"minsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"noselect", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"offset", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"prefer", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"unauthenticated", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"version", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+};
+
 static const struct ds_word local_options[] = {
 	{"activate", DS_WORD_REFUSED, 1, 1, NULL, NO_SERVED},
 	{"distance", DS_WORD_REFUSED, 1, 1, NULL, NO_SERVED},
@@ -186,6 +203,8 @@ static const struct ds_word log_options[] = {
 
 const struct ds_words ds_words_directives = TABLE("directive", directives);
 const struct ds_words ds_words_source_options = TABLE("option of a source", source_options);
+const struct ds_words ds_words_listen_options =
+	TABLE("option of a listener to broadcasts", listen_options);
 const struct ds_words ds_words_local_options = TABLE("option of 'local'", local_options);
 const struct ds_words ds_words_log_options = TABLE("option of 'log'", log_options);
 

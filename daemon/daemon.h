@@ -5,7 +5,9 @@
 #ifndef DS_DAEMON_DAEMON_H
 #define DS_DAEMON_DAEMON_H
 
+#include "daemon/broadcasting.h"
 #include "daemon/conf.h"
+#include "daemon/hearing.h"
 #include "daemon/keys.h"
 #include "daemon/serve.h"
 #include "daemon/sources.h"
@@ -25,6 +27,8 @@ struct ds_daemon {
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;
 	struct ds_serve serve;
+	struct ds_broadcasting broadcasting;
+	struct ds_hearing hearing;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;

@@ -51,6 +51,8 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 {
 	int64_t next = earliest(ds_sources_next_ns(&d->sources), d->timekeeper.due_monotonic_ns);
 
+	next = earliest(next, ds_broadcasting_next_ns(&d->broadcasting));
+	next = earliest(next, ds_hearing_next_ns(&d->hearing));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	if (ds_record_wants_shadow())
@@ -173,6 +175,8 @@ int ds_loop_run(struct ds_daemon *d)
 			ds_report(d);
 		}
 		check_disturbance(d);
+		ds_broadcasting_run(&d->broadcasting, now_ns);
+		sample |= ds_hearing_run(&d->hearing, now_ns);
 		sample |= ds_sources_run(&d->sources, now_ns);
 		if (sample && d->once == DS_ONCE_NO)
 			update_clock(d);

@@ -303,6 +303,23 @@ static bool create_pid_file(struct ds_daemon *d)
 	return true;
 }
 
+static bool require_broadcast_keys(struct ds_daemon *d)
+{
+	bool good = true;
+
+	for (int i = 0; i < d->conf.broadcast_count; i++) {
+		const struct ds_conf_broadcast *b = &d->conf.broadcasts[i];
+
+		good &= ds_keys_require(&d->keys, b->key, b->file, b->line, conf_say, NULL);
+	}
+	for (int i = 0; i < d->conf.listen_count; i++) {
+		const struct ds_conf_source *s = &d->conf.listens[i].source;
+
+		good &= ds_keys_require(&d->keys, s->key, s->file, s->line, conf_say, NULL);
+	}
+	return good;
+}
+
 /* Where no directive names a key, it is the server alone that has none without its file: it leaves
  * requests with a MAC unanswered, which harms nobody. */
 static bool load_keys(struct ds_daemon *d)
@@ -315,6 +332,10 @@ static bool load_keys(struct ds_daemon *d)
 		return true;
 	for (size_t i = 0; i < conf->source_count; i++)
 		named |= conf->sources[i].key != 0;
+	for (int i = 0; i < conf->broadcast_count; i++)
+		named |= conf->broadcasts[i].key != 0;
+	for (int i = 0; i < conf->listen_count; i++)
+		named |= conf->listens[i].source.key != 0;
 	if (!named && access(conf->key_file, R_OK) != 0) {
 		ds_log(DS_LOG_WARNING,
 		       "%s: cannot read the keys: %s; requests with a MAC get no answer",
@@ -325,9 +346,46 @@ static bool load_keys(struct ds_daemon *d)
 	for (size_t i = 0; i < conf->source_count && good; i++)
 		good &= ds_keys_require(&d->keys, conf->sources[i].key, conf->sources[i].file,
 					conf->sources[i].line, conf_say, NULL);
+	good = good && require_broadcast_keys(d);
 	if (!good)
 		ds_log_fatal("the keys have errors");
 	return good;
+}
+
+static bool take_broadcast(void *context, const struct ds_datagram *datagram,
+			   const struct ds_reading *now)
+{
+	struct ds_daemon *d = context;
+
+	(void)now;
+	if ((datagram->data[0] & 7) != DS_MODE_BROADCAST ||
+	    d->hearing.line_count + d->broadcasting.count == 0)
+		return false;
+	ds_hearing_receive(&d->hearing, datagram);
+	return true;
+}
+
+static void take_broadcast_stamp(void *context, const struct ds_datagram *datagram)
+{
+	struct ds_daemon *d = context;
+
+	ds_broadcasting_stamp(&d->broadcasting, datagram);
+}
+
+static void start_broadcasts(struct ds_daemon *d)
+{
+	const struct ds_serve_other other = {
+		.context = d,
+		.packet = take_broadcast,
+		.stamp = take_broadcast_stamp,
+		.first_token = DS_BROADCASTING_TOKENS,
+	};
+
+	if (d->once != DS_ONCE_NO || d->conf.broadcast_count + d->conf.listen_count == 0)
+		return;
+	ds_broadcasting_init(&d->broadcasting, &d->conf, &d->serve, &d->keys);
+	ds_hearing_init(&d->hearing, &d->conf, &d->sources, &d->serve, &d->keys);
+	ds_serve_join(&d->serve, &other);
 }
 
 /* Everything that can fail, in the order in which it may be undone. Returns false after saying
@@ -379,6 +437,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 	};
 	ds_sources_init(&d->sources, &context);
+	start_broadcasts(d);
 	return true;
 }
 

@@ -175,14 +175,14 @@ void ds_record_measurement(const struct ds_record_measurement *m)
 		return;
 	out = begin_line(&measurements);
 	fprintf(out,
-		"%s %-15s %c %2d %s  %2d %2d %4.2f %10.3e %10.3e %10.3e %10.3e %10.3e %08X 4%c %c %c",
+		"%s %-15s %c %2d %s  %2d %2d %4.2f %10.3e %10.3e %10.3e %10.3e %10.3e %08X %u%c %c %c",
 		utc_text(m->clock_ns, when), ds_address_text(m->remote, false, address),
 		leap_letter(m->leap), m->stratum, test_digits(m->reason), m->poll_log2,
 		x->remote.poll_log2, 0.0, seconds(x->offset_ns), seconds(x->delay_ns),
 		ldexp(1.0, x->remote.precision_log2 < 0 ? x->remote.precision_log2 : -20),
 		seconds(x->remote.root_delay_ns), seconds(x->remote.root_dispersion_ns),
-		x->remote.ref_id, m->interleaved ? 'I' : 'B', ds_stamp_letter(m->tx_source),
-		ds_stamp_letter(m->rx_source));
+		x->remote.ref_id, m->mode, m->interleaved ? 'I' : 'B',
+		ds_stamp_letter(m->tx_source), ds_stamp_letter(m->rx_source));
 	end_line(&measurements);
 }
 

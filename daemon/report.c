@@ -22,6 +22,29 @@ static void report_source(const struct ds_source *s)
 	       s->interleaved, s->stamps_lost, (unsigned int)s->reach, s->poll_log2);
 }
 
+static void report_heard(const struct ds_source *s)
+{
+	const struct ds_listening *l = s->listening;
+	char text[DS_ADDRESS_TEXT];
+
+	ds_log(DS_LOG_INFO,
+	       "heard %s: broadcasts=%" PRIu64 " basic=%" PRIu64 " interleaved=%" PRIu64
+	       " interval=%d calibrated=%s delay=%" PRId64 " ns",
+	       ds_address_text(&s->address, true, text), l->heard, l->basic, l->interleaved,
+	       l->interval_log2, l->interleaves ? "interleaved" : "basic",
+	       l->delay_count > 0 ? ds_listening_delay_ns(l) : -1);
+}
+
+static void report_broadcast(const struct ds_broadcasting_one *one)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	ds_log(DS_LOG_INFO,
+	       "broadcast %s: sent=%" PRIu64 " drivestamps=%" PRIu64 " after-reading=%d ns",
+	       ds_address_text(&one->conf->address, true, text), one->sent, one->stamps,
+	       ds_departure_expected_ns(&one->departure, 0));
+}
+
 static void report_departure(const struct ds_serve_departure *d)
 {
 	char name[IF_NAMESIZE];
@@ -93,6 +116,12 @@ void ds_report(const struct ds_daemon *d)
 	for (uint32_t i = 0; i < d->sources.count; i++)
 		if (d->sources.table[i].address.family != 0)
 			report_source(&d->sources.table[i]);
+	for (uint32_t i = 0; i < d->sources.count; i++)
+		if (d->sources.table[i].address.family != 0 &&
+		    d->sources.table[i].listening != NULL)
+			report_heard(&d->sources.table[i]);
+	for (int i = 0; i < d->broadcasting.count; i++)
+		report_broadcast(&d->broadcasting.table[i]);
 	report_served(&d->serve);
 	report_counters(d);
 }

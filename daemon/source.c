@@ -9,18 +9,20 @@
 #include <string.h>
 
 #include "core/clock/poll.h"
+#include "daemon/listening.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
 #include "os/random.h"
 
-#define NS_PER_S	   INT64_C(1000000000)
-#define BURST_SPACING_NS   (2 * NS_PER_S)
-#define BURST_REQUESTS	   4
-#define PRESEND_AHEAD_NS   (2 * NS_PER_S)
-#define PARK_NS		   INT64_C(2000000) /* how long an answer waits for the request's drivestamp */
-#define ANSWER_WAIT_NS	   (4 * NS_PER_S) /* beyond maxdelay: give up */
-#define POLL_RATE_CAP_LOG2 10		  /* KoD RATE never makes us poll less often than this */
-#define SILENT_AFTER	   8		  /* requests without answer that are worth a line */
+#define NS_PER_S	     INT64_C(1000000000)
+#define BURST_SPACING_NS     (2 * NS_PER_S)
+#define BURST_REQUESTS	     4
+#define PRESEND_AHEAD_NS     (2 * NS_PER_S)
+#define PARK_NS		     INT64_C(2000000) /* how long an answer waits for the request's drivestamp */
+#define ANSWER_WAIT_NS	     (4 * NS_PER_S) /* beyond maxdelay: give up */
+#define POLL_RATE_CAP_LOG2   10		    /* KoD RATE never makes us poll less often than this */
+#define LISTENING_UNANSWERED 4		    /* requests of a round; the others are not sent */
+#define SILENT_AFTER	     8		    /* requests without answer that are worth a line */
 
 void ds_source_init(struct ds_source *s, const struct ds_conf_source *conf,
 		    const struct ds_conf *global, const union ds_address *address)
@@ -118,11 +120,15 @@ static void schedule(struct ds_source *s, int64_t now_ns)
 	}
 	if (s->burst_left > 0)
 		s->burst_left--;
+	/* Whom broadcasts seem to come from may never have sent one. */
+	if (s->listening != NULL && s->failures > LISTENING_UNANSWERED)
+		s->burst_left = 0;
 	if (s->burst_left > 0) {
 		s->due_ns = now_ns + (interval < BURST_SPACING_NS ? interval : BURST_SPACING_NS);
 		return;
 	}
-	s->due_ns = now_ns + spread_ns(interval);
+	/* daemon/hearing begins the next round */
+	s->due_ns = s->listening != NULL ? INT64_MAX : now_ns + spread_ns(interval);
 }
 
 void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
@@ -272,15 +278,22 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 
 	x->offset_ns += correction_ns;
 	x->server_minus_raw_ns += correction_ns;
-	if (x->t1.source < DS_STAMP_KERNEL)
+	if (x->t1.source == DS_STAMP_DAEMON)
 		s->stamps_lost++;
 	if (!ds_estimate_add(&s->estimate, x, c->clock->precision_ns))
 		return false;
 	s->remote = x->remote;
 	s->has_remote = true;
 	record_statistics(s, c, &x->t4);
-	adjust_poll(s);
+	if (s->listening == NULL)
+		adjust_poll(s);
 	return true;
+}
+
+static bool is_broadcast(const struct ds_exchange *x)
+{
+	return x != NULL &&
+	       (x->kind == DS_EXCHANGE_BROADCAST || x->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP);
 }
 
 void ds_source_record(const struct ds_source *s, enum ds_reason reason, const struct ds_exchange *x,
@@ -290,7 +303,8 @@ void ds_source_record(const struct ds_source *s, enum ds_reason reason, const st
 		.clock_ns = t4->clock_ns,
 		.remote = &s->address,
 		.reason = reason,
-		.interleaved = x != NULL && x->kind != DS_EXCHANGE_BASIC,
+		.mode = is_broadcast(x) ? DS_MODE_BROADCAST : DS_MODE_SERVER,
+		.interleaved = x != NULL && ds_exchange_is_interleaved(x->kind),
 		.poll_log2 = s->poll_log2,
 		.exchange = x,
 		.leap = x != NULL ? x->remote.leap : DS_LEAP_UNSYNCHRONISED,
@@ -364,6 +378,8 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 	if (reason == DS_R_OK)
 		ds_source_note_answer(s, x);
 	ds_source_record(s, reason, x, t4);
+	if (reason == DS_R_OK && x != NULL && s->listening != NULL)
+		ds_listening_calibrate(s->listening, x, c->freq_ppb);
 	if (reason == DS_R_OK && x != NULL && !s->warm)
 		sample = ds_source_take_exchange(s, c, x);
 	if (sample && s->conf->burst && !s->conf->iburst)

@@ -23,6 +23,7 @@
 #include "os/route.h"
 #include "os/socket.h"
 
+struct ds_listening;
 struct ds_serve;
 
 struct ds_source {
@@ -32,6 +33,7 @@ struct ds_source {
 	union {				 /* by conf->kind */
 		struct ds_client client; /* DS_SOURCE_CLIENT */
 	};
+	struct ds_listening *listening; /* DS_SOURCE_LISTENER; else NULL */
 	struct ds_estimate estimate;
 	struct ds_socket socket; /* fd -1: nothing is under way */
 	int interface; /* by which the request under way left; 0: not known, or not asked for */

@@ -88,6 +88,25 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 		s->keeper[1].fd = -1;
 }
 
+uint32_t ds_sources_reserve(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	uint32_t wanted = conf->max_sources;
+	uint32_t first = s->count;
+
+	if (s->count + wanted > DS_SOURCES_MAX) {
+		s->full += s->count + wanted - DS_SOURCES_MAX;
+		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
+		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
+		wanted = DS_SOURCES_MAX - s->count;
+	}
+	s->count += wanted;
+	for (uint32_t i = first; i < s->count; i++) {
+		s->table[i].socket.fd = -1;
+		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
+	}
+	return wanted;
+}
+
 void ds_sources_close(struct ds_sources *s)
 {
 	for (uint32_t i = 0; i < s->count; i++)

@@ -49,6 +49,9 @@ struct ds_sources {
 
 /* At start-up. A numeric address is asked at once, a name is looked up first. */
 void ds_sources_init(struct ds_sources *sources, const struct ds_source_context *context);
+/* Empty places for sources that others start (`conf->max_sources`, or as many as there are);
+ * returns how many, from what `count` was on. At start-up. */
+uint32_t ds_sources_reserve(struct ds_sources *sources, const struct ds_conf_source *conf);
 void ds_sources_close(struct ds_sources *sources);
 
 /* What poll() is to watch: fills at most `room` entries and returns how many; `who` names each

@@ -108,6 +108,13 @@ bool ds_address_same_host(const union ds_address *a, const union ds_address *b)
 	}
 }
 
+bool ds_address_is_multicast(const union ds_address *a)
+{
+	if (a->family == AF_INET)
+		return IN_MULTICAST(ntohl(a->in.sin_addr.s_addr));
+	return a->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr);
+}
+
 bool ds_address_equal(const union ds_address *a, const union ds_address *b)
 {
 	return ds_address_same_host(a, b) && ds_address_port(a) == ds_address_port(b);

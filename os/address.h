@@ -27,6 +27,8 @@ uint16_t ds_address_port(const union ds_address *a);
 void ds_address_set_port(union ds_address *a, uint16_t port);
 bool ds_address_same_host(const union ds_address *a, const union ds_address *b);
 bool ds_address_equal(const union ds_address *a, const union ds_address *b);
+/* Of a group of hosts: 224.0.0.0/4 or ff00::/8. */
+bool ds_address_is_multicast(const union ds_address *a);
 /* "192.0.2.1" or "2001:db8::1"; with_port: "192.0.2.1:123", "[2001:db8::1]:123". Returns buffer. */
 const char *ds_address_text(const union ds_address *a, bool with_port,
 			    char buffer[DS_ADDRESS_TEXT]);

@@ -96,8 +96,9 @@ const struct ds_mac_type *ds_mac_type_find(const char *name, char why[DS_WHY])
 	if (strcasecmp(name, "TIGER") == 0 || strcasecmp(name, "WHIRLPOOL") == 0)
 		snprintf(why, DS_WHY, "type %s is not supported", name);
 	else /* without the word: it may be part of a key that holds a blank */
-		snprintf(why, DS_WHY, "unknown type: known are MD5, SHA1, SHA256, SHA384, SHA512, "
-				      "SHA3-224, SHA3-256, SHA3-384, SHA3-512, AES128, AES256");
+		snprintf(why, DS_WHY,
+			 "unknown type: known are MD5, SHA1, SHA256, SHA384, SHA512, "
+			 "SHA3-224, SHA3-256, SHA3-384, SHA3-512, AES128, AES256");
 	return NULL;
 }
 

@@ -282,6 +282,8 @@ static void take_pktinfo(const struct cmsghdr *cmsg, struct ds_datagram *d)
 		/* the address to answer from, also where the packet was sent to a broadcast address
 		 */
 		d->local.in.sin_addr = info.ipi_spec_dst.s_addr ? info.ipi_spec_dst : info.ipi_addr;
+		d->to.in.sin_family = AF_INET;
+		d->to.in.sin_addr = info.ipi_addr;
 		d->interface = info.ipi_ifindex;
 		/* of a packet to this host alone the two are the same */
 		d->to_many = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
@@ -292,6 +294,7 @@ static void take_pktinfo(const struct cmsghdr *cmsg, struct ds_datagram *d)
 		memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
 		d->local.in6.sin6_family = AF_INET6;
 		d->local.in6.sin6_addr = info.ipi6_addr;
+		d->to = d->local;
 		if (IN6_IS_ADDR_LINKLOCAL(&info.ipi6_addr))
 			d->local.in6.sin6_scope_id = info.ipi6_ifindex;
 		d->interface = (int)info.ipi6_ifindex;

@@ -35,6 +35,7 @@ struct ds_datagram {
 	const uint8_t *data; /* is_stamp: NULL, length 0 */
 	size_t length;
 	union ds_address remote; /* is_stamp: family 0 */
+	union ds_address to;	 /* the packet's destination: also where that is many */
 	union ds_address local;	 /* family 0 where unknown; port is not set */
 	int interface;		 /* index; 0 where unknown */
 	bool to_many;		 /* sent to a broadcast or multicast address; false where unknown */

@@ -44,6 +44,9 @@
 	X(BROADCAST_STALE, "broadcast-stale", "no later than the last accepted (a replay)")        \
 	X(BROADCAST_DISAGREES, "broadcast-disagrees",                                              \
 	  "not what exchanges with its sender say (delayed or replayed, or its clock was set)")    \
+	X(BROADCAST_FOREIGN, "broadcast-foreign",                                                  \
+	  "not sent to many, or by nobody who is listened to")                                     \
+	X(BROADCAST_FULL, "broadcast-full", "another host broadcasts, and has no place")           \
 	X(BROADCAST_FIRST, "broadcast-first",                                                      \
 	  "accepted, but it tells of a packet that was not heard")                                 \
 	/* a transmit stamp */                                                                     \

@@ -21,6 +21,7 @@ awk '
 	$0 == "# LEFT OUT" ? "WARNED" : $0 == "# REFUSED" ? "REFUSED" : ""; list = "directives" }
 /^## / { list = "directives" }
 /^(## )?Options of \*?server/ { list = "source_options" }
+/^(## )?Options of \*?broadcastclient/ { list = "listen_options" }
 /^(## )?Names of logs/ { list = "log_options" }
 /^Options of \*local/ { list = "local_options" }
 attitude == "" { next }

@@ -497,6 +497,7 @@ static void test_check(void **state)
 /* ---- words ---- */
 
 static const struct ds_words *const all_words[] = {&ds_words_directives, &ds_words_source_options,
+						   &ds_words_listen_options,
 						   &ds_words_local_options, &ds_words_log_options};
 
 static void test_words_in_order(void **state)
@@ -519,7 +520,7 @@ static void test_attitudes(void **state)
 		[DS_WORD_NOTED] = "warning command line:1: '%s' is noted",
 		[DS_WORD_WARNED] = "warning command line:1: '%s' is not",
 		[DS_WORD_REFUSED] = "error command line:1: '%s' is not"};
-	static const char *const before[] = {"", "server a ", "local ", "log "};
+	static const char *const before[] = {"", "server a ", "broadcastclient ", "local ", "log "};
 	char text[256], expected[256];
 
 	(void)state;
@@ -565,6 +566,7 @@ static void test_grammar_is_whole(void **state)
 					    "bindcmddevice",
 					    "binddevice",
 					    "broadcast",
+					    "broadcastclient",
 					    "clientloglimit",
 					    "clockprecision",
 					    "cmdallow",
@@ -613,6 +615,7 @@ static void test_grammar_is_whole(void **state)
 					    "maxupdateskew",
 					    "minsamples",
 					    "minsources",
+					    "multicastclient",
 					    "nocerttimecheck",
 					    "noclientlog",
 					    "nosystemcert",
@@ -1100,6 +1103,105 @@ static void test_print(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
+/* ---- broadcasts ---- */
+
+static void test_broadcast_round_trip(void **state)
+{
+	static const char lines[] =
+		"multicastclient 224.0.1.1 key 7 maxsources 2 prefer dev eth0\n"
+		"broadcastclient noselect unauthenticated from 192.0.2.0/24 from 2001:db8::/32\n"
+		"broadcast 0.25 192.0.2.255 1123 key 7 ttl 3 version 3 xleave\n"
+		"broadcast 64 ff02::101 xleave dev eth0\n"
+		"keyfile /d/keys\n";
+	char again[1024] = "";
+	char text[1024];
+	FILE *out;
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	memcpy(text, lines, sizeof(lines));
+	for (char *rest = text, *at; (at = strsep(&rest, "\n")) != NULL;)
+		ds_conf_read_line(&conf, at, 1, say, NULL);
+	assert_int_equal(conf.listen_count, 2);
+	assert_int_equal(conf.broadcast_count, 2);
+	assert_true(ds_conf_check(&conf, "f", say, NULL));
+	out = fmemopen(again, sizeof(again), "w");
+	ds_conf_print(&conf, out);
+	fclose(out);
+	assert_string_equal(again, lines);
+}
+
+static void test_broadcast_values(void **state)
+{
+	const struct ds_conf_listen *l = &conf.listens[0];
+	const struct ds_conf_broadcast *b = &conf.broadcasts[0];
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	good("BroadcastClient KEY 9");
+	good("broadcast 60 192.0.2.255");
+	assert_int_equal(l->source.kind, DS_SOURCE_LISTENER);
+	assert_int_equal(l->source.key, 9);
+	assert_int_equal(l->source.max_sources, 4);
+	assert_true(l->source.xleave && !l->unauthenticated);
+	assert_true(b->interval_s == 60 && !b->xleave);
+	assert_int_equal(ds_address_port(&b->address), 123);
+	assert_int_equal(b->ttl, 1);
+	assert_int_equal(b->version, 4);
+	assert_true(ds_conf_shares_port(&conf));
+	good("keyfile k");
+	good("port 0");
+	assert_false(ds_conf_check(&conf, "f", say, NULL));
+	good("port 123");
+	good("bindaddress 192.0.2.1");
+	assert_false(ds_conf_check(&conf, "f", say, NULL));
+}
+
+static void test_broadcast_messages(void **state)
+{
+	(void)state;
+	message("broadcastclient",
+		"error command line:1: 'broadcastclient' without a key would follow whoever can "
+		"send a packet here: give 'key ID', or the word 'unauthenticated'");
+	message("multicastclient 224.0.1.1 key 1 unauthenticated",
+		"error command line:1: 'multicastclient': 'key' and 'unauthenticated' exclude each "
+		"other");
+	message("multicastclient 192.0.2.1 key 1",
+		"error command line:1: 'multicastclient' takes a multicast group, not '192.0.2.1'");
+	message("multicastclient ff02::1%lo key 1",
+		"error command line:1: 'ff02::1%lo': name the interface with 'dev'");
+	message("broadcastclient key 1 dev eth0",
+		"error command line:1: 'dev' of 'broadcastclient' has no meaning: broadcasts come "
+		"by any");
+	message("broadcastclient key 1 iburst",
+		"error command line:1: unknown option of a listener to broadcasts 'iburst': the "
+		"nearest known word is 'from'");
+	message("broadcastclient key 1 from", "error command line:1: 'from' needs a value");
+	message("broadcastclient key 1 from all",
+		"error command line:1: 'all' is neither an address nor a subnet");
+	message("broadcastclient key 0",
+		"error command line:1: 'key' takes a whole number from 1 to 4294967295, not '0'");
+	message("broadcast 0 192.0.2.255",
+		"error command line:1: 'broadcast' takes a number from 0.015625 to 131072, not '0'");
+	message("broadcast 1 host",
+		"error command line:1: 'broadcast' takes a numeric address, not 'host'");
+	message("broadcast 1 192.0.2.255 0",
+		"error command line:1: 'broadcast' takes a whole number from 1 to 65535, not '0'");
+	message("broadcast 1 2001:db8::1",
+		"error command line:1: '2001:db8::1' is no multicast group: IPv6 has no broadcast");
+	message("broadcast 1 192.0.2.255 ttl 0",
+		"error command line:1: 'ttl' takes a whole number from 1 to 255, not '0'");
+	message("broadcast 1 192.0.2.255 dev an-interface-too-long",
+		"error command line:1: 'an-interface-too-long' is no name of an interface: it is too "
+		"long");
+	message("broadcast 1 192.0.2.255 burst",
+		"error command line:1: unknown option of 'broadcast' 'burst': there are key, xleave, "
+		"ttl, version and dev");
+	message("broadcast 1 192.0.2.255 key", "error command line:1: 'key' needs a value");
+	message("broadcast 1 192.0.2.255 xleave version 3",
+		"warning command line:1: 'xleave' needs version 4: these broadcasts stay basic");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1134,6 +1236,9 @@ int main(void)
 		IN_FOLDER(test_debian),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_broadcast_round_trip),
+		cmocka_unit_test(test_broadcast_values),
+		cmocka_unit_test(test_broadcast_messages),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,8 @@ static bool is_of_the_host(enum ds_reason reason)
 	case DS_R_DELAY_MAX:
 	case DS_R_REQUEST_DENIED:
 	case DS_R_SEND_FAILED:
+	case DS_R_BROADCAST_FOREIGN:
+	case DS_R_BROADCAST_FULL:
 	case DS_R_WRONG_ADDRESS:
 	case DS_R_WRONG_INTERFACE:
 	case DS_R_RX_STAMP_DAEMON:

@@ -219,7 +219,7 @@ static void modes_2518(struct world *w)
 				     !known	 ? "packet-version"
 				     : mode == 4 ? origin_wrong
 						 : "mode");
-			if (mode == 3 && known)
+			if ((mode == 1 || mode == 3) && known)
 				continue; /* a request: it may be answered */
 			to_victims_server(w, GENUINE, &p, known ? not_request : "packet-version");
 		}
@@ -307,7 +307,8 @@ static void nak_4957(struct world *w)
 		set_mode(&p, 4, mode);
 		forge_answer(w, &p, mode == 4 ? origin_wrong : "mode");
 		for (unsigned int i = 0; i < 3; i++)
-			to_victims_server(w, from[i], &p, mode == 3 ? "request-auth" : not_request);
+			to_victims_server(w, from[i], &p,
+					  mode == 1 || mode == 3 ? "request-auth" : not_request);
 	}
 }
 
@@ -427,6 +428,8 @@ static void spoof_7705(struct world *w)
 	}
 }
 
+/* Mode 1 is answered, with mode 2, which nobody answers: there each causes one packet, and no more.
+ */
 static void loop(struct world *w)
 {
 	struct packet there = {.from = VICTIM,
@@ -446,8 +449,13 @@ static void loop(struct world *w)
 			if (mode == 3)
 				continue;
 			set_mode(&p, version, mode);
+			there.reason = back.reason = mode == 1 ? NULL : not_request;
 			forge(w, &there, &p);
 			forge(w, &back, &p);
+			if (mode == 1) {
+				expect_reason(TARGET, not_request);
+				expect_reason(BYSTANDER, not_request);
+			}
 		}
 }
 

@@ -14,7 +14,8 @@ judged bystander
 answered interleaved
 clock_unmoved
 n=$(moved target during served-requests)
-expect "$attack: $n packets came to the server, as many as were sent" [ "$n" = $((29 * during)) ]
+expect "$attack: $n packets came to the server, as many as were sent and 4 answers of mode 2 each time" \
+	[ "$n" = $((33 * during)) ]
 attack_server loop-request 8 16 8
 judged target
 judged bystander

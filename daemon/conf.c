@@ -718,21 +718,47 @@ static bool any_log(const struct ds_conf *conf)
 	       conf->log_tracking || conf->log_shadow;
 }
 
-/* A directive at file:line names a key (or 0: none) for packets of this version. */
-static void check_key(struct reader *r, const struct ds_conf *conf, uint32_t key, uint8_t version,
-		      const char *file, int line)
+static struct ds_conf_key key_of(const struct ds_conf_source *s)
 {
-	struct reader there = *r;
+	return (struct ds_conf_key){s->key, s->version, s->file, s->line};
+}
 
-	if (key == 0)
-		return;
-	there.file = file;
-	there.line = line;
-	if (conf->key_file[0] == '\0')
-		complain(&there, true, "'key %u' without 'keyfile'", (unsigned)key);
-	if (version < 3)
-		complain(&there, true, "'key' needs version 3 or 4");
-	r->failed |= there.failed;
+bool ds_conf_key(const struct ds_conf *conf, size_t i, struct ds_conf_key *key)
+{
+	const struct ds_conf_broadcast *b;
+
+	if (i < conf->source_count) {
+		*key = key_of(&conf->sources[i]);
+		return true;
+	}
+	i -= conf->source_count;
+	if (i < conf->listen_count) {
+		*key = key_of(&conf->listens[i].source);
+		return true;
+	}
+	i -= conf->listen_count;
+	if (i >= conf->broadcast_count)
+		return false;
+	b = &conf->broadcasts[i];
+	*key = (struct ds_conf_key){b->key, b->version, b->file, b->line};
+	return true;
+}
+
+static void check_keys(struct reader *r, const struct ds_conf *conf)
+{
+	struct ds_conf_key key;
+
+	for (size_t i = 0; ds_conf_key(conf, i, &key); i++) {
+		struct reader there = *r;
+
+		there.file = key.file;
+		there.line = key.line;
+		if (key.id != 0 && conf->key_file[0] == '\0')
+			complain(&there, true, "'key %u' without 'keyfile'", (unsigned)key.id);
+		if (key.id != 0 && key.version < 3)
+			complain(&there, true, "'key' needs version 3 or 4");
+		r->failed |= there.failed;
+	}
 }
 
 /* Can what is sent to many reach our sockets? */
@@ -742,7 +768,6 @@ static void check_listen(struct reader *r, const struct ds_conf *conf,
 	bool six = l->group.family == AF_INET6;
 	struct reader there = *r;
 
-	check_key(r, conf, l->source.key, l->source.version, l->source.file, l->source.line);
 	there.file = l->source.file;
 	there.line = l->source.line;
 	if (conf->port == 0)
@@ -760,12 +785,7 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 {
 	struct reader r = {.say = say, .context = context, .file = file};
 
-	for (size_t i = 0; i < conf->source_count; i++)
-		check_key(&r, conf, conf->sources[i].key, conf->sources[i].version,
-			  conf->sources[i].file, conf->sources[i].line);
-	for (int i = 0; i < conf->broadcast_count; i++)
-		check_key(&r, conf, conf->broadcasts[i].key, conf->broadcasts[i].version,
-			  conf->broadcasts[i].file, conf->broadcasts[i].line);
+	check_keys(&r, conf);
 	for (int i = 0; i < conf->listen_count; i++)
 		check_listen(&r, conf, &conf->listens[i]);
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)

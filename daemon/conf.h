@@ -148,6 +148,14 @@ bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf
 /* When all is read: what cannot be seen from one line. `file`: for messages about the whole.
  * False if the configuration cannot be used. */
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context);
+/* The i-th directive that may name a key, in no order that counts; false behind the last. */
+struct ds_conf_key {
+	uint32_t id; /* 0: names none */
+	uint8_t version;
+	const char *file;
+	int line;
+};
+bool ds_conf_key(const struct ds_conf *conf, size_t i, struct ds_conf_key *key);
 /* Does anybody but clients live at the server's port: peers, broadcasts? */
 bool ds_conf_shares_port(const struct ds_conf *conf);
 /* Print it back as directives that give the same configuration (-p): what differs from the

@@ -303,53 +303,32 @@ static bool create_pid_file(struct ds_daemon *d)
 	return true;
 }
 
-static bool require_broadcast_keys(struct ds_daemon *d)
-{
-	bool good = true;
-
-	for (int i = 0; i < d->conf.broadcast_count; i++) {
-		const struct ds_conf_broadcast *b = &d->conf.broadcasts[i];
-
-		good &= ds_keys_require(&d->keys, b->key, b->file, b->line, conf_say, NULL);
-	}
-	for (int i = 0; i < d->conf.listen_count; i++) {
-		const struct ds_conf_source *s = &d->conf.listens[i].source;
-
-		good &= ds_keys_require(&d->keys, s->key, s->file, s->line, conf_say, NULL);
-	}
-	return good;
-}
-
 /* Where no directive names a key, it is the server alone that has none without its file: it leaves
  * requests with a MAC unanswered, which harms nobody. */
 static bool load_keys(struct ds_daemon *d)
 {
 	const struct ds_conf *conf = &d->conf;
+	struct ds_conf_key key;
 	bool named = false;
-	bool good;
+	bool loaded;
+	bool known = true;
 
 	if (conf->key_file[0] == '\0')
 		return true;
-	for (size_t i = 0; i < conf->source_count; i++)
-		named |= conf->sources[i].key != 0;
-	for (int i = 0; i < conf->broadcast_count; i++)
-		named |= conf->broadcasts[i].key != 0;
-	for (int i = 0; i < conf->listen_count; i++)
-		named |= conf->listens[i].source.key != 0;
+	for (size_t i = 0; ds_conf_key(conf, i, &key); i++)
+		named |= key.id != 0;
 	if (!named && access(conf->key_file, R_OK) != 0) {
 		ds_log(DS_LOG_WARNING,
 		       "%s: cannot read the keys: %s; requests with a MAC get no answer",
 		       conf->key_file, strerror(errno));
 		return true;
 	}
-	good = ds_keys_load(&d->keys, conf->key_file, conf_say, NULL);
-	for (size_t i = 0; i < conf->source_count && good; i++)
-		good &= ds_keys_require(&d->keys, conf->sources[i].key, conf->sources[i].file,
-					conf->sources[i].line, conf_say, NULL);
-	good = good && require_broadcast_keys(d);
-	if (!good)
+	loaded = ds_keys_load(&d->keys, conf->key_file, conf_say, NULL);
+	for (size_t i = 0; loaded && ds_conf_key(conf, i, &key); i++)
+		known &= ds_keys_require(&d->keys, key.id, key.file, key.line, conf_say, NULL);
+	if (!loaded || !known)
 		ds_log_fatal("the keys have errors");
-	return good;
+	return loaded && known;
 }
 
 static bool take_broadcast(void *context, const struct ds_datagram *datagram,

@@ -379,6 +379,28 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 	}
 }
 
+static const char *const auth_selects[] = {
+	[DS_AUTH_SELECT_IGNORE] = "ignore",
+	[DS_AUTH_SELECT_PREFER] = "prefer",
+	[DS_AUTH_SELECT_REQUIRE] = "require",
+};
+
+static void read_auth_select(struct reader *r, const char *value)
+{
+	for (uint8_t i = 0; i < sizeof(auth_selects) / sizeof(auth_selects[0]); i++)
+		if (strcasecmp(value, auth_selects[i]) == 0) {
+			r->conf->auth_select = i;
+			return;
+		}
+	if (strcasecmp(value, "mix") == 0)
+		complain(r, true,
+			 "'authselectmode mix' is not supported: selection cannot trust "
+			 "one source more than another; use 'prefer' or 'require'");
+	else
+		complain(r, true, "'authselectmode' takes require, prefer or ignore, not '%.64s'",
+			 value);
+}
+
 static void read_log(struct reader *r, const struct words *words)
 {
 	for (unsigned at = 1; at < words->count; at++) {
@@ -557,6 +579,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_local(r, words);
 	else if (is(word, "log"))
 		read_log(r, words);
+	else if (is(word, "authselectmode"))
+		read_auth_select(r, word_at(words, 1));
 	else if (is(word, "makestep"))
 		read_makestep(r, words);
 	else if (is(word, "include"))
@@ -781,6 +805,42 @@ static void check_listen(struct reader *r, const struct ds_conf *conf,
 	r->failed |= there.failed;
 }
 
+/* How many of those that can be followed have a key; all of them in *all. */
+static size_t count_keyed(const struct ds_conf *conf, size_t *all)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < conf->source_count; i++)
+		count += conf->sources[i].key != 0;
+	for (int i = 0; i < conf->listen_count; i++)
+		count += conf->listens[i].source.key != 0;
+	*all = conf->source_count + conf->listen_count;
+	return count;
+}
+
+bool ds_conf_selectable(const struct ds_conf *conf, const struct ds_conf_source *source)
+{
+	size_t all;
+
+	if (source->key != 0 || conf->auth_select == DS_AUTH_SELECT_IGNORE)
+		return true;
+	return conf->auth_select == DS_AUTH_SELECT_PREFER && count_keyed(conf, &all) == 0;
+}
+
+static void check_auth_select(struct reader *r, const struct ds_conf *conf)
+{
+	size_t all;
+	size_t keyed = count_keyed(conf, &all);
+
+	if (conf->auth_select == DS_AUTH_SELECT_REQUIRE && keyed == 0 && all > 0)
+		complain(r, false,
+			 "'authselectmode require', and no source has a key: none is followed");
+	if (conf->auth_select == DS_AUTH_SELECT_IGNORE && keyed > 0 && keyed < all)
+		complain(r, false,
+			 "sources with a key and without count the same; 'authselectmode "
+			 "prefer' follows those with a key");
+}
+
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
 {
 	struct reader r = {.say = say, .context = context, .file = file};
@@ -788,6 +848,7 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	check_keys(&r, conf);
 	for (int i = 0; i < conf->listen_count; i++)
 		check_listen(&r, conf, &conf->listens[i]);
+	check_auth_select(&r, conf);
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);
@@ -879,6 +940,8 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 	print_binds("bindaddress", conf->bind, out);
 	print_binds("bindacqaddress", conf->bind_acq, out);
 	ds_fields_print(&ds_fields_conf, conf, defaults, "", "\n", out);
+	if (conf->auth_select != DS_AUTH_SELECT_IGNORE)
+		fprintf(out, "authselectmode %s\n", auth_selects[conf->auth_select]);
 	print_makestep(conf, out);
 	print_logs(conf, out);
 	free(defaults);

@@ -37,6 +37,13 @@ enum ds_source_kind {
 	DS_SOURCE_LISTENER,  /* `broadcastclient`, `multicastclient` */
 };
 
+/* `authselectmode`: what sources without a key are for. */
+enum ds_auth_select {
+	DS_AUTH_SELECT_IGNORE,	/* the same as those with one; the default */
+	DS_AUTH_SELECT_PREFER,	/* measured only, where any source has a key */
+	DS_AUTH_SELECT_REQUIRE, /* measured only */
+};
+
 struct ds_conf_source {
 	char name[DS_CONF_NAME]; /* host name or numeric address, as written */
 	uint8_t kind;		 /* enum ds_source_kind */
@@ -125,6 +132,7 @@ struct ds_conf {
 	double max_update_skew_ppm;	  /* 1000 */
 	uint8_t min_samples, max_samples; /* 6, 0 (none) */
 	uint8_t min_sources;		  /* 1 */
+	uint8_t auth_select;		  /* enum ds_auth_select */
 	double clock_precision_s;	  /* 0: measure */
 	bool rtc_sync;
 
@@ -158,6 +166,8 @@ struct ds_conf_key {
 bool ds_conf_key(const struct ds_conf *conf, size_t i, struct ds_conf_key *key);
 /* Does anybody but clients live at the server's port: peers, broadcasts? */
 bool ds_conf_shares_port(const struct ds_conf *conf);
+/* May this source be followed, as far as `authselectmode` goes? */
+bool ds_conf_selectable(const struct ds_conf *conf, const struct ds_conf_source *source);
 /* Print it back as directives that give the same configuration (-p): what differs from the
  * defaults. Not in it: ipv4 and ipv6, which are the command line's, and which file a source came
  * from. */

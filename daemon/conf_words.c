@@ -26,7 +26,7 @@
 static const struct ds_word directives[] = {
 	{"acquisitionport", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"allow", DS_WORD_SUPPORTED, 0, 2, NULL, NULL},
-	{"authselectmode", DS_WORD_REFUSED, 1, 1, "ignore", WEAKER},
+	{"authselectmode", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindacqaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindacqdevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},

@@ -371,7 +371,7 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	if (source->address.family == 0)
 		return;
 	c->reachable = source->reach != 0;
-	c->noselect = source->conf->noselect;
+	c->noselect = source->conf->noselect || !ds_conf_selectable(s->context.conf, source->conf);
 	c->prefer = source->conf->prefer;
 	c->ref_id = ds_address_ref_id(&source->address);
 	if (!source->has_remote)

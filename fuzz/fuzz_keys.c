@@ -39,7 +39,7 @@ static void check(const struct ds_keys *keys, const uint8_t *data, size_t length
 	MUST((auth == DS_AUTH_ABSENT) == (frame.mac_length == 0));
 	if (frame.mac_length == 0)
 		return;
-	MUST(ds_keys_check(keys, data, &frame, frame.key_id ^ 1) == DS_AUTH_BAD);
+	MUST(ds_keys_check(keys, data, &frame, frame.key_id == 1 ? 2 : 1) == DS_AUTH_BAD);
 	memcpy(again, data, frame.mac_offset);
 	if (auth == DS_AUTH_GOOD)
 		MUST(ds_keys_sign_answer(keys, frame.key_id, again, frame.mac_offset,

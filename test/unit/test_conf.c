@@ -364,9 +364,11 @@ static void test_messages(void **state)
 				  "4294967295, not '0'");
 	message("server a nts", "error command line:1: 'nts' is not supported: the source would be "
 				"followed without authentication");
-	message("authselectmode require",
-		"error command line:1: 'authselectmode' is not supported: "
-		"leaving it out would weaken security");
+	message("authselectmode mix",
+		"error command line:1: 'authselectmode mix' is not supported: selection cannot "
+		"trust one source more than another; use 'prefer' or 'require'");
+	message("authselectmode sometimes", "error command line:1: 'authselectmode' takes require, "
+					    "prefer or ignore, not 'sometimes'");
 	message("cmdport 0",
 		"warning command line:1: 'cmdport' is noted, no more: the control channel "
 		"does not exist yet");
@@ -462,6 +464,47 @@ static void test_too_long(void **state)
 	text[2046] = '\0';
 	assert_false(line(text));
 	assert_string_equal(said, "error command line:1: more than 128 words in a line\n");
+}
+
+/* Which of a source with a key and one without may be followed, and what is said of it. */
+static void test_auth_select(void **state)
+{
+	static const struct {
+		const char *mode;
+		bool alone, with, without;
+		const char *said;
+	} cases[] = {
+		{"ignore", true, true, true,
+		 "warning f:0: sources with a key and without count the same; "
+		 "'authselectmode prefer' follows those with a key\n"},
+		{"Prefer", true, true, false, ""},
+		{"require", false, true, false, ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		char text[64];
+
+		ds_conf_defaults(&conf);
+		snprintf(text, sizeof(text), "authselectmode %s", cases[i].mode);
+		good(text);
+		good("keyfile /d/keys");
+		good("server a");
+		assert_int_equal(ds_conf_selectable(&conf, &conf.sources[0]), cases[i].alone);
+		said[0] = '\0';
+		assert_true(ds_conf_check(&conf, "f", say, NULL));
+		assert_string_equal(
+			said, cases[i].alone
+				      ? ""
+				      : "warning f:0: 'authselectmode "
+					"require', and no source has a key: none is followed\n");
+		good("server b key 1");
+		assert_int_equal(ds_conf_selectable(&conf, &conf.sources[0]), cases[i].without);
+		assert_int_equal(ds_conf_selectable(&conf, &conf.sources[1]), cases[i].with);
+		said[0] = '\0';
+		assert_true(ds_conf_check(&conf, "f", say, NULL));
+		assert_string_equal(said, cases[i].said);
+	}
 }
 
 static void test_check(void **state)
@@ -1090,6 +1133,7 @@ static void test_print(void **state)
 	(void)state;
 	ds_conf_defaults(&conf);
 	good("makestep 0.1 -1");
+	good("authselectmode require");
 	good("pool p.example.net iburst maxsources 3 offset 1e-3");
 	good("allow 192.0.2");
 	good("maxdistance 16");
@@ -1097,7 +1141,8 @@ static void test_print(void **state)
 	ds_conf_print(&conf, out);
 	fclose(out);
 	assert_string_equal(text, "pool p.example.net iburst maxsources 3 offset 0.001\n"
-				  "allow 192.0.2.0/24\nmaxdistance 16\nmakestep 0.1 -1\n"
+				  "allow 192.0.2.0/24\nmaxdistance 16\nauthselectmode require\n"
+				  "makestep 0.1 -1\n"
 				  "log measurements tracking\n");
 }
 
@@ -1217,6 +1262,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_sources),
 		cmocka_unit_test(test_too_many_subnets),
 		cmocka_unit_test(test_too_long),
+		cmocka_unit_test(test_auth_select),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_words_in_order),
 		cmocka_unit_test(test_attitudes),

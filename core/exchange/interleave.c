@@ -333,7 +333,7 @@ enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *
 	slot->state = LIVE;
 	table->live++;
 	table->by_prefix[class_of(prefix)]++;
-	*reference = (uint32_t)(slot - table->slots) | slot->generation << REFERENCE_SHIFT;
+	*reference = (uint32_t)(slot - table->slots) | 1U * slot->generation << REFERENCE_SHIFT;
 	return reason;
 }
 

@@ -52,7 +52,7 @@ static const struct ds_field source_fields[] = {
 	SOURCE("anyinterface", FLAG, any_interface, 0, 0),
 	SOURCE("burst", FLAG, burst, 0, 0),
 	SOURCE("iburst", FLAG, iburst, 0, 0),
-	SOURCE("key", UINT32, key, 1, UINT32_MAX),
+	SOURCE("key", UINT32, key, 1, 4294967295.0),
 	SOURCE("maxdelay", DOUBLE, max_delay_s, 1e-9, 1000),
 	SOURCE("maxpoll", INT8, maxpoll, -6, 24),
 	SOURCE("maxsamples", UINT8, max_samples, 1, 64),

@@ -53,7 +53,7 @@ fi
 awk -F'"' '/^\t(CONF|SOURCE)\(/ && !/TEXT|FLAG/ {
 	n = split($3, part, ", "); print ($0 ~ /^\tSOURCE/ ? "source" : "conf"), $2, part[n - 1], part[n] }' \
 	daemon/conf_fields.c | sed 's/),$//; s/1e9$/1000000000/; s/1e5$/100000/; s/1e-3/0.001/
-	s/2147483648\.0/2147483648/; s/DS_CONF_SOURCES/64/' >"$dir/bounds"
+	s/2147483648\.0/2147483648/; s/4294967295\.0/4294967295/; s/DS_CONF_SOURCES/64/' >"$dir/bounds"
 while read -r kind word least most; do
 	if [ "$kind" = source ]; then
 		lines=$(sed -n '/^## Options of server/,/^## Client/p' $page)

@@ -126,9 +126,10 @@ void ds_conf_defaults(struct ds_conf *conf)
 	conf->cmd_port = 323;
 }
 
-static void source_defaults(struct ds_conf_source *s, bool pool)
+static void source_defaults(struct ds_conf_source *s, enum ds_source_kind kind, bool pool)
 {
 	memset(s, 0, sizeof(*s));
+	s->kind = (uint8_t)kind;
 	s->pool = pool;
 	s->port = 123;
 	s->minpoll = 6;
@@ -137,6 +138,7 @@ static void source_defaults(struct ds_conf_source *s, bool pool)
 	s->max_delay_s = 3;
 	s->presend = PRESEND_NEVER;
 	s->max_sources = 4;
+	s->max_peers = 1;
 	s->family = AF_UNSPEC;
 }
 
@@ -150,6 +152,37 @@ static bool is_name(const char *text)
 struct source_marks {
 	bool minpoll, maxpoll, ipv4, ipv6;
 };
+
+static bool is_one_of(const struct ds_word *word, const char *const *list)
+{
+	for (; *list != NULL; list++)
+		if (strcmp(word->word, *list) == 0)
+			return true;
+	return false;
+}
+
+/* Does the option make sense for such a source? Symmetric mode has no requests that could be sent
+ * in a burst, or ahead; an ephemeral peer is named by nothing but its key. */
+static bool fits_kind(struct reader *r, const struct ds_conf_source *s, const struct ds_word *word)
+{
+	static const char *const bursts[] = {"burst", "iburst", NULL};
+	static const char *const names[] = {"ipv4", "ipv6", "offline", "port", NULL};
+	bool peer = s->kind == DS_SOURCE_PEER || s->kind == DS_SOURCE_EPHEMERAL;
+
+	if (!s->pool && strcmp(word->word, "maxsources") == 0)
+		complain(r, true, "'maxsources' is an option of 'pool' alone");
+	else if (s->kind != DS_SOURCE_EPHEMERAL && strcmp(word->word, "maxpeers") == 0)
+		complain(r, true, "'maxpeers' is an option of 'ephemeral' alone");
+	else if (peer && strcmp(word->word, "presend") == 0)
+		complain(r, true, "'presend' does not work with peers: no answer is asked for");
+	else if (peer && is_one_of(word, bursts))
+		complain(r, false, "'%s' does not work with peers and is left out", word->word);
+	else if (s->kind == DS_SOURCE_EPHEMERAL && is_one_of(word, names))
+		complain(r, true, "'%s' is no option of 'ephemeral'", word->word);
+	else
+		return true;
+	return false;
+}
 
 /* Take the option that words[*at] begins, and move *at behind it. False: the rest of the line
  * cannot be understood. */
@@ -178,10 +211,8 @@ static bool source_option(struct reader *r, const struct words *words, unsigned 
 	marks->maxpoll |= strcmp(word->word, "maxpoll") == 0;
 	marks->ipv4 |= strcmp(word->word, "ipv4") == 0;
 	marks->ipv6 |= strcmp(word->word, "ipv6") == 0;
-	if (!s->pool && strcmp(word->word, "maxsources") == 0) {
-		complain(r, true, "'maxsources' is an option of 'pool' alone");
+	if (!fits_kind(r, s, word))
 		return true;
-	}
 	const struct ds_field *field = ds_fields_find(&ds_fields_source, word->word);
 	if (field != NULL)
 		set_field(r, field, s, value);
@@ -205,26 +236,35 @@ static void finish_source(struct reader *r, struct ds_conf_source *s, struct sou
 			 s->max_samples);
 	if (s->xleave && s->version != 4)
 		complain(r, false, "'xleave' needs version 4: this source stays in basic mode");
+	if (s->kind == DS_SOURCE_PEER && s->key == 0)
+		complain(
+			r, false,
+			"'peer' without 'key': whoever guesses when it sends can forge its packets");
+	if (s->kind == DS_SOURCE_EPHEMERAL && s->key == 0)
+		complain(r, true, "'ephemeral' needs 'key': who are its peers?");
 	if (s->offline_)
 		complain(r, false, "'offline': nothing can bring the source online yet");
 }
 
-static void read_source(struct reader *r, const struct words *words, bool pool)
+static void read_source(struct reader *r, const struct words *words, enum ds_source_kind kind,
+			bool pool)
 {
 	struct ds_conf_source source, *s = &source;
 	struct source_marks marks = {false, false, false, false};
 	const char *name = word_at(words, 1);
 	bool failed_before = r->failed;
+	unsigned at = 2;
 
 	r->failed = false;
-	source_defaults(s, pool);
-	if (strlen(name) >= sizeof(s->name))
+	source_defaults(s, kind, pool);
+	if (kind == DS_SOURCE_EPHEMERAL)
+		at = 1;
+	else if (strlen(name) >= sizeof(s->name))
 		complain(r, true, "the name is longer than %zu characters", sizeof(s->name) - 1);
 	else if (!is_name(name))
 		complain(r, true, "'%.64s' is neither a host name nor an address", name);
 	else
 		memcpy(s->name, name, strlen(name));
-	unsigned at = 2;
 	while (at < words->count && source_option(r, words, &at, s, &marks))
 		;
 	finish_source(r, s, marks);
@@ -297,8 +337,8 @@ static void read_listen(struct reader *r, const struct words *words, bool multic
 		complain(r, true, "%s", why);
 		return;
 	}
-	source_defaults(&l->source, true); /* as a pool: several sources from one line */
-	l->source.kind = DS_SOURCE_LISTENER;
+	source_defaults(&l->source, DS_SOURCE_LISTENER,
+			true);	 /* as a pool: several sources from one line */
 	l->source.xleave = true; /* what a broadcast takes is best known from interleaved answers */
 	snprintf(l->source.name, sizeof(l->source.name), "%s", word_at(words, 0));
 	snprintf(l->source.file, sizeof(l->source.file), "%s", r->file);
@@ -562,7 +602,10 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 	if (field != NULL)
 		set_field(r, field, r->conf, word_at(words, 1));
 	else if (is(word, "server") || is(word, "pool"))
-		read_source(r, words, is(word, "pool"));
+		read_source(r, words, DS_SOURCE_CLIENT, is(word, "pool"));
+	else if (is(word, "peer") || is(word, "ephemeral"))
+		read_source(r, words, is(word, "peer") ? DS_SOURCE_PEER : DS_SOURCE_EPHEMERAL,
+			    false);
 	else if (is(word, "broadcast"))
 		read_broadcast(r, words);
 	else if (is(word, "broadcastclient") || is(word, "multicastclient"))
@@ -615,9 +658,10 @@ static void read_line(struct reader *r, char *text)
 	if (word == NULL)
 		complain_unknown(r, &ds_words_directives, word_at(&words, 0));
 	else if (r->sources_only && !is_source(word))
-		complain(r, true,
-			 "'%s' does not belong in a file of sources: 'server' and 'pool' do",
-			 word->word);
+		complain(
+			r, true,
+			"'%s' does not belong in a file of sources: 'server', 'pool' and 'peer' do",
+			word->word);
 	else if (right_count(r, word, &words) &&
 		 judge(r, word, words.count > 1 ? words.word[1] : NULL))
 		obey(r, word, &words);
@@ -736,6 +780,18 @@ bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf
 	return !r.failed;
 }
 
+static const char *source_word(const struct ds_conf_source *s)
+{
+	switch (s->kind) {
+	case DS_SOURCE_PEER:
+		return "peer";
+	case DS_SOURCE_EPHEMERAL:
+		return "ephemeral";
+	default:
+		return s->pool ? "pool" : "server";
+	}
+}
+
 static bool any_log(const struct ds_conf *conf)
 {
 	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
@@ -852,6 +908,13 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);
+	for (size_t i = 0; i < conf->source_count && conf->port == 0; i++) {
+		const struct ds_conf_source *s = &conf->sources[i];
+
+		if (s->kind != DS_SOURCE_CLIENT)
+			complain(&r, true, "'%s' (%s:%d) needs the port that 'port 0' closes",
+				 source_word(s), s->file, s->line);
+	}
 	if (any_log(conf) && conf->log_dir[0] == '\0')
 		complain(&r, false, "'log' without 'logdir': no log file is written");
 	if (conf->source_count == 0 && conf->listen_count == 0 && !conf->local)
@@ -872,8 +935,8 @@ static void print_source(const struct ds_conf_source *s, FILE *out)
 {
 	struct ds_conf_source defaults;
 
-	source_defaults(&defaults, s->pool);
-	fprintf(out, "%s %s", s->pool ? "pool" : "server", s->name);
+	source_defaults(&defaults, (enum ds_source_kind)s->kind, s->pool);
+	fprintf(out, "%s%s%s", source_word(s), s->name[0] != '\0' ? " " : "", s->name);
 	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
 	if (s->family != AF_UNSPEC)
 		fputs(s->family == AF_INET ? " ipv4" : " ipv6", out);
@@ -885,7 +948,7 @@ static void print_listen_source(const struct ds_conf_source *s, FILE *out)
 {
 	struct ds_conf_source defaults;
 
-	source_defaults(&defaults, true);
+	source_defaults(&defaults, DS_SOURCE_LISTENER, true);
 	defaults.xleave = true;
 	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
 }

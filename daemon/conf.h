@@ -45,7 +45,7 @@ enum ds_auth_select {
 };
 
 struct ds_conf_source {
-	char name[DS_CONF_NAME]; /* host name or numeric address, as written */
+	char name[DS_CONF_NAME]; /* host name or numeric address, as written; ephemeral: none */
 	uint8_t kind;		 /* enum ds_source_kind */
 	bool pool;		 /* `pool`: up to max_sources addresses */
 	bool from_sourcedir;	 /* replaced by `reload sources` */
@@ -60,6 +60,7 @@ struct ds_conf_source {
 	int8_t presend;	    /* send a packet ahead at this and longer polls; 100: never */
 	uint8_t min_samples, max_samples; /* 0: the global value */
 	uint8_t max_sources;		  /* pool: 4, 1..16 */
+	uint8_t max_peers;		  /* ephemeral: 1, 1..16 */
 	sa_family_t family;		  /* ipv4, ipv6, or AF_UNSPEC */
 	char file[DS_CONF_PATH];	  /* where it stands */
 	int line;

@@ -54,6 +54,7 @@ static const struct ds_field source_fields[] = {
 	SOURCE("iburst", FLAG, iburst, 0, 0),
 	SOURCE("key", UINT32, key, 1, 4294967295.0),
 	SOURCE("maxdelay", DOUBLE, max_delay_s, 1e-9, 1000),
+	SOURCE("maxpeers", UINT8, max_peers, 1, 16),
 	SOURCE("maxpoll", INT8, maxpoll, -6, 24),
 	SOURCE("maxsamples", UINT8, max_samples, 1, 64),
 	SOURCE("maxsources", UINT8, max_sources, 1, 16),

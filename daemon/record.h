@@ -27,7 +27,7 @@ struct ds_record_measurement {
 	int64_t clock_ns; /* when the answer came */
 	const union ds_address *remote;
 	enum ds_reason reason; /* DS_R_OK: a valid measurement */
-	uint8_t mode;	       /* of the packet: 4 an answer, 5 a broadcast */
+	uint8_t mode;	       /* of the packet: 4 an answer, 5 a broadcast, 1 or 2 a peer's */
 	bool interleaved;
 	int8_t poll_log2;		    /* ours */
 	const struct ds_exchange *exchange; /* NULL where there is none */

@@ -71,6 +71,8 @@ static uint32_t awaited(const struct ds_serve *s)
 
 static void report_served(const struct ds_serve *s)
 {
+	for (int i = 0; i < s->departure_count; i++)
+		report_departure(&s->departures[i]);
 	if (s->received == 0)
 		return;
 	ds_log(DS_LOG_INFO,
@@ -79,8 +81,6 @@ static void report_served(const struct ds_serve *s)
 	       " drivestamps-awaited=%" PRIu32,
 	       s->received, s->answered, s->interleaved, s->stamps_asked, s->stamps_got,
 	       awaited(s));
-	for (int i = 0; i < s->departure_count; i++)
-		report_departure(&s->departures[i]);
 }
 
 static void add_socket(struct ds_counters *sum, const struct ds_socket *socket)

@@ -50,6 +50,11 @@ void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
 	ds_client_init(&s->client, conf->version, conf->xleave, conf->key != 0);
 }
 
+static bool is_peer(const struct ds_source *s)
+{
+	return s->conf->kind == DS_SOURCE_PEER || s->conf->kind == DS_SOURCE_EPHEMERAL;
+}
+
 static void close_socket(struct ds_source *s, struct ds_counters *counters)
 {
 	if (s->socket.fd < 0)
@@ -63,7 +68,8 @@ static void close_socket(struct ds_source *s, struct ds_counters *counters)
 void ds_source_stop(struct ds_source *s, struct ds_counters *counters)
 {
 	close_socket(s, counters);
-	ds_client_disarm(&s->client);
+	if (s->conf != NULL && !is_peer(s))
+		ds_client_disarm(&s->client);
 	s->due_ns = INT64_MAX;
 	s->deadline_ns = INT64_MAX;
 }
@@ -84,8 +90,7 @@ int64_t ds_source_interval_ns(int8_t poll_log2)
 	return (int64_t)(ldexp(1.0, poll_log2) * (double)NS_PER_S);
 }
 
-/* The interval with up to 1/64 of it added or taken, so that clients do not march in step. */
-static int64_t spread_ns(int64_t interval)
+int64_t ds_source_spread_ns(int64_t interval)
 {
 	int64_t span = interval / 32;
 
@@ -128,7 +133,7 @@ static void schedule(struct ds_source *s, int64_t now_ns)
 		return;
 	}
 	/* daemon/hearing begins the next round */
-	s->due_ns = s->listening != NULL ? INT64_MAX : now_ns + spread_ns(interval);
+	s->due_ns = s->listening != NULL ? INT64_MAX : now_ns + ds_source_spread_ns(interval);
 }
 
 void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
@@ -296,6 +301,13 @@ static bool is_broadcast(const struct ds_exchange *x)
 	       (x->kind == DS_EXCHANGE_BROADCAST || x->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP);
 }
 
+static uint8_t their_mode(const struct ds_source *s, const struct ds_exchange *x)
+{
+	if (is_peer(s))
+		return s->peering.their_mode;
+	return is_broadcast(x) ? DS_MODE_BROADCAST : DS_MODE_SERVER;
+}
+
 void ds_source_record(const struct ds_source *s, enum ds_reason reason, const struct ds_exchange *x,
 		      const struct ds_rx_stamp *t4)
 {
@@ -303,7 +315,7 @@ void ds_source_record(const struct ds_source *s, enum ds_reason reason, const st
 		.clock_ns = t4->clock_ns,
 		.remote = &s->address,
 		.reason = reason,
-		.mode = is_broadcast(x) ? DS_MODE_BROADCAST : DS_MODE_SERVER,
+		.mode = their_mode(s, x),
 		.interleaved = x != NULL && ds_exchange_is_interleaved(x->kind),
 		.poll_log2 = s->poll_log2,
 		.exchange = x,

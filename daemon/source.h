@@ -15,6 +15,7 @@
 
 #include "core/clock/estimate.h"
 #include "core/exchange/client.h"
+#include "core/exchange/peer.h"
 #include "core/exchange/reason.h"
 #include "daemon/conf.h"
 #include "daemon/keys.h"
@@ -26,12 +27,28 @@
 struct ds_listening;
 struct ds_serve;
 
+/* A peer, besides what is common. Private to peering.c. */
+struct ds_peering {
+	struct ds_peer core;
+	int64_t sent_ns;	/* our last packet; 0: none yet */
+	int64_t heard_ns;	/* its last valid one; 0: none yet */
+	int64_t counted_ns;	/* reach was last counted on */
+	int64_t read_raw_ns;	/* the reading that the departure of our last packet counts from */
+	int interface;		/* by which it is heard; 0: not yet */
+	int8_t their_poll_log2; /* as its packets say, within bounds */
+	int8_t their_interval_log2; /* as its packets come */
+	uint8_t their_mode;	    /* active or passive */
+	uint8_t place;
+	bool waited; /* once already, for its packet before ours */
+};
+
 struct ds_source {
 	const struct ds_conf_source *conf;
-	union ds_address address;	 /* family 0: the name has not been resolved yet */
-	union ds_address local;		 /* ours, as of the last request; family 0: none yet */
-	union {				 /* by conf->kind */
-		struct ds_client client; /* DS_SOURCE_CLIENT */
+	union ds_address address;	   /* family 0: the name has not been resolved yet */
+	union ds_address local;		   /* ours, as of the last request; family 0: none yet */
+	union {				   /* by conf->kind */
+		struct ds_client client;   /* DS_SOURCE_CLIENT */
+		struct ds_peering peering; /* DS_SOURCE_PEER, DS_SOURCE_EPHEMERAL */
 	};
 	struct ds_listening *listening; /* DS_SOURCE_LISTENER; else NULL */
 	struct ds_estimate estimate;
@@ -94,6 +111,8 @@ bool ds_source_handle(struct ds_source *source, const struct ds_source_context *
 void ds_source_init(struct ds_source *source, const struct ds_conf_source *conf,
 		    const struct ds_conf *global, const union ds_address *address);
 int64_t ds_source_interval_ns(int8_t poll_log2);
+/* The interval with up to 1/64 of it added or taken, so that hosts do not march in step. */
+int64_t ds_source_spread_ns(int64_t interval_ns);
 /* A line in the log, unless *said; it is then. */
 void ds_source_say_once(struct ds_source *source, bool *said, const char *what);
 /* We sent, and nothing came since the time before. */

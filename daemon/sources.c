@@ -2,14 +2,18 @@
 #include "daemon/sources.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/peering.h"
+#include "daemon/serve.h"
 
 #define NS_PER_S	       INT64_C(1000000000)
 #define FIRST_REQUEST_NS       (NS_PER_S / 5)
 #define APART_NS	       (NS_PER_S / 5) /* requests to different servers, where polls allow it */
+#define FIRST_ANSWER_NS	       (2 * NS_PER_S)  /* to a peer that nobody knew, at most */
 #define SPACING_NS	       (NS_PER_S / 20) /* between the first requests of two sources */
 #define RESOLVE_TIMEOUT_NS     (60 * NS_PER_S)
 #define RESOLVE_BACKOFF_NS     (7 * NS_PER_S) /* doubled at each failure ... */
@@ -19,6 +23,11 @@
 #define REPLACE_AFTER	       8 /* unanswered requests before the name is asked again */
 #define REPLACE_EVERY_NS       (64 * NS_PER_S)
 
+static bool is_peer(const struct ds_conf_source *conf)
+{
+	return conf->kind == DS_SOURCE_PEER || conf->kind == DS_SOURCE_EPHEMERAL;
+}
+
 static void start_source(struct ds_sources *s, uint32_t index, const struct ds_conf_source *conf,
 			 const union ds_address *address)
 {
@@ -26,7 +35,11 @@ static void start_source(struct ds_sources *s, uint32_t index, const struct ds_c
 	union ds_address with_port = *address;
 
 	ds_address_set_port(&with_port, conf->port);
-	ds_source_start(&s->table[index], conf, s->context.conf, &with_port, due);
+	if (conf->kind == DS_SOURCE_PEER)
+		ds_peering_start(&s->table[index], conf, s->context.conf, &with_port, due, false,
+				 (uint8_t)index);
+	else
+		ds_source_start(&s->table[index], conf, s->context.conf, &with_port, due);
 }
 
 static bool family_fits(const struct ds_sources *s, const struct ds_conf_source *conf,
@@ -41,7 +54,9 @@ static void add_group(struct ds_sources *s, const struct ds_conf_source *conf)
 {
 	struct ds_source_group *g = &s->groups[s->group_count];
 	union ds_address address;
-	uint32_t wanted = conf->pool ? conf->max_sources : 1;
+	uint32_t wanted = conf->pool			      ? conf->max_sources
+			  : conf->kind == DS_SOURCE_EPHEMERAL ? conf->max_peers
+							      : 1;
 
 	if (s->count + wanted > DS_SOURCES_MAX) {
 		s->full += s->count + wanted - DS_SOURCES_MAX;
@@ -61,6 +76,9 @@ static void add_group(struct ds_sources *s, const struct ds_conf_source *conf)
 		s->table[i].socket.fd = -1;
 		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
 	}
+	g->numeric = true;
+	if (conf->kind == DS_SOURCE_EPHEMERAL)
+		return;
 	g->numeric = ds_address_parse(conf->name, conf->port, &address);
 	g->wanted = !g->numeric;
 	if (!g->numeric)
@@ -70,52 +88,6 @@ static void add_group(struct ds_sources *s, const struct ds_conf_source *conf)
 	else
 		ds_log(DS_LOG_WARNING, "%s:%d: %s is of an address family that is switched off",
 		       conf->file, conf->line, conf->name);
-}
-
-void ds_sources_init(struct ds_sources *s, const struct ds_source_context *context)
-{
-	memset(s, 0, sizeof *s);
-	s->context = *context;
-	s->started_ns = ds_monotonic_ns();
-	for (size_t i = 0; i < context->conf->source_count; i++)
-		add_group(s, &context->conf->sources[i]);
-	s->keeper[0].fd = s->keeper[1].fd = -1;
-	if (s->count == 0)
-		return;
-	if (context->conf->ipv4 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
-		s->keeper[0].fd = -1;
-	if (context->conf->ipv6 && ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
-		s->keeper[1].fd = -1;
-}
-
-uint32_t ds_sources_reserve(struct ds_sources *s, const struct ds_conf_source *conf)
-{
-	uint32_t wanted = conf->max_sources;
-	uint32_t first = s->count;
-
-	if (s->count + wanted > DS_SOURCES_MAX) {
-		s->full += s->count + wanted - DS_SOURCES_MAX;
-		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
-		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
-		wanted = DS_SOURCES_MAX - s->count;
-	}
-	s->count += wanted;
-	for (uint32_t i = first; i < s->count; i++) {
-		s->table[i].socket.fd = -1;
-		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
-	}
-	return wanted;
-}
-
-void ds_sources_close(struct ds_sources *s)
-{
-	for (uint32_t i = 0; i < s->count; i++)
-		ds_source_stop(&s->table[i], s->context.counters);
-	for (int i = 0; i < 2; i++)
-		if (s->keeper[i].fd >= 0)
-			ds_socket_close(&s->keeper[i]);
-	for (int i = 0; i < DS_LOOKUPS; i++)
-		ds_resolve_cancel(&s->lookups[i].resolution);
 }
 
 /* names */
@@ -263,6 +235,143 @@ static void look_for_lost(struct ds_sources *s, int64_t now_ns)
 	}
 }
 
+/* what comes by the server's port */
+
+/* A peer that is in no line, and proves itself by a key that has a place for it. The association
+ * is with the address that it sent to. */
+static struct ds_source *welcome(struct ds_sources *s, const struct ds_conf_source *conf,
+				 uint32_t index, const struct ds_datagram *d, int64_t now_ns)
+{
+	struct ds_source *source = &s->table[index];
+	int64_t wait_ns = ds_source_interval_ns(conf->minpoll) / 2;
+	char text[DS_ADDRESS_TEXT];
+
+	if (wait_ns > FIRST_ANSWER_NS)
+		wait_ns = FIRST_ANSWER_NS;
+	ds_peering_start(source, conf, s->context.conf, &d->remote, now_ns + wait_ns, true,
+			 (uint8_t)index);
+	source->local = d->local;
+	ds_log(DS_LOG_NOTICE, "peer %s: has key %" PRIu32 ", an association begins (%s:%d)",
+	       ds_address_text(&d->remote, true, text), conf->key, conf->file, conf->line);
+	return source;
+}
+
+/* Which line would have this packet begin an association, and where? NULL: none, or no place. */
+static struct ds_source *find_place(struct ds_sources *s, const struct ds_datagram *d,
+				    int64_t now_ns)
+{
+	struct ds_frame frame;
+
+	if ((d->data[0] & 7) != DS_MODE_ACTIVE || in_use(s, &d->remote) ||
+	    ds_wire_read(d->data, d->length, &frame) != DS_R_OK || frame.mac_length == 0)
+		return NULL;
+	for (uint32_t i = 0; i < s->group_count; i++) {
+		const struct ds_source_group *g = &s->groups[i];
+
+		if (g->conf->kind != DS_SOURCE_EPHEMERAL || frame.key_id != g->conf->key ||
+		    ds_keys_check(s->context.keys, d->data, &frame, g->conf->key) != DS_AUTH_GOOD)
+			continue;
+		for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++)
+			if (s->table[k].address.family == 0)
+				return welcome(s, g->conf, k, d, now_ns);
+		s->full++;
+	}
+	return NULL;
+}
+
+/* An ephemeral association that nobody answers any more ends. */
+static void end_if_lost(struct ds_sources *s, struct ds_source *source)
+{
+	char text[DS_ADDRESS_TEXT];
+
+	if (source->conf->kind != DS_SOURCE_EPHEMERAL || !ds_peering_is_lost(source))
+		return;
+	ds_log(DS_LOG_NOTICE, "peer %s: silent, the association ends",
+	       ds_address_text(&source->address, true, text));
+	ds_source_stop(source, s->context.counters);
+	source->address.family = 0;
+}
+
+static bool take_packet(void *context, const struct ds_datagram *d, const struct ds_reading *now)
+{
+	struct ds_sources *s = context;
+	int64_t now_ns = ds_monotonic_ns();
+	struct ds_source *source;
+
+	(void)now;
+	for (uint32_t i = 0; i < s->count; i++) {
+		source = &s->table[i];
+		if (source->address.family == 0 || !is_peer(source->conf) ||
+		    !ds_peering_is_from(source, d))
+			continue;
+		s->news |= ds_peering_packet(source, &s->context, d, now_ns);
+		return true;
+	}
+	source = find_place(s, d, now_ns);
+	if (source != NULL)
+		s->news |= ds_peering_packet(source, &s->context, d, now_ns);
+	return source != NULL;
+}
+
+static void take_stamp(void *context, const struct ds_datagram *d)
+{
+	struct ds_sources *s = context;
+	uint8_t place = ds_peering_place(d->token);
+
+	if (place < s->count && s->table[place].address.family != 0 &&
+	    is_peer(s->table[place].conf))
+		ds_peering_stamp(&s->table[place], &s->context, d);
+	else
+		ds_count(s->context.counters, DS_R_STAMP_WRONG_ID);
+}
+
+void ds_sources_init(struct ds_sources *s, const struct ds_source_context *context)
+{
+	memset(s, 0, sizeof *s);
+	s->context = *context;
+	s->started_ns = ds_monotonic_ns();
+	for (size_t i = 0; i < context->conf->source_count; i++)
+		add_group(s, &context->conf->sources[i]);
+	ds_serve_join(context->serve, &(struct ds_serve_other){s, take_packet, take_stamp, 0});
+	s->keeper[0].fd = s->keeper[1].fd = -1;
+	if (s->count == 0)
+		return;
+	if (context->conf->ipv4 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
+		s->keeper[0].fd = -1;
+	if (context->conf->ipv6 && ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
+		s->keeper[1].fd = -1;
+}
+
+uint32_t ds_sources_reserve(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	uint32_t wanted = conf->max_sources;
+	uint32_t first = s->count;
+
+	if (s->count + wanted > DS_SOURCES_MAX) {
+		s->full += s->count + wanted - DS_SOURCES_MAX;
+		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
+		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
+		wanted = DS_SOURCES_MAX - s->count;
+	}
+	s->count += wanted;
+	for (uint32_t i = first; i < s->count; i++) {
+		s->table[i].socket.fd = -1;
+		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
+	}
+	return wanted;
+}
+
+void ds_sources_close(struct ds_sources *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		ds_source_stop(&s->table[i], s->context.counters);
+	for (int i = 0; i < 2; i++)
+		if (s->keeper[i].fd >= 0)
+			ds_socket_close(&s->keeper[i]);
+	for (int i = 0; i < DS_LOOKUPS; i++)
+		ds_resolve_cancel(&s->lookups[i].resolution);
+}
+
 /* events */
 
 uint32_t ds_sources_watch(const struct ds_sources *s, struct pollfd *fds, uint32_t *who,
@@ -345,13 +454,21 @@ static void keep_apart(struct ds_sources *s, struct ds_source *source, int64_t n
 
 bool ds_sources_run(struct ds_sources *s, int64_t now_ns)
 {
-	bool sample = false;
+	bool sample = s->news;
 
+	s->news = false;
 	for (uint32_t i = 0; i < s->count; i++) {
-		if (ds_source_next_ns(&s->table[i]) > now_ns)
+		struct ds_source *source = &s->table[i];
+
+		if (ds_source_next_ns(source) > now_ns)
 			continue;
-		keep_apart(s, &s->table[i], now_ns);
-		sample |= ds_source_run(&s->table[i], &s->context, now_ns);
+		keep_apart(s, source, now_ns);
+		if (is_peer(source->conf)) {
+			sample |= ds_peering_run(source, &s->context, now_ns);
+			end_if_lost(s, source);
+		} else {
+			sample |= ds_source_run(source, &s->context, now_ns);
+		}
 	}
 	give_lookups_up(s, now_ns);
 	look_for_lost(s, now_ns);
@@ -360,6 +477,14 @@ bool ds_sources_run(struct ds_sources *s, int64_t now_ns)
 }
 
 /* what selection sees */
+
+/* Two that follow each other know nothing (RFC 5905 appendix A.5.5.2: a loop). A server that does
+ * so has another way to us, and is told by its root distance. */
+static bool follows_us(const struct ds_source *source)
+{
+	return source->has_remote && source->remote.stratum > 1 && source->local.family != 0 &&
+	       source->remote.ref_id == ds_address_ref_id(&source->local);
+}
 
 static void fill_candidate(const struct ds_sources *s, const struct ds_source *source,
 			   int64_t raw_ns, struct ds_candidate *c)
@@ -375,6 +500,8 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	c->prefer = source->conf->prefer;
 	c->ref_id = ds_address_ref_id(&source->address);
 	if (!source->has_remote)
+		return;
+	if (is_peer(source->conf) && follows_us(source))
 		return;
 	c->leap = source->remote.leap;
 	c->stratum = source->remote.stratum;
@@ -434,7 +561,10 @@ void ds_sources_restart(struct ds_sources *s)
 		if (address.family == 0)
 			continue;
 		ds_source_stop(&s->table[i], s->context.counters);
-		start_source(s, i, s->table[i].conf, &address);
+		if (s->table[i].conf->kind == DS_SOURCE_EPHEMERAL)
+			s->table[i].address.family = 0;
+		else
+			start_source(s, i, s->table[i].conf, &address);
 	}
 	s->started_ns = ds_monotonic_ns();
 }
@@ -444,7 +574,7 @@ bool ds_sources_settled(const struct ds_sources *s)
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct ds_source *source = &s->table[i];
 
-		if (source->address.family == 0)
+		if (source->address.family == 0 || is_peer(source->conf))
 			continue;
 		if (source->burst_left > 0 || source->socket.fd >= 0 || source->requests == 0)
 			return false;

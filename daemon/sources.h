@@ -45,6 +45,7 @@ struct ds_sources {
 	int64_t started_ns;
 	int64_t not_before_ns; /* of the next request: those to different servers keep a distance */
 	uint64_t full;	       /* addresses that found no place */
+	bool news;	       /* a peer's packet at the server's port made a sample */
 };
 
 /* At start-up. A numeric address is asked at once, a name is looked up first. */

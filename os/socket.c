@@ -258,6 +258,21 @@ int ds_socket_to_many(struct ds_socket *s, bool on, uint8_t hops)
 											   : -errno;
 }
 
+bool ds_socket_local_for(const union ds_address *remote, union ds_address *local)
+{
+	socklen_t length = sizeof(*local);
+	int fd = open_fd(remote->family);
+	bool known;
+
+	if (fd < 0)
+		return false;
+	memset(local, 0, sizeof(*local));
+	known = connect(fd, &remote->sa, ds_address_length(remote)) == 0 &&
+		getsockname(fd, &local->sa, &length) == 0 && local->family == remote->family;
+	close(fd);
+	return known;
+}
+
 void ds_socket_close(struct ds_socket *s)
 {
 	if (s->fd >= 0)

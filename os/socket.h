@@ -69,6 +69,10 @@ void ds_socket_close(struct ds_socket *s);
  * where it does not tell. */
 bool ds_socket_local(const struct ds_socket *s, union ds_address *local);
 
+/* The address that packets to `remote` leave from by the present routes; false without one. Sends
+ * nothing. */
+bool ds_socket_local_for(const union ds_address *remote, union ds_address *local);
+
 /* Keep one alive as long as client sockets come and go: the kernel begins to stamp received
  * packets some time after the first socket asks for it. Never read or polled; its `stamping` tells
  * what this kernel grants. Returns 0 or a negative errno. */

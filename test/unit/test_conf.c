@@ -697,12 +697,16 @@ static void test_grammar_is_whole(void **state)
 					    "stratumweight",
 					    "tempcomp",
 					    "user"};
+	/* not chrony's */
+	static const char *const ours[] = {"ephemeral"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (ds_words_find(&ds_words_directives, words[i]) == NULL)
 			fail_msg("%s is missing", words[i]);
-	assert_int_equal(ds_words_directives.count, COUNT(words));
+	for (size_t i = 0; i < COUNT(ours); i++)
+		assert_non_null(ds_words_find(&ds_words_directives, ours[i]));
+	assert_int_equal(ds_words_directives.count, COUNT(words) + COUNT(ours));
 }
 
 static void test_nearest(void **state)
@@ -883,13 +887,49 @@ static void test_sourcedir(void **state)
 	assert_string_equal(
 		said, "warning s/a.sources:4: left out: the line is not ended by a newline\n"
 		      "error s/b.sources:1: 'port' does not belong in a file of sources: "
-		      "'server' and 'pool' do\n"
-		      "error s/b.sources:2: 'peer' is not supported: a source of time would be "
-		      "missing\n");
-	assert_int_equal(conf.source_count, 2);
+		      "'server', 'pool' and 'peer' do\n"
+		      "warning s/b.sources:2: 'peer' without 'key': whoever guesses when it sends "
+		      "can forge its packets\n");
+	assert_int_equal(conf.source_count, 3);
 	assert_true(conf.sources[0].from_sourcedir && conf.sources[1].from_sourcedir);
 	assert_true(conf.sources[0].iburst && conf.sources[1].pool);
 	assert_int_equal(conf.port, 123);
+}
+
+static void test_peers(void **state)
+{
+	(void)state;
+	ds_conf_defaults(&conf);
+	good("peer a key 5 xleave minpoll 4 maxpoll 5 prefer noselect port 124 offset 1e-3");
+	good("ephemeral key 7 maxpeers 3 xleave minpoll 4 noselect");
+	assert_int_equal(conf.sources[0].kind, DS_SOURCE_PEER);
+	assert_string_equal(conf.sources[0].name, "a");
+	assert_true(conf.sources[0].key == 5 && conf.sources[0].xleave && conf.sources[0].noselect);
+	assert_int_equal(conf.sources[0].port, 124);
+	assert_int_equal(conf.sources[1].kind, DS_SOURCE_EPHEMERAL);
+	assert_string_equal(conf.sources[1].name, "");
+	assert_true(conf.sources[1].key == 7 && conf.sources[1].max_peers == 3);
+	assert_true(ds_conf_shares_port(&conf));
+	message("peer a", "warning command line:1: 'peer' without 'key': whoever guesses when it "
+			  "sends can forge its packets");
+	message("peer a key 1 iburst",
+		"warning command line:1: 'iburst' does not work with peers and is left out");
+	message("peer a key 1 presend 6",
+		"error command line:1: 'presend' does not work with peers: no answer is asked for");
+	message("peer a key 1 maxpeers 2",
+		"error command line:1: 'maxpeers' is an option of 'ephemeral' alone");
+	message("ephemeral maxpeers 2",
+		"error command line:1: 'ephemeral' needs 'key': who are its peers?");
+	message("ephemeral key 1 maxpeers 17",
+		"error command line:1: 'maxpeers' takes a whole number from 1 to 16, not '17'");
+	message("ephemeral key 1 port 124",
+		"error command line:1: 'port' is no option of 'ephemeral'");
+	ds_conf_defaults(&conf);
+	good("peer a key 5");
+	good("keyfile /k");
+	good("port 0");
+	assert_false(ds_conf_check(&conf, "f", say, NULL));
+	assert_non_null(strstr(said, "needs the port that 'port 0' closes"));
 }
 
 static void test_directories_bad(void **state)
@@ -1074,6 +1114,19 @@ static void random_source(struct ds_conf_source *s)
 		s->max_samples = s->min_samples;
 	if (!s->pool)
 		s->max_sources = 4;
+	if (s->kind != DS_SOURCE_EPHEMERAL)
+		s->max_peers = 1;
+	if (s->kind == DS_SOURCE_EPHEMERAL && s->key == 0)
+		s->key = 7;
+	if (s->kind != DS_SOURCE_CLIENT) {
+		s->iburst = s->burst = false;
+		s->presend = 100;
+	}
+	if (s->kind == DS_SOURCE_EPHEMERAL) {
+		s->offline_ = false;
+		s->port = 123;
+		return;
+	}
 	s->family = (const sa_family_t[]){AF_UNSPEC, AF_INET, AF_INET6}[draw(3)];
 }
 
@@ -1084,8 +1137,9 @@ static void random_conf(struct ds_conf *c)
 	ds_conf_defaults(c);
 	random_fields(&ds_fields_conf, c);
 	for (uint64_t i = draw(8); i > 0; i--) {
-		snprintf(text, sizeof(text), "%s h%d.example", draw(2) ? "server" : "pool",
-			 (int)draw(100));
+		static const char *const words[] = {"server h%d.example", "pool h%d.example",
+						    "peer h%d.example", "ephemeral key %d"};
+		snprintf(text, sizeof(text), words[draw(4)], 1 + (int)draw(100));
 		assert_true(ds_conf_read_line(c, text, 1, say, NULL));
 		random_source(&c->sources[c->source_count - 1]);
 	}
@@ -1280,6 +1334,7 @@ int main(void)
 		IN_FOLDER(test_include_depth),
 		IN_FOLDER(test_files_without_end),
 		IN_FOLDER(test_debian),
+		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_print),
 		cmocka_unit_test(test_broadcast_round_trip),

@@ -68,7 +68,10 @@ static void name_basic(const struct ds_peer *peer, const struct ds_peer_sending 
 	if (transmit == 0) /* nobody was heard yet */
 		return;
 	packet->origin = transmit;
-	packet->receive = unique(peer, ds_header_field(raw_ns, &s->now, s->freq_ppb, s->random), 0);
+	/* Each packet that names the same one has another: none of theirs that we have forgotten
+	 * may seem to be one of the last. */
+	packet->receive =
+		unique(peer, ds_header_field(raw_ns, &s->now, s->freq_ppb, 0) + peer->since, 0);
 }
 
 void ds_peer_send(struct ds_peer *peer, const struct ds_peer_sending *s,

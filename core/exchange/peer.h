@@ -96,7 +96,7 @@ struct ds_peer_sending {
 };
 
 /* The poll timer fired: write the next packet. Origin names the last valid packet; receive is
- * its receive stamp, moved on by 2^-32 s where two packets of ours would have the same;
+ * its receive stamp, moved on by 2^-32 s for each that named the same (up to 255);
  * transmit is when it is expected to leave, or (interleaved) when the packet before it left,
  * which needs a drivestamp. */
 void ds_peer_send(struct ds_peer *peer, const struct ds_peer_sending *sending,

@@ -29,7 +29,7 @@ static void check_outcome(const struct ds_client_outcome *o, enum ds_reason reas
 	MUST(o->has_exchange == (o->exchange.t1.source != DS_STAMP_NONE));
 	MUST(!o->has_exchange || o->answered);
 	MUST(!o->has_exchange || o->exchange.delay_ns >= 0);
-	MUST(!o->has_exchange || o->exchange.remote.stratum - 1 < 15);
+	MUST(!o->has_exchange || o->exchange.remote.stratum - 1U < 15);
 	MUST(!o->has_exchange || o->exchange.remote.leap < 3);
 	MUST(!o->slow_down || reason == DS_R_KOD_RATE);
 	MUST(!o->refused || reason == DS_R_KOD_DENY);

@@ -67,6 +67,12 @@ static inline int64_t take_ns(struct input *in)
 	return (int64_t)take64(in);
 }
 
+/* Times may be anything; they wrap. */
+static inline int64_t sum(int64_t a, int64_t b)
+{
+	return (int64_t)((uint64_t)a + (uint64_t)b);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #endif

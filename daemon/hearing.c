@@ -114,7 +114,7 @@ static void hear(struct ds_hearing *h, uint32_t i, const struct ds_datagram *d,
 
 	reason = ds_listening_hear(&h->table[i], d->data, d->length, &t4,
 				   ds_keys_check(h->keys, d->data, frame, s->conf->key),
-				   c->freq_ppb, ds_monotonic_ns(), &outcome);
+				   c->freq_ppb, s->estimate.freq_ppb, ds_monotonic_ns(), &outcome);
 	if (!outcome.accepted) {
 		ds_count(h->counters, reason);
 		ds_source_record(s, reason, NULL, &t4);

@@ -1,6 +1,7 @@
 /* listening: see listening.h. */
 #include "daemon/listening.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_S	  INT64_C(1000000000)
@@ -16,7 +17,9 @@
 #define INTERVAL_LOG2_MIN (-6)
 #define INTERVAL_LOG2_MAX 17
 #define GIVE_UP_BASIC	  4 /* basic exchanges in a row: it does not interleave any more */
-#define POLL_AT		  2 /* where the poll field stands in a packet */
+#define WAYS_LEAST	  4 /* differences before anything is taken off */
+#define WAY_GAP_NS	  (8 * NS_PER_S) /* from the broadcast to the exchange, at most */
+#define POLL_AT		  2		 /* where the poll field stands in a packet */
 
 static void set_interval(struct ds_listening *l, int8_t interval_log2)
 {
@@ -38,14 +41,6 @@ void ds_listening_start(struct ds_listening *l, const struct ds_conf_source *con
 	l->round_ns = INT64_MIN;
 }
 
-void ds_listening_forget(struct ds_listening *l, int64_t now_ns)
-{
-	ds_listener_forget(&l->listener);
-	l->delay_count = l->delay_next = 0;
-	l->heard_ns = now_ns;
-	l->round_ns = INT64_MIN;
-}
-
 int64_t ds_listening_interval_ns(const struct ds_listening *l)
 {
 	return l->interval_log2 >= 0 ? NS_PER_S << l->interval_log2 : NS_PER_S >> -l->interval_log2;
@@ -62,10 +57,61 @@ int64_t ds_listening_delay_ns(const struct ds_listening *l)
 {
 	int64_t least = INT64_MAX;
 
-	for (int i = 0; i < l->delay_count; i++)
-		if (l->delays_ns[i] < least)
-			least = l->delays_ns[i];
+	for (int i = 0; i < l->measured_count; i++)
+		if (l->measured[i].delay_ns < least)
+			least = l->measured[i].delay_ns;
 	return least;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a;
+	int64_t y = *(const int64_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+int64_t ds_listening_way_ns(const struct ds_listening *l)
+{
+	int64_t sorted[DS_LISTENING_WAYS];
+
+	if (l->way_count < WAYS_LEAST)
+		return 0;
+	memcpy(sorted, l->ways_ns, l->way_count * sizeof sorted[0]);
+	qsort(sorted, l->way_count, sizeof sorted[0], by_size);
+	return sorted[l->way_count / 2];
+}
+
+/* A broadcast of known departure came: compare it with the exchange that is nearest, if one is
+ * near. Then take the usual difference off. */
+static void correct_way(struct ds_listening *l, struct ds_exchange *x, double rate_ppb)
+{
+	const struct ds_listening_measured *nearest = NULL;
+	int64_t least_gap_ns = WAY_GAP_NS;
+	int64_t way_ns;
+
+	for (int i = 0; i < l->measured_count && l->interleaves; i++) {
+		int64_t gap_ns = x->raw_ns - l->measured[i].raw_ns;
+
+		gap_ns = gap_ns < 0 ? -gap_ns : gap_ns;
+		if (gap_ns > least_gap_ns)
+			continue;
+		least_gap_ns = gap_ns;
+		nearest = &l->measured[i];
+	}
+	if (nearest != NULL) {
+		int64_t gap_ns = x->raw_ns - nearest->raw_ns;
+
+		way_ns = nearest->server_minus_raw_ns + ds_gained_ns(gap_ns, rate_ppb) -
+			 x->server_minus_raw_ns;
+		l->ways_ns[l->way_next] = way_ns;
+		l->way_next = (uint8_t)((l->way_next + 1) % DS_LISTENING_WAYS);
+		if (l->way_count < DS_LISTENING_WAYS)
+			l->way_count++;
+	}
+	way_ns = ds_listening_way_ns(l);
+	x->offset_ns += way_ns;
+	x->server_minus_raw_ns += way_ns;
 }
 
 /* Only the better kind counts: delays of basic exchanges hold the guess of a departure, and its
@@ -84,7 +130,7 @@ static bool is_of_better_kind(struct ds_listening *l, const struct ds_exchange *
 	if (!interleaved && l->basic_in_a_row < GIVE_UP_BASIC)
 		return false;
 	l->interleaves = interleaved;
-	l->delay_count = l->delay_next = 0;
+	l->measured_count = l->measured_next = 0;
 	return true;
 }
 
@@ -93,16 +139,18 @@ void ds_listening_calibrate(struct ds_listening *l, const struct ds_exchange *x,
 	l->unmeasured = 0;
 	if (!is_of_better_kind(l, x))
 		return;
-	l->delays_ns[l->delay_next] = x->delay_ns;
-	l->delay_next = (uint8_t)((l->delay_next + 1) % DS_LISTENING_DELAYS);
-	if (l->delay_count < DS_LISTENING_DELAYS)
-		l->delay_count++;
+	l->measured[l->measured_next] =
+		(struct ds_listening_measured){x->raw_ns, x->server_minus_raw_ns, x->delay_ns};
+	l->measured_next = (uint8_t)((l->measured_next + 1) % DS_LISTENING_DELAYS);
+	if (l->measured_count < DS_LISTENING_DELAYS)
+		l->measured_count++;
 	ds_listener_calibrate(&l->listener, x, ds_listening_delay_ns(l), freq_ppb);
 }
 
 enum ds_reason ds_listening_hear(struct ds_listening *l, const uint8_t *data, size_t length,
 				 const struct ds_rx_stamp *t4, enum ds_auth auth, double freq_ppb,
-				 int64_t now_ns, struct ds_listener_outcome *outcome)
+				 double rate_ppb, int64_t now_ns,
+				 struct ds_listener_outcome *outcome)
 {
 	enum ds_reason reason =
 		ds_listener_receive(&l->listener, data, length, t4, auth, freq_ppb, outcome);
@@ -119,6 +167,8 @@ enum ds_reason ds_listening_hear(struct ds_listening *l, const uint8_t *data, si
 		l->basic++;
 	else if (outcome->has_exchange)
 		l->interleaved++;
+	if (outcome->has_exchange && ds_exchange_is_interleaved(outcome->exchange.kind))
+		correct_way(l, &outcome->exchange, rate_ppb);
 	return reason;
 }
 

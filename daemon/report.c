@@ -29,10 +29,10 @@ static void report_heard(const struct ds_source *s)
 
 	ds_log(DS_LOG_INFO,
 	       "heard %s: broadcasts=%" PRIu64 " basic=%" PRIu64 " interleaved=%" PRIu64
-	       " interval=%d calibrated=%s delay=%" PRId64 " ns",
+	       " interval=%d calibrated=%s delay=%" PRId64 " ns way=%+" PRId64 " ns",
 	       ds_address_text(&s->address, true, text), l->heard, l->basic, l->interleaved,
 	       l->interval_log2, l->interleaves ? "interleaved" : "basic",
-	       l->delay_count > 0 ? ds_listening_delay_ns(l) : -1);
+	       l->measured_count > 0 ? ds_listening_delay_ns(l) : -1, ds_listening_way_ns(l));
 }
 
 static void report_broadcast(const struct ds_broadcasting_one *one)

@@ -561,7 +561,9 @@ void ds_sources_restart(struct ds_sources *s)
 		if (address.family == 0)
 			continue;
 		ds_source_stop(&s->table[i], s->context.counters);
-		if (s->table[i].conf->kind == DS_SOURCE_EPHEMERAL)
+		/* The next packet of theirs finds the place empty, and begins anew. */
+		if (s->table[i].conf->kind == DS_SOURCE_EPHEMERAL ||
+		    s->table[i].conf->kind == DS_SOURCE_LISTENER)
 			s->table[i].address.family = 0;
 		else
 			start_source(s, i, s->table[i].conf, &address);

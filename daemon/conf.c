@@ -427,9 +427,9 @@ static const char *const auth_selects[] = {
 
 static void read_auth_select(struct reader *r, const char *value)
 {
-	for (uint8_t i = 0; i < sizeof(auth_selects) / sizeof(auth_selects[0]); i++)
+	for (size_t i = 0; i < sizeof(auth_selects) / sizeof(auth_selects[0]); i++)
 		if (strcasecmp(value, auth_selects[i]) == 0) {
-			r->conf->auth_select = i;
+			r->conf->auth_select = (uint8_t)i;
 			return;
 		}
 	if (strcasecmp(value, "mix") == 0)

@@ -203,7 +203,7 @@ void ds_hearing_receive(struct ds_hearing *h, const struct ds_datagram *d)
 
 static bool is_idle(const struct ds_source *s)
 {
-	return s->burst_left == 0 && s->socket.fd < 0 && s->due_ns == INT64_MAX;
+	return s->burst_left == 0 && s->due_ns == INT64_MAX;
 }
 
 static bool is_used(const struct ds_hearing *h, uint32_t i)

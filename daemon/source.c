@@ -308,45 +308,45 @@ static uint8_t their_mode(const struct ds_source *s, const struct ds_exchange *x
 	return is_broadcast(x) ? DS_MODE_BROADCAST : DS_MODE_SERVER;
 }
 
-void ds_source_record(const struct ds_source *s, enum ds_reason reason, const struct ds_exchange *x,
-		      const struct ds_rx_stamp *t4)
+void ds_source_record(const struct ds_source *s, enum ds_reason reason,
+		      const struct ds_exchange *exchange, const struct ds_rx_stamp *t4)
 {
 	struct ds_record_measurement m = {
 		.clock_ns = t4->clock_ns,
 		.remote = &s->address,
 		.reason = reason,
-		.mode = their_mode(s, x),
-		.interleaved = x != NULL && ds_exchange_is_interleaved(x->kind),
+		.mode = their_mode(s, exchange),
+		.interleaved = exchange != NULL && ds_exchange_is_interleaved(exchange->kind),
 		.poll_log2 = s->poll_log2,
-		.exchange = x,
-		.leap = x != NULL ? x->remote.leap : DS_LEAP_UNSYNCHRONISED,
-		.stratum = x != NULL ? x->remote.stratum : 0,
-		.tx_source = x != NULL ? x->t1.source : DS_STAMP_NONE,
-		.rx_source = x != NULL ? x->t4.source : t4->source,
+		.exchange = exchange,
+		.leap = exchange != NULL ? exchange->remote.leap : DS_LEAP_UNSYNCHRONISED,
+		.stratum = exchange != NULL ? exchange->remote.stratum : 0,
+		.tx_source = exchange != NULL ? exchange->t1.source : DS_STAMP_NONE,
+		.rx_source = exchange != NULL ? exchange->t4.source : t4->source,
 	};
 
 	ds_record_measurement(&m);
 }
 
-void ds_source_note_answer(struct ds_source *s, const struct ds_exchange *x)
+void ds_source_note_answer(struct ds_source *s, const struct ds_exchange *exchange)
 {
 	s->answers++;
 	s->reach |= 1;
 	s->failures = 0;
 	s->said_silent = false;
 	s->said_refused = false;
-	if (x == NULL)
+	if (exchange == NULL)
 		return;
-	if (x->kind == DS_EXCHANGE_BASIC)
+	if (exchange->kind == DS_EXCHANGE_BASIC)
 		s->basic++;
 	else
 		s->interleaved++;
 }
 
 enum ds_reason ds_source_check_delay(const struct ds_source *s, enum ds_reason reason,
-				     const struct ds_exchange *x)
+				     const struct ds_exchange *exchange)
 {
-	return x->delay_ns > (int64_t)(s->conf->max_delay_s * 1e9) ? DS_R_DELAY_MAX : reason;
+	return exchange->delay_ns > (int64_t)(s->conf->max_delay_s * 1e9) ? DS_R_DELAY_MAX : reason;
 }
 
 /* KoD DENY or RSTR. RFC 5905 section 7.4: who is refused stops asking; that is done where the key

@@ -296,6 +296,72 @@ static void mac_4955(struct world *w)
 	}
 }
 
+/* A right MAC by a key that the victim knows, and that is not the association's. */
+static void other_key_7974(struct world *w)
+{
+	struct bytes p = lie(cookie_tx(w));
+
+	sign(&p, 2);
+	forge_answer(w, &p, "auth");
+	p.b[HEADER + 3] = 1; /* under the other's number */
+	forge_answer(w, &p, "auth");
+	p.b[HEADER + 3] = 3; /* under nobody's */
+	forge_answer(w, &p, "auth");
+	if (cookie_rx(w) == 0)
+		return;
+	p = lie(cookie_rx(w));
+	sign(&p, 2);
+	forge_answer(w, &p, "auth");
+}
+
+/* No MAC at all where there has to be one; kisses, too. */
+static void no_mac_1798(struct world *w)
+{
+	static const char *const codes[] = {"RATE", "DENY", "RSTR", "NTSN"};
+	struct bytes p = lie(cookie_tx(w));
+
+	forge_answer(w, &p, "auth");
+	for (unsigned int i = 0; i < 4; i++) {
+		p = kiss(cookie_tx(w), codes[i]);
+		forge_answer(w, &p, "auth");
+	}
+	if (cookie_rx(w) == 0)
+		return;
+	p = lie(cookie_rx(w));
+	forge_answer(w, &p, "auth");
+}
+
+static void nak_7871(struct world *w)
+{
+	for (unsigned int mode = 0; mode < 8; mode++)
+		for (unsigned int key = 0; key < 3; key++) {
+			struct bytes p = nak(cookie_tx(w));
+
+			p.b[HEADER + 3] = (uint8_t)key;
+			set_mode(&p, 4, mode);
+			forge_answer(w, &p, mode == 4 ? "auth" : "mode");
+		}
+}
+
+/* Digests that are right but for one bit, early or late, and cut off. */
+static void almost_1550(struct world *w)
+{
+	struct bytes right = lie(cookie_tx(w));
+	struct bytes p;
+
+	sign(&right, 1);
+	for (size_t at = HEADER; at < right.n; at++) {
+		p = right;
+		p.b[at] ^= (uint8_t)(1 << at % 8);
+		forge_answer(w, &p, "auth");
+	}
+	for (size_t cut = 1; HEADER + cut < right.n; cut++) {
+		p = right;
+		p.n -= cut;
+		forge_answer(w, &p, p.n == HEADER + KEY_ID ? "auth" : "packet-trailer");
+	}
+}
+
 /* A crypto-NAK for whom there is no association, and of each mode. */
 static void nak_4957(struct world *w)
 {
@@ -537,12 +603,16 @@ static void flush_all(struct world *w)
 }
 
 static const struct attack attacks[] = {
+	{"2015-1798", true, no_mac_1798, NULL},
 	{"2015-7704", false, kiss_7704, kiss_7704_idle},
 	{"2015-7705", false, spoof_7705, NULL},
+	{"2015-7871", true, nak_7871, NULL},
+	{"2015-7974", true, other_key_7974, NULL},
 	{"2015-8138", false, zero_8138, zero_8138_idle},
 	{"2015-8139", false, ask_8139, NULL},
 	{"2016-1547", false, nak_1547, NULL},
 	{"2016-1548", false, walk_1548, walk_1548_idle},
+	{"2016-1550", true, almost_1550, NULL},
 	{"2016-2518", false, modes_2518, NULL},
 	{"2016-4953", true, nak_4953, NULL},
 	{"2016-4954", true, ahead_4954, NULL},

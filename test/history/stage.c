@@ -6,9 +6,10 @@
  * usage: stage client|server ATTACK GENUINE ATTACKER BEFORE DURING AFTER
  *              TARGET-PIDFILE TARGET-LOG [BYSTANDER-PIDFILE BYSTANDER-LOG]
  * GENUINE, ATTACKER: paths of network namespaces. BEFORE, DURING, AFTER: numbers of
- * requests. client: the stage is the genuine server (it interleaves) and attacks before it
- * answers. server: the genuine server is a drivestampd (the target), the victim (the bystander)
- * its client; the stage watches their packets and attacks after each answer.
+ * requests. DS_KEYED in the environment: with keys. client: the stage is the genuine server (it
+ * interleaves) and attacks before it answers. server: the genuine server is a drivestampd (the
+ * target), the victim (the bystander) its client; the stage watches their packets and attacks after
+ * each answer.
  *
  * The victim asks every 125 ms. `late` counts what a machine too busy for that did by itself.
  *
@@ -17,6 +18,7 @@
  * and decimal digits), `expected DAEMON REASON NUMBER`, `total NAME=NUMBER...`, `done`.
  */
 #include "stage.h"
+#include "os/mac.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -52,13 +54,15 @@
 #define REPORT_TRIES 400
 #define REPORT_NS    10000000
 #define NEAR_S	     10
+#define DIGEST	     16	   /* of the keys here */
 #define LATE_MS	     100.0 /* genuine answers of a machine too busy for this test */
 #define STALL_MS     190.0 /* between requests: the victim was stopped */
 
 static struct {
 	bool server;
-	int genuine; /* UDP port 123, or the watcher's packet socket */
-	int raw[2];  /* by enum link */
+	struct ds_mac *keys[2]; /* NULL: requests and answers are bare */
+	int genuine;		/* UDP port 123, or the watcher's packet socket */
+	int raw[2];		/* by enum link */
 	int ask;
 	struct sockaddr_in client; /* whose request is under way */
 	bool under_way;
@@ -135,6 +139,44 @@ static struct sockaddr_in address(const char *text, uint16_t port)
 	if (inet_pton(AF_INET, text, &a.sin_addr) != 1)
 		die(text);
 	return a;
+}
+
+/* The same as lib.inc writes into the victim's key file. */
+static void make_keys(void)
+{
+	char why[DS_WHY];
+
+	for (uint8_t i = 0; i < 2; i++) {
+		uint8_t key[16];
+
+		memset(key, 0x11 * (i + 1), sizeof key);
+		s.keys[i] = ds_mac_new(ds_mac_type_find("AES128", why), key, sizeof key, why);
+		if (s.keys[i] == NULL) {
+			fprintf(stderr, "stage: %s\n", why);
+			exit(2);
+		}
+	}
+}
+
+void sign(struct bytes *bytes, uint32_t key)
+{
+	uint8_t mac[DS_MAC_MOST];
+
+	if (!ds_mac_make(s.keys[key - 1], bytes->b, bytes->n, mac))
+		die("mac");
+	memset(bytes->b + bytes->n, 0, 4);
+	bytes->b[bytes->n + 3] = (uint8_t)key;
+	memcpy(bytes->b + bytes->n + 4, mac, DIGEST);
+	bytes->n += 4 + DIGEST;
+}
+
+static bool is_signed(const uint8_t *data)
+{
+	struct bytes right = {.n = HEADER};
+
+	memcpy(right.b, data, HEADER);
+	sign(&right, 1);
+	return memcmp(right.b, data, right.n) == 0;
 }
 
 void expect_reason(enum daemon daemon, const char *reason)
@@ -289,7 +331,8 @@ static bool receive_request(void)
 		char room[256];
 		struct cmsghdr align;
 	} control;
-	struct iovec part = {s.request, sizeof s.request};
+	uint8_t data[PACKET_MAX];
+	struct iovec part = {data, sizeof data};
 	struct msghdr m = {.msg_name = &s.client,
 			   .msg_namelen = sizeof s.client,
 			   .msg_iov = &part,
@@ -297,11 +340,14 @@ static bool receive_request(void)
 			   .msg_control = &control,
 			   .msg_controllen = sizeof control};
 	ssize_t n = recvmsg(s.genuine, &m, 0);
+	bool keyed = s.keys[0] != NULL;
 
-	if (n != HEADER || (s.request[0] & 7) != 3 || ntohs(s.client.sin_port) < EPHEMERAL) {
+	if (n != HEADER + (keyed ? 4 + DIGEST : 0) || (data[0] & 7) != 3 ||
+	    ntohs(s.client.sin_port) < EPHEMERAL || (keyed && !is_signed(data))) {
 		s.strays++;
 		return false;
 	}
+	memcpy(s.request, data, HEADER);
 	s.received = now_ntp();
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
@@ -320,6 +366,7 @@ static void answer_request(struct world *w)
 	uint64_t receive = s.received | 1;
 	uint64_t asked = read64(s.request + AT_ORIGIN);
 	bool interleaved = asked != 0 && asked == s.slot_receive;
+	struct bytes out = {.n = HEADER};
 	uint64_t before;
 
 	memset(a, 0, HEADER);
@@ -330,8 +377,11 @@ static void answer_request(struct world *w)
 	write64(a + AT_RECEIVE, receive);
 	before = now_ntp() & ~UINT64_C(1);
 	write64(a + AT_XMT, interleaved ? s.slot_transmit : before);
-	if (sendto(s.genuine, a, HEADER, 0, (struct sockaddr *)&s.client, sizeof s.client) !=
-	    HEADER)
+	memcpy(out.b, a, HEADER);
+	if (s.keys[0] != NULL)
+		sign(&out, 1);
+	if (sendto(s.genuine, out.b, out.n, 0, (struct sockaddr *)&s.client, sizeof s.client) !=
+	    (ssize_t)out.n)
 		die("answer");
 	s.late += (double)(now_ntp() - s.received) * 1e3 / 4294967296.0 > LATE_MS;
 	s.basic += !interleaved;
@@ -576,6 +626,8 @@ int main(int argc, char **argv)
 		s.pidfile[i] = argv[8 + 2 * i];
 		s.log[i] = argv[9 + 2 * i];
 	}
+	if (getenv("DS_KEYED") != NULL)
+		make_keys();
 	open_world(argv[3], argv[4]);
 	puts("ready");
 	for (unsigned int i = 0; i <= upto[2]; i++) {

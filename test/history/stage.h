@@ -63,6 +63,9 @@ uint64_t random64(void);
 void forge(struct world *w, const struct packet *p, const struct bytes *bytes);
 /* A consequence that a packet has at that daemon beside its own reason. */
 void expect_reason(enum daemon daemon, const char *reason);
+/* Put a MAC by this key behind the bytes: 1, which is the association's, or 2, which the victim
+ * knows, too. The stage speaks with keys where DS_KEYED is set. */
+void sign(struct bytes *bytes, uint32_t key);
 /* From the genuine server to the port that the request under way came from. */
 void forge_answer(struct world *w, const struct bytes *bytes, const char *reason);
 

@@ -50,8 +50,9 @@ int64_t ds_peering_due_ns(const struct ds_peering_times *t)
 		off -= step;
 	else if (off < -step / 2)
 		off += step;
-	if (off > step / 4)
-		off = step / 4;
+	/* Not much sooner: a side that answers at once would have us send ever sooner. */
+	if (off > step / 16)
+		off = step / 16;
 	else if (off < -step / 4)
 		off = -step / 4;
 	return due - off;
@@ -86,7 +87,9 @@ static void reschedule(struct ds_source *s, int64_t now_ns)
 	struct ds_peering_times times = times_of(s);
 	int64_t due;
 
-	if (s->due_ns == INT64_MAX || s->peering.sent_ns == 0)
+	/* A passive side answers when we send: it has no middle. */
+	if (s->due_ns == INT64_MAX || s->peering.sent_ns == 0 ||
+	    s->peering.their_mode == DS_MODE_PASSIVE)
 		return;
 	/* Two that send at the same moment must not go on doing so. */
 	due = ds_peering_due_ns(&times) + ds_source_spread_ns(times.ours_ns) - times.ours_ns;

@@ -51,8 +51,8 @@ struct ds_peering_times {
 	int64_t ours_ns;   /* our interval */
 	int64_t theirs_ns; /* the interval between its packets */
 };
-/* One interval after our last packet, moved by at most a quarter of the shorter interval towards
- * the middle between two packets of the other side. */
+/* One interval after our last packet, moved towards the middle between two packets of the other
+ * side: by at most a quarter of the shorter interval to later, a sixteenth to sooner. */
 int64_t ds_peering_due_ns(const struct ds_peering_times *times);
 /* Our packet is due, and nothing was heard since the last: is the other side's expected within a
  * quarter of its interval, so that ours had better wait? Then until when, else due_ns. */

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Symmetric mode with xleave between our daemon and Debian's chronyd, equal and different polls,
-# all pairs at the same time: chronyd with chronyd says what is to be had. Takes 50 s.
+# all pairs at the same time: chronyd with chronyd says what is to be had. Passive sides as well.
+# Takes 50 s.
 top=$(cd "$(dirname "$0")/../.." && pwd)
 . "$top/test/interop/lib.inc"
 
@@ -46,6 +47,22 @@ if [ "$six" ]; then
 else
 	skip "peers over IPv6: the kernel has none"
 fi
+# sides NAME KIND_A LINES_A KIND_B LINES_B: two hosts, 10.118.$number.1 and .2
+sides() {
+	number=$((number + 1))
+	ns_add "a$number" && ns_add "b$number" && ns_join "a$number" "b$number" "$number" || exit 1
+	host "$1-a" "a$number" "$2" "local stratum 5
+keyfile $ns_dir/keys
+$(echo "$3" | sed "s/THERE/10.118.$number.2/")"
+	host "$1-b" "b$number" "$4" "local stratum 5
+keyfile $ns_dir/keys
+$(echo "$5" | sed "s/THERE/10.118.$number.1/")"
+}
+line="peer THERE minpoll 0 maxpoll 0 xleave"
+sides stateless drivestampd "$line" chronyd allow
+sides stateless-ours chronyd "$line" drivestampd allow
+sides ephemeral chronyd "$line key 1" drivestampd "ephemeral key 1 minpoll 0 maxpoll 0 xleave"
+sides unknown chronyd "$line" drivestampd "ephemeral key 1 minpoll 0 maxpoll 0 xleave"
 sleep 46
 
 # median NAME: of |offset| without the first samples, ns
@@ -84,4 +101,16 @@ for side in a b; do
 	share key-ours-$side 2 1I K K 90 30 "with a key, ours with ours, $side"
 	[ -z "$six" ] || share six-$side 2 1I K K 90 30 "over IPv6, $side"
 done
+
+# Passive sides: chronyd's and ours keep nothing and answer at once; an ephemeral one is a peer.
+share stateless-a 3 2I K K 90 30 "our peer is answered by a chronyd that has no line for it"
+share stateless-ours-a 3 2I K K 90 30 "chronyd's peer is answered by ours that has no line for it"
+share ephemeral-a 4 2I K K 90 30 "ephemeral: chronyd, with the key"
+share ephemeral-b 4 1I K K 90 30 "ephemeral: ours"
+set -- $(samples unknown-b 0 1I K K) $(samples unknown-a 0 1I K K)
+if [ "$1" = 0 ] && [ "$3" = 0 ]; then
+	ok "ephemeral: a chronyd without the key is neither followed nor answered"
+else
+	not_ok "ephemeral, without the key" "$1 and $3 samples"
+fi
 tally

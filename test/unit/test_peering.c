@@ -27,7 +27,7 @@ static int64_t off_middle_ns(int64_t a_ns, int64_t b_ns, int64_t apart_ns)
 	b.heard_ns = a.sent_ns;
 	for (int i = 0; i < 200; i++) {
 		if (a_due <= b_due) {
-			assert_in_range(a_due - a.sent_ns, a_ns - shorter_ns / 4,
+			assert_in_range(a_due - a.sent_ns, a_ns - shorter_ns / 16,
 					a_ns + shorter_ns / 4);
 			b.heard_ns = a.sent_ns = a_due;
 			a_due += a_ns;
@@ -35,7 +35,7 @@ static int64_t off_middle_ns(int64_t a_ns, int64_t b_ns, int64_t apart_ns)
 			if (b_due < a.sent_ns)
 				b_due = a.sent_ns;
 		} else {
-			assert_in_range(b_due - b.sent_ns, b_ns - shorter_ns / 4,
+			assert_in_range(b_due - b.sent_ns, b_ns - shorter_ns / 16,
 					b_ns + shorter_ns / 4);
 			a.heard_ns = b.sent_ns = b_due;
 			b_due += b_ns;

@@ -131,7 +131,7 @@ static void calibrate(struct world *w, struct input *in)
 	int64_t back_ns = w->honest ? out_ns : take_ns(in);
 	struct ds_tx_stamp t1 = {.source = DS_STAMP_KERNEL};
 	struct ds_rx_stamp t4 = rx_now(w);
-	int64_t t2_ns = sum(w->now_ns, -back_ns);
+	int64_t t2_ns = sum(w->now_ns, back_ns == INT64_MIN ? INT64_MAX : -back_ns);
 	int64_t way_ns = sum(back_ns, out_ns);
 	struct ds_exchange e;
 	uint8_t how = take8(in);

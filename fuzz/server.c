@@ -63,11 +63,12 @@ static void check_answer(struct model *m, const struct ds_request *r,
 	MUST(r->length >= sizeof(response->bytes));
 	MUST(ds_wire_read(r->data, r->length, &asked) == DS_R_OK);
 	MUST(ds_wire_read(response->bytes, sizeof(response->bytes), &answer) == DS_R_OK);
-	MUST(asked.packet.mode == DS_MODE_CLIENT ||
+	MUST(asked.packet.mode == DS_MODE_CLIENT || asked.packet.mode == DS_MODE_ACTIVE ||
 	     (asked.packet.mode == DS_MODE_RESERVED && asked.packet.version == 1));
 	MUST(asked.mac_length == 0 ? r->auth != DS_AUTH_BAD
 				   : asked.mac_length != 4 && r->auth == DS_AUTH_GOOD);
-	MUST(answer.packet.mode == DS_MODE_SERVER);
+	MUST(answer.packet.mode ==
+	     (asked.packet.mode == DS_MODE_ACTIVE ? DS_MODE_PASSIVE : DS_MODE_SERVER));
 	MUST(answer.packet.version == asked.packet.version);
 	MUST((answer.packet.receive & 1) == 1 && (answer.packet.transmit & 1) == 0);
 	MUST(answer.packet.transmit != 0);

@@ -157,6 +157,10 @@ static void make_source(struct ds_hearing *h, const struct ds_datagram *d,
 		if (!ds_auth_accepts(conf->key != 0, frame,
 				     ds_keys_check(h->keys, d->data, frame, conf->key)))
 			continue;
+		/* Who has no time (chronyd says so by broadcasts, too) is not worth asking. */
+		reason = DS_R_UNSYNCHRONISED;
+		if (frame->packet.leap == DS_LEAP_UNSYNCHRONISED)
+			continue;
 		reason = DS_R_BROADCAST_FULL;
 		for (uint32_t k = line->first; k < line->first + line->count; k++) {
 			if (h->sources->table[k].address.family != 0)

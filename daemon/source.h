@@ -117,8 +117,8 @@ int64_t ds_source_spread_ns(int64_t interval_ns);
 void ds_source_say_once(struct ds_source *source, bool *said, const char *what);
 /* We sent, and nothing came since the time before. */
 void ds_source_count_unanswered(struct ds_source *source);
-/* A packet was accepted; x: its exchange, NULL if it completed none. */
-void ds_source_note_answer(struct ds_source *source, const struct ds_exchange *x);
+/* A packet was accepted; exchange: NULL if it completed none. */
+void ds_source_note_answer(struct ds_source *source, const struct ds_exchange *exchange);
 /* The receive stamp of a datagram, or of now where nobody stamped it. */
 struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *context,
 				      const struct ds_datagram *datagram);

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Symmetric mode among daemons of ours: with and without keys, a wrong key, ephemeral peers and
-# their limit, peers that nobody knows, silence, and a side that begins anew. Takes 12 s.
+# their limit, peers that nobody knows, silence, and a side that begins anew, and no loop of two.
+# Takes 15 s.
 . test/lib.sh
 . test/daemon/lib.inc
 isolate "$@"
@@ -73,6 +74,12 @@ side deny 5.1 "local stratum 3
 peer 5.2 FAST"
 side deny-a 5.2 "peer 5.1 FAST"
 side deny-b 5.3 "peer 5.1 FAST"
+# loop-b follows loop-a, which must not follow it back when its own source is lost.
+side loop-s 6.3 "$serve"
+side loop-a 6.1 "allow
+server 127.0.6.3 port 11160 minpoll -2 maxpoll -2
+peer 6.2 FAST prefer"
+side loop-b 6.2 "peer 6.1 FAST"
 sleep 5
 
 for name in plain-a plain-b key-a key-b eph eph-a deny deny-a; do
@@ -119,6 +126,13 @@ for name in wrong-a wrong-b; do
 		[ "$(counter auth "$TMP/$name.log")" -ge 8 ]
 	expect "$name: and moves nothing" said $name ' answers=0 .* reach=000'
 done
+
+expect "a peer that follows us is not followed" said loop-b 'Selected source 127.0.6.1'
+expect "though it is measured" at_least loop-a 20
+stop_daemon "${pids[loop-s]}"
+expect "a peer whose source is lost has none left" await 8 said loop-a "Can't synchronise"
+expect "and never followed the one that followed it" \
+	[ "$(lines "$TMP/loop-a.log" 'Selected source 127.0.6.2')" = 0 ]
 
 # Peers need the server's port, which -Q does not open.
 run_daemon 8 -4 -Q -t 3 -f "$TMP/plain-b.conf"

@@ -2,20 +2,25 @@
 #include "daemon/conf_broadcast.h"
 
 #include <net/if.h>
+#include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #define NTP_PORT 123
 
-static bool wrong(char why[DS_FIELD_WHY], const char *format, const char *text)
+static bool wrong(char why[DS_FIELD_WHY], const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static bool wrong(char why[DS_FIELD_WHY], const char *format, ...)
 {
-	/* the formats are those below */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-	snprintf(why, DS_FIELD_WHY, format, text);
-#pragma GCC diagnostic pop
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(why, DS_FIELD_WHY, format, arguments);
+	va_end(arguments);
 	return false;
 }
 
@@ -23,8 +28,7 @@ static bool set_interface(char dev[DS_CONF_DEVICE], const char *text, char why[D
 {
 	if (strlen(text) >= DS_CONF_DEVICE)
 		return wrong(why, "'%.64s' is no name of an interface: it is too long", text);
-	memset(dev, 0, DS_CONF_DEVICE);
-	memcpy(dev, text, strlen(text));
+	snprintf(dev, DS_CONF_DEVICE, "%s", text);
 	return true;
 }
 

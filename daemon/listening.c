@@ -134,17 +134,18 @@ static bool is_of_better_kind(struct ds_listening *l, const struct ds_exchange *
 	return true;
 }
 
-void ds_listening_calibrate(struct ds_listening *l, const struct ds_exchange *x, double freq_ppb)
+void ds_listening_calibrate(struct ds_listening *l, const struct ds_exchange *exchange,
+			    double freq_ppb)
 {
 	l->unmeasured = 0;
-	if (!is_of_better_kind(l, x))
+	if (!is_of_better_kind(l, exchange))
 		return;
-	l->measured[l->measured_next] =
-		(struct ds_listening_measured){x->raw_ns, x->server_minus_raw_ns, x->delay_ns};
+	l->measured[l->measured_next] = (struct ds_listening_measured){
+		exchange->raw_ns, exchange->server_minus_raw_ns, exchange->delay_ns};
 	l->measured_next = (uint8_t)((l->measured_next + 1) % DS_LISTENING_DELAYS);
 	if (l->measured_count < DS_LISTENING_DELAYS)
 		l->measured_count++;
-	ds_listener_calibrate(&l->listener, x, ds_listening_delay_ns(l), freq_ppb);
+	ds_listener_calibrate(&l->listener, exchange, ds_listening_delay_ns(l), freq_ppb);
 }
 
 enum ds_reason ds_listening_hear(struct ds_listening *l, const uint8_t *data, size_t length,

@@ -131,10 +131,10 @@ struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *context,
 enum ds_reason ds_source_check_way(struct ds_source *source, const struct ds_datagram *datagram);
 /* An exchange longer than `maxdelay` is none: DS_R_DELAY_MAX, else what `reason` says. */
 enum ds_reason ds_source_check_delay(const struct ds_source *source, enum ds_reason reason,
-				     const struct ds_exchange *x);
-/* A line of measurements.log; x: NULL without an exchange. */
+				     const struct ds_exchange *exchange);
+/* A line of measurements.log; exchange: NULL without an exchange. */
 void ds_source_record(const struct ds_source *source, enum ds_reason reason,
-		      const struct ds_exchange *x, const struct ds_rx_stamp *t4);
+		      const struct ds_exchange *exchange, const struct ds_rx_stamp *t4);
 /* An exchange that is to be used (*exchange gets the configured offset): estimate, statistics.log,
  * poll interval. Returns whether it became a sample. */
 bool ds_source_take_exchange(struct ds_source *source, const struct ds_source_context *context,

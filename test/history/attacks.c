@@ -4,10 +4,9 @@
  */
 #include <string.h>
 
-#include "stage.h"
+#include "attacks.h"
+#include "packets.h"
 
-#define SHIFT	(UINT64_C(1) << 31) /* 0.5 s: what a forged answer would move the victim by */
-#define KEY_ID	4
 #define FLOOD	100
 #define GUESSES 64
 #define SPOOFED 50
@@ -16,40 +15,11 @@ static const char origin_wrong[] = "origin";
 static const char interface_wrong[] = "wrong-interface";
 static const char not_request[] = "request-mode";
 
-static void set_mode(struct bytes *p, unsigned int version, unsigned int mode)
-{
-	p->b[0] = (uint8_t)(version << 3 | mode);
-}
-
-/* What a good server would say half a second later, for this origin. */
-static struct bytes lie(uint64_t origin)
-{
-	struct bytes p = {.b = {4 << 3 | 4, 1, 0, 0xe8}, .n = HEADER};
-	uint64_t then = now_ntp() + SHIFT;
-
-	memcpy(p.b + 12, "LIES", 4);
-	write64(p.b + 16, then & ~UINT64_C(0xffffffff));
-	write64(p.b + AT_ORIGIN, origin);
-	write64(p.b + AT_RECEIVE, then);
-	write64(p.b + AT_XMT, then + 65536);
-	return p;
-}
-
-static struct bytes kiss(uint64_t origin, const char *code)
-{
-	struct bytes p = lie(origin);
-
-	p.b[0] |= 3 << 6;
-	p.b[1] = 0;
-	memcpy(p.b + 12, code, 4);
-	return p;
-}
-
 static struct bytes nak(uint64_t origin)
 {
 	struct bytes p = lie(origin);
 
-	p.n = HEADER + KEY_ID;
+	add_nak(&p, 0);
 	return p;
 }
 
@@ -57,9 +27,7 @@ static struct bytes with_mac(uint64_t origin, size_t digest)
 {
 	struct bytes p = lie(origin);
 
-	p.n = HEADER + KEY_ID + digest;
-	p.b[HEADER + 3] = 1;
-	memset(p.b + HEADER + KEY_ID, 0x5a, digest);
+	add_bad_mac(&p, OUR_KEY, digest);
 	return p;
 }
 
@@ -293,72 +261,6 @@ static void mac_4955(struct world *w)
 			continue;
 		p = with_mac(cookie_rx(w), digests[i]);
 		forge_answer(w, &p, "auth");
-	}
-}
-
-/* A right MAC by a key that the victim knows, and that is not the association's. */
-static void other_key_7974(struct world *w)
-{
-	struct bytes p = lie(cookie_tx(w));
-
-	sign(&p, 2);
-	forge_answer(w, &p, "auth");
-	p.b[HEADER + 3] = 1; /* under the other's number */
-	forge_answer(w, &p, "auth");
-	p.b[HEADER + 3] = 3; /* under nobody's */
-	forge_answer(w, &p, "auth");
-	if (cookie_rx(w) == 0)
-		return;
-	p = lie(cookie_rx(w));
-	sign(&p, 2);
-	forge_answer(w, &p, "auth");
-}
-
-/* No MAC at all where there has to be one; kisses, too. */
-static void no_mac_1798(struct world *w)
-{
-	static const char *const codes[] = {"RATE", "DENY", "RSTR", "NTSN"};
-	struct bytes p = lie(cookie_tx(w));
-
-	forge_answer(w, &p, "auth");
-	for (unsigned int i = 0; i < 4; i++) {
-		p = kiss(cookie_tx(w), codes[i]);
-		forge_answer(w, &p, "auth");
-	}
-	if (cookie_rx(w) == 0)
-		return;
-	p = lie(cookie_rx(w));
-	forge_answer(w, &p, "auth");
-}
-
-static void nak_7871(struct world *w)
-{
-	for (unsigned int mode = 0; mode < 8; mode++)
-		for (unsigned int key = 0; key < 3; key++) {
-			struct bytes p = nak(cookie_tx(w));
-
-			p.b[HEADER + 3] = (uint8_t)key;
-			set_mode(&p, 4, mode);
-			forge_answer(w, &p, mode == 4 ? "auth" : "mode");
-		}
-}
-
-/* Digests that are right but for one bit, early or late, and cut off. */
-static void almost_1550(struct world *w)
-{
-	struct bytes right = lie(cookie_tx(w));
-	struct bytes p;
-
-	sign(&right, 1);
-	for (size_t at = HEADER; at < right.n; at++) {
-		p = right;
-		p.b[at] ^= (uint8_t)(1 << at % 8);
-		forge_answer(w, &p, "auth");
-	}
-	for (size_t cut = 1; HEADER + cut < right.n; cut++) {
-		p = right;
-		p.n -= cut;
-		forge_answer(w, &p, p.n == HEADER + KEY_ID ? "auth" : "packet-trailer");
 	}
 }
 
@@ -603,39 +505,39 @@ static void flush_all(struct world *w)
 }
 
 static const struct attack attacks[] = {
-	{"2015-1798", true, no_mac_1798, NULL},
-	{"2015-7704", false, kiss_7704, kiss_7704_idle},
-	{"2015-7705", false, spoof_7705, NULL},
-	{"2015-7871", true, nak_7871, NULL},
-	{"2015-7974", true, other_key_7974, NULL},
-	{"2015-8138", false, zero_8138, zero_8138_idle},
-	{"2015-8139", false, ask_8139, NULL},
-	{"2016-1547", false, nak_1547, NULL},
-	{"2016-1548", false, walk_1548, walk_1548_idle},
-	{"2016-1550", true, almost_1550, NULL},
-	{"2016-2518", false, modes_2518, NULL},
-	{"2016-4953", true, nak_4953, NULL},
-	{"2016-4954", true, ahead_4954, NULL},
-	{"2016-4955", true, mac_4955, NULL},
-	{"2016-4957", false, nak_4957, NULL},
-	{"2016-7426", false, flood_7426, flood_7426_idle},
-	{"2016-7429", true, interface_7429, NULL},
-	{"2016-7431", false, zero_7431, NULL},
-	{"2016-9042", false, zero_9042, NULL},
-	{"2020-11868", false, poll_11868, NULL},
-	{"2020-13817", false, predict_13817, NULL},
-	{"loop", false, loop, NULL},
-	{"loop-request", false, loop_request, NULL},
-	{"theft", true, theft, NULL},
-	{"theft-neighbour", true, theft_neighbour, NULL},
-	{"flush-prefix", false, flush_prefix, NULL},
-	{"flush-all", false, flush_all, NULL},
+	{"2015-7704", false, kiss_7704, kiss_7704_idle, false},
+	{"2015-7705", false, spoof_7705, NULL, false},
+	{"2015-8138", false, zero_8138, zero_8138_idle, false},
+	{"2015-8139", false, ask_8139, NULL, false},
+	{"2016-1547", false, nak_1547, NULL, false},
+	{"2016-1548", false, walk_1548, walk_1548_idle, false},
+	{"2016-2518", false, modes_2518, NULL, false},
+	{"2016-4953", true, nak_4953, NULL, false},
+	{"2016-4954", true, ahead_4954, NULL, false},
+	{"2016-4955", true, mac_4955, NULL, false},
+	{"2016-4957", false, nak_4957, NULL, false},
+	{"2016-7426", false, flood_7426, flood_7426_idle, false},
+	{"2016-7429", true, interface_7429, NULL, false},
+	{"2016-7431", false, zero_7431, NULL, false},
+	{"2016-9042", false, zero_9042, NULL, false},
+	{"2020-11868", false, poll_11868, NULL, false},
+	{"2020-13817", false, predict_13817, NULL, false},
+	{"loop", false, loop, NULL, false},
+	{"loop-request", false, loop_request, NULL, false},
+	{"theft", true, theft, NULL, false},
+	{"theft-neighbour", true, theft_neighbour, NULL, false},
+	{"flush-prefix", false, flush_prefix, NULL, false},
+	{"flush-all", false, flush_all, NULL, false},
+	{0},
 };
 
 const struct attack *find_attack(const char *name)
 {
-	for (size_t i = 0; i < sizeof attacks / sizeof attacks[0]; i++)
-		if (strcmp(attacks[i].name, name) == 0)
-			return &attacks[i];
+	const struct attack *const lists[] = {attacks, attacks_key, attacks_many};
+
+	for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
+		for (const struct attack *a = lists[i]; a->name != NULL; a++)
+			if (strcmp(a->name, name) == 0)
+				return a;
 	return NULL;
 }

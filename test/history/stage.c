@@ -3,22 +3,30 @@
  * so that it is certain what was sent while a request was under way.
  * It must never send beyond the namespaces that it was given.
  *
- * usage: stage client|server ATTACK GENUINE ATTACKER BEFORE DURING AFTER
+ * usage: stage KIND[-keyed][-basic] ATTACK GENUINE ATTACKER BEFORE DURING AFTER
  *              TARGET-PIDFILE TARGET-LOG [BYSTANDER-PIDFILE BYSTANDER-LOG]
  * GENUINE, ATTACKER: paths of network namespaces. BEFORE, DURING, AFTER: numbers of
- * requests. DS_KEYED in the environment: with keys. client: the stage is the genuine server (it
- * interleaves) and attacks before it answers. server: the genuine server is a drivestampd (the
- * target), the victim (the bystander) its client; the stage watches their packets and attacks after
- * each answer.
+ * requests. Kinds:
+ *   client    the stage is the genuine server (it interleaves) and attacks before it answers
+ *   server    the genuine server is a drivestampd (the target), the victim (the bystander) its
+ *             client; the stage watches their packets and attacks after each answer
+ *   peer      the stage is the genuine peer, and attacks between the victim's packet and its own
+ *   ephemeral the same, and the stage speaks first
+ *   listener  the stage broadcasts, interleaved unless -basic, and attacks before each broadcast,
+ *             and before it answers a request; numbers are of broadcasts, once the victim has
+ *             measured the way
+ * -keyed: the association has the key OUR_KEY.
  *
  * The victim asks every 125 ms. `late` counts what a machine too busy for that did by itself.
  *
- * Lines on stdout: `phase NAME`, `report PHASE DAEMON TEXT` (SIGUSR1), and at the end `interval
- * PHASE MS`, `secret NUMBER` (cookies and server stamps of the victim's exchanges, in hexadecimal
- * and decimal digits), `expected DAEMON REASON NUMBER`, `total NAME=NUMBER...`, `done`.
+ * Lines on stdout: `phase NAME`, `report PHASE DAEMON TEXT` (SIGUSR1), `asked PHASE NUMBER`
+ * (requests of a listener so far), and at the end `interval PHASE MS`, `secret NUMBER` (cookies and
+ * server stamps of the victim's exchanges, in hexadecimal and decimal digits), `expected DAEMON
+ * REASON NUMBER`, `total NAME=NUMBER...`, `done`.
  */
 #include "stage.h"
-#include "os/mac.h"
+
+#include "genuine.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -44,9 +52,14 @@
 #define NS_PER_S     1000000000
 #define REQUESTS_MAX 1024
 #define REASONS_MAX  16
-#define EPHEMERAL    32768 /* Linux takes ports of clients from here on */
+#define EPHEMERAL_AT 32768 /* Linux takes ports of clients from here on */
 #define TIME_LIMIT_S 60
-#define HOLD_NS	     3000000 /* after the attack, before the genuine answer */
+#define HOLD_NS	     3000000   /* after the attack, before the genuine answer */
+#define PEER_HOLD_NS 30000000  /* the same of a peer, who sends between two of the victim's */
+#define FIRST_MS     100       /* between the packets of a peer that nobody answers */
+#define TICK_NS	     125000000 /* between broadcasts */
+#define WARM	     8	       /* requests by which a listener measures the way */
+#define WARM_TICKS   4	       /* and broadcasts after them, before the play */
 #define IDLE_NS	     5000000
 #define BURST	     50
 #define BURST_NS     1000000
@@ -54,21 +67,20 @@
 #define REPORT_TRIES 400
 #define REPORT_NS    10000000
 #define NEAR_S	     10
-#define DIGEST	     16	   /* of the keys here */
 #define LATE_MS	     100.0 /* genuine answers of a machine too busy for this test */
 #define STALL_MS     190.0 /* between requests: the victim was stopped */
+#define SEND_MS	     4.0   /* between a transmit field and the sending, of what a listener hears */
 
 static struct {
-	bool server;
-	struct ds_mac *keys[2]; /* NULL: requests and answers are bare */
-	int genuine;		/* UDP port 123, or the watcher's packet socket */
-	int raw[2];		/* by enum link */
+	enum victim victim;
+	struct genuine says;
+	int genuine; /* UDP port 123, or the watcher's packet socket */
+	int raw[2];  /* by enum link */
 	int ask;
 	struct sockaddr_in client; /* whose request is under way */
 	bool under_way;
 	uint8_t request[HEADER], answer[HEADER];
 	uint64_t received; /* when the request came */
-	uint64_t slot_receive, slot_transmit;
 	const char *pidfile[2], *log[2];
 	uint64_t secrets[3 * REQUESTS_MAX];
 	size_t secret_count;
@@ -81,7 +93,7 @@ static struct {
 		unsigned int count;
 	} expected[REASONS_MAX];
 	unsigned int met, requests_met, this_met, other, queries, replies, odd, leaks, predictable;
-	unsigned int same_port, strays, basic, elsewhere, late;
+	unsigned int same_port, strays, elsewhere, late, this_tick, ticks_met;
 } s;
 
 static void die(const char *what)
@@ -141,44 +153,6 @@ static struct sockaddr_in address(const char *text, uint16_t port)
 	return a;
 }
 
-/* The same as lib.inc writes into the victim's key file. */
-static void make_keys(void)
-{
-	char why[DS_WHY];
-
-	for (uint8_t i = 0; i < 2; i++) {
-		uint8_t key[16];
-
-		memset(key, 0x11 * (i + 1), sizeof key);
-		s.keys[i] = ds_mac_new(ds_mac_type_find("AES128", why), key, sizeof key, why);
-		if (s.keys[i] == NULL) {
-			fprintf(stderr, "stage: %s\n", why);
-			exit(2);
-		}
-	}
-}
-
-void sign(struct bytes *bytes, uint32_t key)
-{
-	uint8_t mac[DS_MAC_MOST];
-
-	if (!ds_mac_make(s.keys[key - 1], bytes->b, bytes->n, mac))
-		die("mac");
-	memset(bytes->b + bytes->n, 0, 4);
-	bytes->b[bytes->n + 3] = (uint8_t)key;
-	memcpy(bytes->b + bytes->n + 4, mac, DIGEST);
-	bytes->n += 4 + DIGEST;
-}
-
-static bool is_signed(const uint8_t *data)
-{
-	struct bytes right = {.n = HEADER};
-
-	memcpy(right.b, data, HEADER);
-	sign(&right, 1);
-	return memcmp(right.b, data, right.n) == 0;
-}
-
 void expect_reason(enum daemon daemon, const char *reason)
 {
 	size_t i = 0;
@@ -195,6 +169,7 @@ void expect_reason(enum daemon daemon, const char *reason)
 
 static void count_forged(const struct world *w, const struct packet *p)
 {
+	s.this_tick++;
 	if (s.under_way && p->to_port == w->port) {
 		s.met++;
 		s.requests_met += s.this_met++ == 0;
@@ -317,7 +292,8 @@ static void note_request(void)
 	s.times_ms[s.requests] = (double)now.tv_sec * 1e3 + (double)now.tv_nsec * 1e-6;
 	s.ports[s.requests] = ntohs(s.client.sin_port);
 	s.same_port += s.requests > 0 && s.ports[s.requests] == s.ports[s.requests - 1];
-	s.late += s.requests > 0 && s.times_ms[s.requests] - s.times_ms[s.requests - 1] > STALL_MS;
+	s.late += s.victim != LISTENER && s.requests > 0 &&
+		  s.times_ms[s.requests] - s.times_ms[s.requests - 1] > STALL_MS;
 	s.elsewhere += s.client.sin_addr.s_addr != address(VICTIM, 0).sin_addr.s_addr;
 	s.requests++;
 	keep_secret(read64(s.request + AT_XMT));
@@ -340,14 +316,12 @@ static bool receive_request(void)
 			   .msg_control = &control,
 			   .msg_controllen = sizeof control};
 	ssize_t n = recvmsg(s.genuine, &m, 0);
-	bool keyed = s.keys[0] != NULL;
 
-	if (n != HEADER + (keyed ? 4 + DIGEST : 0) || (data[0] & 7) != 3 ||
-	    ntohs(s.client.sin_port) < EPHEMERAL || (keyed && !is_signed(data))) {
+	if (n < HEADER || !genuine_is_asked(&s.says, data, (size_t)n, ntohs(s.client.sin_port))) {
 		s.strays++;
 		return false;
 	}
-	memcpy(s.request, data, HEADER);
+	memcpy(s.request, data, sizeof s.request);
 	s.received = now_ntp();
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&m); c != NULL; c = CMSG_NXTHDR(&m, c))
 		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_TIMESTAMPNS) {
@@ -359,37 +333,39 @@ static bool receive_request(void)
 	return true;
 }
 
-/* RFC 9769 section 2, for one client. */
+static void say(const struct bytes *p, const struct sockaddr_in *to)
+{
+	if (sendto(s.genuine, p->b, p->n, 0, (const struct sockaddr *)to, sizeof *to) !=
+	    (ssize_t)p->n)
+		die("the genuine host speaks");
+}
+
+static double ms_since(uint64_t then)
+{
+	return (double)(int64_t)(now_ntp() - then) * 1e3 / 4294967296.0;
+}
+
 static void answer_request(struct world *w)
 {
-	uint8_t *a = s.answer;
-	uint64_t receive = s.received | 1;
-	uint64_t asked = read64(s.request + AT_ORIGIN);
-	bool interleaved = asked != 0 && asked == s.slot_receive;
-	struct bytes out = {.n = HEADER};
-	uint64_t before;
+	struct bytes p = genuine_answer(&s.says, s.request, s.received);
 
-	memset(a, 0, HEADER);
-	memcpy(a, (uint8_t[]){4 << 3 | 4, 1, 0, 0xe8}, 4);
-	memcpy(a + 12, "GOOD", 4);
-	write64(a + 16, receive & ~UINT64_C(0xffffffff));
-	memcpy(a + AT_ORIGIN, s.request + (interleaved ? AT_RECEIVE : AT_XMT), 8);
-	write64(a + AT_RECEIVE, receive);
-	before = now_ntp() & ~UINT64_C(1);
-	write64(a + AT_XMT, interleaved ? s.slot_transmit : before);
-	memcpy(out.b, a, HEADER);
-	if (s.keys[0] != NULL)
-		sign(&out, 1);
-	if (sendto(s.genuine, out.b, out.n, 0, (struct sockaddr *)&s.client, sizeof s.client) !=
-	    (ssize_t)out.n)
-		die("answer");
-	s.late += (double)(now_ntp() - s.received) * 1e3 / 4294967296.0 > LATE_MS;
-	s.basic += !interleaved;
-	s.slot_receive = receive;
-	s.slot_transmit = before;
-	w->last_receive = receive;
-	w->last_transmit = read64(a + AT_XMT);
-	keep_secret(receive);
+	say(&p, &s.client);
+	memcpy(s.answer, p.b, sizeof s.answer);
+	s.late += ms_since(s.received) > LATE_MS;
+	s.late += s.victim == LISTENER && ms_since(s.says.slot_transmit) > SEND_MS;
+	w->last_receive = read64(s.answer + AT_RECEIVE);
+	w->last_transmit = read64(s.answer + AT_XMT);
+	keep_secret(w->last_receive);
+}
+
+static void broadcast(struct world *w)
+{
+	struct sockaddr_in to = address(EVERYBODY, NTP_PORT);
+	struct bytes p = genuine_broadcast(&s.says);
+
+	say(&p, &to);
+	s.late += ms_since(s.says.sent) > SEND_MS;
+	w->last_transmit = s.says.sent;
 }
 
 /* The watcher of a server: the next answer to the victim's client, and the request before it. */
@@ -407,21 +383,36 @@ static bool watch_packet(void)
 	    in.ip.protocol != IPPROTO_UDP)
 		return false;
 	if (in.ip.saddr == victim.sin_addr.s_addr && in.udp.dest == htons(NTP_PORT) &&
-	    ntohs(in.udp.source) >= EPHEMERAL) {
+	    ntohs(in.udp.source) >= EPHEMERAL_AT) {
 		memcpy(s.request, in.data, HEADER);
 		return false;
 	}
 	if (in.ip.saddr != genuine.sin_addr.s_addr || in.ip.daddr != victim.sin_addr.s_addr ||
-	    ntohs(in.udp.dest) < EPHEMERAL)
+	    ntohs(in.udp.dest) < EPHEMERAL_AT)
 		return false;
 	memcpy(s.answer, in.data, HEADER);
 	s.client = address(VICTIM, ntohs(in.udp.dest));
 	return true;
 }
 
+/* A peer sends by a timer of its own, also where nobody has answered yet. */
+static void speak_first(void)
+{
+	struct pollfd fd = {.fd = s.genuine, .events = POLLIN};
+	struct sockaddr_in to = address(VICTIM, NTP_PORT);
+
+	while (poll(&fd, 1, FIRST_MS) == 0) {
+		struct bytes p = genuine_first(&s.says);
+
+		say(&p, &to);
+	}
+}
+
 static void next_request(void)
 {
-	while (!(s.server ? watch_packet() : receive_request()))
+	if (s.requests == 0 && (s.victim == PEER || s.victim == EPHEMERAL))
+		speak_first();
+	while (!(s.victim == SERVER ? watch_packet() : receive_request()))
 		;
 	note_request();
 }
@@ -488,7 +479,7 @@ static void report(const char *phase, enum daemon daemon)
 
 static void report_phase(const char *phase)
 {
-	printf("phase %s\n", phase);
+	printf("phase %s\nasked %s %u\n", phase, phase, s.requests);
 	report(phase, TARGET);
 	report(phase, BYSTANDER);
 }
@@ -511,6 +502,7 @@ static int udp(const char *local, uint16_t port)
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&at, sizeof at) != 0)
 		die("udp");
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){1}, sizeof(int));
 	setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &(int){1}, sizeof(int));
 	return fd;
 }
@@ -521,6 +513,7 @@ static int raw(const char *interface)
 
 	if (fd < 0)
 		die("raw");
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){1}, sizeof(int));
 	if (interface != NULL && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, interface,
 					    (socklen_t)strlen(interface)) != 0)
 		die(interface);
@@ -540,32 +533,137 @@ static int watcher(void)
 static void open_world(const char *genuine, const char *attacker)
 {
 	enter(genuine);
-	s.genuine = s.server ? watcher() : udp(GENUINE, NTP_PORT);
+	s.genuine = s.victim == SERVER ? watcher() : udp(GENUINE, NTP_PORT);
 	enter(attacker);
 	s.raw[BRIDGE] = raw(NULL);
 	s.raw[OTHER_LINK] = raw("other");
 	s.ask = udp(ATTACKER, 0);
 }
 
+/* What of the path an attacker may see: nothing, off it. */
+static void show(struct world *w, const struct attack *attack)
+{
+	bool sees = attack != NULL && attack->on_path;
+
+	w->request = sees ? s.request : NULL;
+	w->answer = sees ? s.answer : NULL;
+	w->recorded = sees ? &s.says.said : NULL;
+}
+
 static void one_request(struct world *w, const struct attack *attack)
 {
 	s.this_met = 0;
 	w->port = ntohs(s.client.sin_port);
-	w->request = attack != NULL && attack->on_path ? s.request : NULL;
-	w->answer = attack != NULL && attack->on_path ? s.answer : NULL;
-	s.under_way = !s.server;
+	show(w, attack);
+	s.under_way = s.victim != SERVER;
 	if (attack != NULL)
 		attack->under_way(w);
-	if (!s.server) {
-		rest(HOLD_NS);
+	if (s.victim != SERVER) {
+		rest(s.says.victim == PEER || s.says.victim == EPHEMERAL ? PEER_HOLD_NS : HOLD_NS);
 		answer_request(w);
 		s.under_way = false;
 	}
+	if (s.victim == LISTENER)
+		return;
 	if (attack != NULL && attack->idle != NULL) {
 		rest(IDLE_NS);
 		attack->idle(w);
 	}
 	w->turn += attack != NULL;
+}
+
+/* Where the attack begins at once, only what is sent from here on is compared. */
+static void forget_counts(void)
+{
+	memset(s.expected, 0, sizeof s.expected);
+	s.met = s.requests_met = s.other = s.ticks_met = 0;
+}
+
+static void begin_phase(unsigned int i, const unsigned int upto[3])
+{
+	static const char *const names[] = {"before", "during", "after"};
+
+	for (unsigned int phase = 0; phase < 3; phase++)
+		if (i == upto[phase]) {
+			rest(REPORT_NS); /* what was sent just now shall have been taken */
+			report_phase(names[phase]);
+		}
+	if (i == upto[0])
+		forget_counts();
+}
+
+/* NULL where this one is not attacked. i below 0: before the play. */
+static const struct attack *attack_of(const struct attack *attack, int i,
+				      const unsigned int upto[3])
+{
+	bool at_it = i < (int)upto[1] && (attack->at_once || i >= (int)upto[0]);
+
+	return at_it ? attack : NULL;
+}
+
+static void play_requests(struct world *w, const struct attack *attack, const unsigned int upto[3])
+{
+	for (unsigned int i = 0; i <= upto[2]; i++) {
+		next_request();
+		begin_phase(i, upto);
+		one_request(w, attack_of(attack, (int)i, upto));
+	}
+}
+
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
+}
+
+/* Answer a listener's requests until then. */
+static void answer_until(struct world *w, const struct attack *attack, int64_t until_ns)
+{
+	struct pollfd fd = {.fd = s.genuine, .events = POLLIN};
+	int64_t left_ns;
+
+	while ((left_ns = until_ns - monotonic_ns()) > 0) {
+		if (poll(&fd, 1, (int)(left_ns / 1000000) + 1) != 1 || !receive_request())
+			continue;
+		note_request();
+		one_request(w, attack);
+	}
+}
+
+static void one_broadcast(struct world *w, const struct attack *attack)
+{
+	s.this_tick = 0;
+	w->port = NTP_PORT;
+	show(w, attack);
+	w->request = w->answer = NULL;
+	if (attack != NULL) {
+		attack->idle(w);
+		s.ticks_met += s.this_tick > 0;
+		w->turn++;
+		rest(IDLE_NS / 5);
+	}
+	broadcast(w);
+}
+
+static void play_broadcasts(struct world *w, const struct attack *attack,
+			    const unsigned int upto[3])
+{
+	int64_t tick_ns = monotonic_ns();
+	unsigned int warm = 0;
+
+	for (int i = -1; i <= (int)upto[2];) {
+		answer_until(w, attack_of(attack, i - 1, upto), tick_ns += TICK_NS);
+		if (i < 0 && s.requests >= WARM && ++warm == WARM_TICKS) {
+			report_phase("start");
+			i = 0;
+		}
+		if (i >= 0)
+			begin_phase((unsigned int)i, upto);
+		one_broadcast(w, attack_of(attack, i, upto));
+		i += i >= 0;
+	}
 }
 
 static int compare(const void *a, const void *b)
@@ -601,10 +699,27 @@ static void tell(const struct world *w, const unsigned int upto[3])
 		       s.expected[i].reason, s.expected[i].count);
 	printf("total under-way=%u requests-met=%u other=%u taken=%u queries=%u replies=%u "
 	       "odd=%u leaks=%u predictable=%u same-port=%u strays=%u basic=%u "
-	       "elsewhere=%u late=%u\n",
+	       "elsewhere=%u ticks-met=%u misnamed=%u late=%u\n",
 	       s.met, s.requests_met, s.other, w->taken, s.queries, s.replies, s.odd, s.leaks,
-	       s.predictable, s.same_port, s.strays, s.basic, s.elsewhere, s.late);
+	       s.predictable, s.same_port, s.strays, s.says.answered_basic, s.elsewhere,
+	       s.ticks_met, s.says.misnamed, s.late);
 	puts("done");
+}
+
+static void read_kind(const char *kind, struct world *w)
+{
+	static const char *const names[] = {[CLIENT] = "client",
+					    [SERVER] = "server",
+					    [PEER] = "peer",
+					    [EPHEMERAL] = "ephemeral",
+					    [LISTENER] = "listener"};
+
+	for (unsigned int i = 0; i < sizeof names / sizeof names[0]; i++)
+		if (strncmp(kind, names[i], strlen(names[i])) == 0)
+			s.victim = (enum victim)i;
+	s.says.victim = w->victim = s.victim;
+	s.says.keyed = w->keyed = strstr(kind, "-keyed") != NULL;
+	s.says.basic = strstr(kind, "-basic") != NULL;
 }
 
 int main(int argc, char **argv)
@@ -619,27 +734,19 @@ int main(int argc, char **argv)
 	}
 	alarm(TIME_LIMIT_S);
 	setvbuf(stdout, NULL, _IOLBF, 0);
-	s.server = strcmp(argv[1], "server") == 0;
+	read_kind(argv[1], &w);
 	for (int i = 0; i < 3; i++)
 		upto[i] = (unsigned int)atoi(argv[5 + i]) + (i > 0 ? upto[i - 1] : 0);
 	for (int i = 0; i < 2 && 9 + 2 * i < argc; i++) {
 		s.pidfile[i] = argv[8 + 2 * i];
 		s.log[i] = argv[9 + 2 * i];
 	}
-	if (getenv("DS_KEYED") != NULL)
-		make_keys();
 	open_world(argv[3], argv[4]);
 	puts("ready");
-	for (unsigned int i = 0; i <= upto[2]; i++) {
-		next_request();
-		if (i == upto[0])
-			report_phase("before");
-		if (i == upto[1])
-			report_phase("during");
-		if (i == upto[2])
-			report_phase("after");
-		one_request(&w, i >= upto[0] && i < upto[1] ? attack : NULL);
-	}
+	if (s.victim == LISTENER)
+		play_broadcasts(&w, attack, upto);
+	else
+		play_requests(&w, attack, upto);
 	tell(&w, upto);
 	return 0;
 }

@@ -1,7 +1,7 @@
 /*
- * stage: what attacks.c may know of the world, and how it speaks to it.
- * It must never show an attacker who is off path what only the path sees: `request` and `answer`
- * are NULL for those.
+ * stage: what the attacks may know of the world, and how they speak to it.
+ * It must never show an attacker who is off path what only the path sees: `request`, `answer` and
+ * `recorded` are NULL for those.
  */
 #ifndef TEST_HISTORY_STAGE_H
 #define TEST_HISTORY_STAGE_H
@@ -14,6 +14,7 @@
 #define HEADER	   48
 #define PACKET_MAX 1100
 #define NTP_PORT   123
+#define AT_POLL	   2
 #define AT_ORIGIN  24
 #define AT_RECEIVE 32
 #define AT_XMT	   40
@@ -24,6 +25,14 @@
 #define ATTACKER     "10.118.1.3"
 #define NEIGHBOUR    "10.118.1.77" /* nobody; of the victim's prefix */
 #define OTHER_VICTIM "10.118.2.1"  /* the victim on a link that only the attacker shares */
+#define EVERYBODY    "10.118.1.255"
+
+#define POLL_LOG2 0xfd /* -3: a packet each 125 ms, by all who send by a timer */
+
+/* Keys that the victim has (lib.inc writes them down for it): the association's, and another's. */
+#define OUR_KEY	  1
+#define OTHER_KEY 2
+#define MAC_SIZE  20 /* of both */
 
 enum link { BRIDGE, OTHER_LINK };
 enum daemon { TARGET, BYSTANDER }; /* at which one a packet is aimed */
@@ -43,13 +52,26 @@ struct packet {
 	const char *reason;
 };
 
+/* What the genuine host said, from the first packet on; the latest only, once it is full. */
+#define RECORDED 64
+struct record {
+	struct bytes packet[RECORDED];
+	unsigned int count;
+};
+
+/* What the victim is: of whom the attack is played against; and its association has a key. */
+enum victim { CLIENT, SERVER, PEER, EPHEMERAL, LISTENER };
+
 struct world {
-	uint16_t port;		/* of the request under way */
-	const uint8_t *request; /* on path only */
-	const uint8_t *answer;	/* on path only, and of attacks at a server */
-	unsigned int turn;	/* counts the requests of this attack from 0 */
-	uint64_t leak;		/* reference time that the victim tells whoever asks */
-	uint64_t last_receive;	/* fields of the genuine answer before; might leak elsewhere */
+	enum victim victim;
+	bool keyed;
+	uint16_t port;		       /* of the request under way; 123 for peers */
+	const uint8_t *request;	       /* on path only; of a peer, its packet */
+	const uint8_t *answer;	       /* on path only, and of attacks at a server */
+	const struct record *recorded; /* on path only; peers and broadcasts */
+	unsigned int turn;     /* counts the requests (or broadcasts) of this attack from 0 */
+	uint64_t leak;	       /* reference time that the victim tells whoever asks */
+	uint64_t last_receive; /* fields of the genuine answer before; might leak elsewhere */
 	uint64_t last_transmit;
 	unsigned int taken; /* requests that an attacker on the path answers in earnest */
 };
@@ -63,9 +85,6 @@ uint64_t random64(void);
 void forge(struct world *w, const struct packet *p, const struct bytes *bytes);
 /* A consequence that a packet has at that daemon beside its own reason. */
 void expect_reason(enum daemon daemon, const char *reason);
-/* Put a MAC by this key behind the bytes: 1, which is the association's, or 2, which the victim
- * knows, too. The stage speaks with keys where DS_KEYED is set. */
-void sign(struct bytes *bytes, uint32_t key);
 /* From the genuine server to the port that the request under way came from. */
 void forge_answer(struct world *w, const struct bytes *bytes, const char *reason);
 
@@ -83,7 +102,9 @@ struct attack {
 	const char *name;
 	bool on_path;
 	void (*under_way)(struct world *w);
-	void (*idle)(struct world *w); /* when it was answered; may be NULL */
+	/* may be NULL: when it was answered; of a listener, while the next broadcast is awaited */
+	void (*idle)(struct world *w);
+	bool at_once; /* it begins with the victim, not in the middle */
 };
 const struct attack *find_attack(const char *name);
 

@@ -292,7 +292,7 @@ static void reset_7185(struct world *w)
 
 const struct attack attacks_key[] = {
 	{"2015-1798", true, bare_1798, NULL, false},
-	{"2015-1799", true, state_1799, NULL, false},
+	{"2015-1799", true, state_1799, state_1799, false},
 	{"2015-1799-blind", false, state_1799_blind, state_1799_blind, false},
 	{"2015-7871", false, nak_7871, nak_7871, false},
 	{"2015-7871-client", true, nak_7871_client, NULL, false},

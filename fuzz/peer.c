@@ -199,6 +199,11 @@ static bool is_valid(const struct side *s, const struct ds_frame *f, enum ds_aut
 		return false;
 	if (!authentic || p->transmit == 0 || p->receive == 0)
 		return false;
+	for (; n > 0 && s->count - n < DS_PEER_RECENT; n--) { /* one of ours, sent back */
+		if (p->transmit == s->own[n - 1].transmit || p->transmit == s->own[n - 1].receive)
+			return false;
+	}
+	n = s->count;
 	for (*interleaved = false; n > 0 && s->count - n < DS_PEER_RECENT; n--) {
 		const struct own *o = &s->own[n - 1];
 

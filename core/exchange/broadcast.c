@@ -78,30 +78,6 @@ static bool agrees(const struct ds_listener *l, int64_t raw_ns, int64_t server_m
 				   size_of(age_ns) / (1000000 / DS_BROADCAST_DRIFT_PPM);
 }
 
-void ds_listener_calibrate(struct ds_listener *l, const struct ds_exchange *exchange,
-			   int64_t delay_ns, double freq_ppb)
-{
-	int64_t longer_ns = exchange->delay_ns > l->delay_ns ? exchange->delay_ns : l->delay_ns;
-
-	if (l->calibrated &&
-	    !agrees(l, exchange->raw_ns, exchange->server_minus_raw_ns, longer_ns, freq_ppb)) {
-		l->heard_transmit = 0;
-		l->heard.source = DS_STAMP_NONE;
-	}
-	l->calibrated = true;
-	l->raw_ns = exchange->raw_ns;
-	l->server_minus_raw_ns = exchange->server_minus_raw_ns;
-	l->delay_ns =
-		delay_ns >= 0 && delay_ns < exchange->delay_ns ? delay_ns : exchange->delay_ns;
-}
-
-/* T3 and T4 that an accepted broadcast gives. */
-struct verdict {
-	enum ds_exchange_kind kind;
-	ds_ntp64 t3;
-	struct ds_rx_stamp t4; /* source NONE: of a packet that was not heard */
-};
-
 static bool agrees_with_calibration(const struct ds_listener *l, ds_ntp64 t3,
 				    const struct ds_rx_stamp *t4, double freq_ppb)
 {
@@ -112,10 +88,37 @@ static bool agrees_with_calibration(const struct ds_listener *l, ds_ntp64 t3,
 	return agrees(l, t4->raw_ns, (int64_t)server_minus_raw, l->delay_ns, freq_ppb);
 }
 
+void ds_listener_calibrate(struct ds_listener *l, const struct ds_exchange *exchange,
+			   int64_t delay_ns, double freq_ppb)
+{
+	if (delay_ns < 0 || delay_ns > exchange->delay_ns)
+		delay_ns = exchange->delay_ns;
+	/* Half of what it took longer may be in its offset, and a broadcast held up as long would
+	 * seem to confirm it. */
+	if (exchange->delay_ns - delay_ns > DS_BROADCAST_AGREE_NS)
+		return;
+	l->calibrated = true;
+	l->raw_ns = exchange->raw_ns;
+	l->server_minus_raw_ns = exchange->server_minus_raw_ns;
+	l->delay_ns = delay_ns;
+	/* What is not so by what is known now must not bar what is (CVE-2016-7427). */
+	if (!agrees_with_calibration(l, l->heard_transmit, &l->heard, freq_ppb)) {
+		l->heard_transmit = 0;
+		l->heard.source = DS_STAMP_NONE;
+	}
+}
+
+/* T3 and T4 that an accepted broadcast gives. */
+struct verdict {
+	enum ds_exchange_kind kind;
+	ds_ntp64 t3;
+	struct ds_rx_stamp t4; /* source NONE: of a packet that was not heard */
+};
+
 /* Origin not zero means interleaved, by this packet alone: nothing is remembered of the one
  * before but when it came and what it said (CVE-2016-4956). */
 static void interpret(const struct ds_listener *l, const struct ds_packet *packet,
-		      const struct ds_rx_stamp *now, struct verdict *v)
+		      const struct ds_rx_stamp *now, double freq_ppb, struct verdict *v)
 {
 	bool heard = true;
 
@@ -126,7 +129,7 @@ static void interpret(const struct ds_listener *l, const struct ds_packet *packe
 		return;
 	v->kind = DS_EXCHANGE_BROADCAST_DRIVESTAMP;
 	v->t4 = l->heard;
-	if (!heard)
+	if (!heard || !agrees_with_calibration(l, v->t3, &v->t4, freq_ppb))
 		v->t4.source = DS_STAMP_NONE;
 }
 
@@ -147,10 +150,9 @@ static enum ds_reason judge(const struct ds_listener *l, const struct ds_frame *
 		return DS_R_BROADCAST_EARLY;
 	if (l->heard_transmit != 0 && (int64_t)(packet->transmit - l->heard_transmit) <= 0)
 		return DS_R_BROADCAST_STALE;
-	interpret(l, packet, t4, v);
-	if (!agrees_with_calibration(l, packet->transmit, t4, freq_ppb) ||
-	    (v->t4.source != DS_STAMP_NONE && !agrees_with_calibration(l, v->t3, &v->t4, freq_ppb)))
+	if (!agrees_with_calibration(l, packet->transmit, t4, freq_ppb))
 		return DS_R_BROADCAST_DISAGREES;
+	interpret(l, packet, t4, freq_ppb, v);
 	return DS_R_OK;
 }
 

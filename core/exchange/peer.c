@@ -151,6 +151,8 @@ static enum ds_reason judge(const struct ds_peer *peer, const struct ds_frame *f
 		return DS_R_AUTH;
 	if (packet->transmit == 0)
 		return DS_R_ZERO_STAMP;
+	if (is_taken(peer, packet->transmit)) /* one of ours came back, perhaps with a good MAC */
+		return DS_R_PEER_STALE;
 	if (!is_ours(peer, packet->origin, v))
 		return DS_R_ORIGIN;
 	if (packet->receive == 0)

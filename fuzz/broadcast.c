@@ -124,6 +124,18 @@ static void stamp(struct world *w, struct input *in)
 
 /* ---- in ---- */
 
+/* How long the last accepted broadcast of an honest sender was under way. */
+static int64_t took_ns(const struct world *w)
+{
+	for (unsigned int i = w->count; i > 0; i--) {
+		const struct own *o = &w->own[i - 1];
+
+		if (ds_wire_read_ntp64(o->bytes + DS_WIRE_TRANSMIT_OFFSET) == w->heard)
+			return sum(sum(o->rx.raw_ns, -w->raw_minus_true_ns), -o->left_ns);
+	}
+	return 0;
+}
+
 static void calibrate(struct world *w, struct input *in)
 {
 	static const struct ds_remote remote = {.stratum = 1, .precision_log2 = -30};
@@ -133,23 +145,31 @@ static void calibrate(struct world *w, struct input *in)
 	struct ds_rx_stamp t4 = rx_now(w);
 	int64_t t2_ns = sum(w->now_ns, back_ns == INT64_MIN ? INT64_MAX : -back_ns);
 	int64_t way_ns = sum(back_ns, out_ns);
+	struct ds_listener before;
 	struct ds_exchange e;
 	uint8_t how = take8(in);
 	int64_t delay_ns = how % 2 == 0 ? INT64_MAX : take_ns(in);
 
 	if (!w->honest && how & 2)
 		t2_ns = sum(t2_ns, take_ns(in));
-	t1.clock_ns = sum(t4.clock_ns, -way_ns);
-	t1.raw_ns = sum(t4.raw_ns, -way_ns);
+	way_ns = (int64_t) - (uint64_t)way_ns;
+	t1.clock_ns = sum(t4.clock_ns, way_ns);
+	t1.raw_ns = sum(t4.raw_ns, way_ns);
 	if (ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, t2_ns, t2_ns, &t4, &remote, 0) != DS_R_OK)
 		return;
 	if (w->honest)
 		delay_ns = e.delay_ns;
+	memcpy(&before, &w->listener, sizeof(before));
 	ds_listener_calibrate(&w->listener, &e, delay_ns, w->honest ? 0 : take8(in) * 1e6);
+	if (delay_ns >= 0 && delay_ns < e.delay_ns - DS_BROADCAST_AGREE_NS) {
+		MUST(memcmp(&before, &w->listener, sizeof(before)) == 0);
+		return;
+	}
 	MUST(w->listener.calibrated && w->listener.delay_ns >= 0);
 	MUST(w->listener.delay_ns <= e.delay_ns);
 	MUST(w->listener.heard_transmit == 0 || w->listener.heard_transmit == w->heard);
-	if (w->honest && w->calibrated)
+	/* One that came so late that it was hardly accepted may be forgotten. */
+	if (w->honest && w->calibrated && took_ns(w) < DS_BROADCAST_AGREE_NS / 2)
 		MUST(w->listener.heard_transmit == w->heard);
 	w->heard = w->listener.heard_transmit;
 	w->calibrated = true;

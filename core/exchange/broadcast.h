@@ -96,10 +96,12 @@ struct ds_listener_outcome {
 void ds_listener_init(struct ds_listener *listener, uint8_t version, bool keyed);
 
 /* An exchange with the sender in client/server mode, in order of time. delay_ns: what broadcasts
- * are taken to have taken there and back, at most the exchange's own: the least of several
- * exchanges of late, as the caller has them. Where the exchange contradicts the one before by
- * more than a broadcast may, its clock was set, and what was heard is forgotten. freq_ppb: see
- * ds_exchange_make(). */
+ * are taken to have taken there and back: the least of several exchanges of late, as the caller
+ * has them; below 0, or above the exchange's own: that. An exchange that took longer than this by
+ * more than DS_BROADCAST_AGREE_NS changes nothing: half of the difference may be in its offset, and
+ * a broadcast held up as long would seem to confirm it. What was heard is forgotten where it is
+ * not so by what is known now: the sender's clock was set, or it was never the sender's. freq_ppb:
+ * see ds_exchange_make(). */
 void ds_listener_calibrate(struct ds_listener *listener, const struct ds_exchange *exchange,
 			   int64_t delay_ns, double freq_ppb);
 
@@ -107,7 +109,8 @@ void ds_listener_calibrate(struct ds_listener *listener, const struct ds_exchang
  * is always written.
  *   DS_R_OK              accepted, with an exchange
  *   DS_R_BROADCAST_FIRST accepted, no exchange: it tells of a packet that was not heard (RFC 9769
- *                        section 4: a difference over 1 s, or over half the interval if shorter)
+ *                        section 4: a difference over 1 s, or over half the interval if shorter),
+ *                        or of which the drivestamp is not what the calibration says
  *   DS_R_HEADER, _UNSYNCHRONISED, _DELAY_NEGATIVE  accepted, no exchange
  *   else                 not one byte of *listener has changed: DS_R_PACKET_*, _MODE, _AUTH,
  *                        _ZERO_STAMP, DS_R_BROADCAST_EARLY (no calibration yet),

@@ -86,7 +86,8 @@ void ds_peer_send(struct ds_peer *peer, const struct ds_peer_sending *s,
 	ds_header_describe_us(state, &packet);
 	name_basic(peer, s, &packet);
 	packet.transmit = ds_ntp64_from_ns(transmit_ns, s->random >> 2);
-	if (is_answered(peer) && peer->since == 0 && ds_is_drivestamp(&peer->t1) &&
+	/* Nothing was sent since the last valid packet (rule 2), and it named our latest. */
+	if (is_answered(peer) && ds_is_drivestamp(&peer->t1) &&
 	    ds_interleave_peer_sends(&peer->interleave, &packet))
 		packet.transmit =
 			ds_header_field(peer->t1.raw_ns, &s->now, s->freq_ppb, s->random >> 2);

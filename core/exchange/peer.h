@@ -118,8 +118,8 @@ enum ds_reason ds_peer_tx_stamp(struct ds_peer *peer, uint32_t tx_id, const stru
  *   DS_R_ORIGIN     names nothing of ours; outcome->restart: it became the restart pair, and
  *                   nothing else has changed
  *   else            not one byte of *peer has changed: DS_R_PACKET_*, _MODE, _AUTH, _ZERO_STAMP,
- *                   DS_R_PEER_STALE (not newer than the last valid packet: a replay; or one of ours,
- *                   sent back) */
+ *                   DS_R_PEER_STALE (not newer than the last valid packet: a replay; or one of
+ * ours, sent back) */
 enum ds_reason ds_peer_receive(struct ds_peer *peer, const uint8_t *data, size_t length,
 			       const struct ds_rx_stamp *t4, enum ds_auth auth, double freq_ppb,
 			       struct ds_peer_outcome *outcome);

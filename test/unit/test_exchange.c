@@ -262,6 +262,70 @@ static void test_a_step_between_t1_and_t4_does_not_show(void **state)
 	assert_true(e.offset_ns == 3600 * S);
 }
 
+/* What a broadcast is made an exchange of. */
+static void test_broadcasts(void **state)
+{
+	static const struct {
+		int64_t t3_ns, clock_ns, raw_ns, delay_ns;
+		enum ds_reason reason;
+	} cases[] = {
+		{5000, 1000, 100, 40, DS_R_OK},
+		{5000, 1000, 100, 0, DS_R_OK},
+		{5000, 1000, 100, DS_DELAY_ONE_WAY_MAX_NS, DS_R_OK},
+		{5000, 1000, 100, -1, DS_R_DELAY_NEGATIVE},
+		{5000, 1000, 100, DS_DELAY_ONE_WAY_MAX_NS + 1, DS_R_DELAY_NEGATIVE},
+		{5000, 1000, INT64_MIN, 1, DS_R_DELAY_NEGATIVE},
+		{5000, INT64_MIN, 100, 1, DS_R_DELAY_NEGATIVE},
+		{INT64_MAX, 1000, -100, 1, DS_R_DELAY_NEGATIVE},
+	};
+	const struct ds_remote of = {.stratum = 1};
+	struct ds_exchange e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ds_rx_stamp t4 = {cases[i].clock_ns, cases[i].raw_ns, DS_STAMP_KERNEL};
+
+		memset(&e, 0xa5, sizeof(e));
+		assert_int_equal(ds_exchange_make_broadcast(&e, DS_EXCHANGE_BROADCAST,
+							    cases[i].t3_ns, &t4, cases[i].delay_ns,
+							    &of, 0),
+				 cases[i].reason);
+		if (cases[i].reason != DS_R_OK)
+			continue;
+		assert_int_equal(e.offset_ns, 4000 + cases[i].delay_ns / 2);
+		assert_int_equal(e.delay_ns, cases[i].delay_ns);
+		assert_int_equal(e.t1.source, DS_STAMP_NONE);
+		assert_int_equal(e.t1.raw_ns, 100 - cases[i].delay_ns);
+	}
+	assert_false(ds_exchange_is_interleaved(DS_EXCHANGE_BASIC));
+	assert_false(ds_exchange_is_interleaved(DS_EXCHANGE_BROADCAST));
+	assert_true(ds_exchange_is_interleaved(DS_EXCHANGE_SET1));
+	assert_true(ds_exchange_is_interleaved(DS_EXCHANGE_SET2));
+	assert_true(ds_exchange_is_interleaved(DS_EXCHANGE_BROADCAST_DRIVESTAMP));
+}
+
+/* A peer may hold a packet for a poll. */
+static void test_held_for_long(void **state)
+{
+	const struct ds_remote of = {.stratum = 1};
+	struct ds_tx_stamp t1 = {.source = DS_STAMP_KERNEL};
+	struct ds_rx_stamp t4 = {.source = DS_STAMP_KERNEL};
+	struct ds_exchange e;
+
+	(void)state;
+	t4.raw_ns = t4.clock_ns = DS_HOLD_MAX_NS + 1000;
+	assert_int_equal(ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, 500, DS_HOLD_MAX_NS + 500,
+					  &t4, &of, 0),
+			 DS_R_PROCESSING_MAX);
+	assert_int_equal(ds_exchange_make_held(&e, DS_EXCHANGE_BASIC, &t1, 500,
+					       DS_HOLD_MAX_NS + 500, &t4, &of, 0, DS_HOLD_MAX_NS),
+			 DS_R_OK);
+	assert_int_equal(e.delay_ns, 1000);
+	assert_int_equal(ds_exchange_make_held(&e, DS_EXCHANGE_BASIC, &t1, 500,
+					       DS_HOLD_MAX_NS + 501, &t4, &of, 0, DS_HOLD_MAX_NS),
+			 DS_R_PROCESSING_MAX);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -278,6 +342,8 @@ int main(void)
 		cmocka_unit_test(test_no_stamp_overflows),
 		cmocka_unit_test(test_no_difference_overflows),
 		cmocka_unit_test(test_a_step_between_t1_and_t4_does_not_show),
+		cmocka_unit_test(test_broadcasts),
+		cmocka_unit_test(test_held_for_long),
 	};
 
 	return cmocka_run_group_tests_name("exchange", tests, NULL, NULL);

@@ -74,6 +74,29 @@ static void test_letters_and_words(void **state)
 	assert_string_equal(ds_stamp_word((enum ds_stamp_source)9), "none");
 }
 
+/* A reported stamp takes the place of what is held, or says why not and changes nothing. */
+static void take(void **state)
+{
+	struct ds_tx_stamp held = {.raw_ns = 1000, .source = DS_STAMP_NONE};
+	struct ds_tx_stamp kernel = {.raw_ns = 2000, .source = DS_STAMP_KERNEL};
+	struct ds_tx_stamp card = {.raw_ns = 1900, .source = DS_STAMP_HARDWARE};
+	struct ds_tx_stamp early = {.raw_ns = 900, .source = DS_STAMP_KERNEL};
+
+	(void)state;
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 7, &kernel), DS_R_STAMP_WRONG_ID);
+	held.source = DS_STAMP_DAEMON;
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 8, &kernel), DS_R_STAMP_WRONG_ID);
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 7, &early), DS_R_STAMP_IMPLAUSIBLE);
+	assert_int_equal(held.raw_ns, 1000);
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 7, &kernel), DS_R_OK);
+	assert_int_equal(held.raw_ns, 2000);
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 7, &kernel), DS_R_STAMP_DOUBLE);
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 7, &card), DS_R_OK);
+	assert_int_equal(held.source, DS_STAMP_HARDWARE);
+	assert_int_equal(ds_tx_stamp_take(&held, 7, 7, &kernel), DS_R_STAMP_DOUBLE);
+	assert_int_equal(held.raw_ns, 1900);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -82,6 +105,7 @@ int main(void)
 		cmocka_unit_test(test_a_cards_stamp_may_lie_before_the_kernels),
 		cmocka_unit_test(test_no_distance_overflows),
 		cmocka_unit_test(test_letters_and_words),
+		cmocka_unit_test(take),
 	};
 
 	return cmocka_run_group_tests_name("stamp", tests, NULL, NULL);

@@ -58,7 +58,11 @@ static bool make_links(void)
 			return false;
 		}
 	}
-	return true;
+	/* The kernel gives IPv6 addresses their own routes a moment after, from a work queue. */
+	return system("for i in $(seq 50); do"
+		      "  [ $(ip -6 route show table local | grep -c 'local fd00:[12]::1 ') = 2 ] && exit;"
+		      "  sleep 0.1;"
+		      "done; exit 1") == 0;
 }
 
 /* The interface towards a host, from an address ("" for none) and port. */

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PROOF_EVENTS_MAX 320 /* at one state */
+#define PROOF_EVENTS_MAX 1280 /* at one state */
 
 struct proof_event {
 	uint8_t kind;

@@ -15,8 +15,7 @@ static const struct invariant invariants[] = {
 	 "2015-7704, 2015-8138, 2016-1548, 2016-4954, 2016-4955, 2016-7431, 2016-9042, 2020-11868",
 	 NULL},
 	{"S2", "With a key, a packet that is not authentic changes nothing.",
-	 "2015-1798, 2015-1799, 2015-7974, 2016-4953, 2016-4955",
-	 "not explored: keys do not exist yet"},
+	 "2015-1798, 2015-1799, 2015-7974, 2016-4953, 2016-4955", NULL},
 	{"S3",
 	 "Mode and origin of the next request follow from the last accepted answer and the number "
 	 "of requests since; nothing else moves them.",
@@ -55,8 +54,12 @@ static const struct invariant invariants[] = {
 	 "The table keeps its size and each prefix its share; every request is answered, whatever "
 	 "was evicted; drivestamps are asked for only where interleaving was.",
 	 "slot flush", NULL},
-	{"S13", "Symmetric: only valid packets change the measurement state.",
-	 "2015-1799, 2018-7184, 2018-7185", "not explored: no symmetric mode yet"},
+	{"S13",
+	 "Symmetric: only valid packets change the measurement state, others at most the restart "
+	 "pair, and that is used only while no valid one comes; an interleaved packet is sent only by "
+	 "the rules of RFC 9769 section 3: it was asked for or is wanted, nothing was sent since the "
+	 "last valid packet, and the packet before was the only one sent in answer to its own.",
+	 "2015-1799, 2018-7184, 2018-7185", NULL},
 	{"S14", "Broadcast: only authentic packets newer than the last are used.",
 	 "2015-7973, 2016-4956, 2016-7427, 2016-7428", "not explored: no broadcast mode yet"},
 	{"L1",
@@ -70,6 +73,11 @@ static const struct invariant invariants[] = {
 	 "round trip gives an exchange.",
 	 "denial by loss", NULL},
 	{"L4", "Requests of others, however many, cost no client an exchange.", "slot flush", NULL},
+	{"L5",
+	 "Symmetric: from every state, on a path that works, both sides have a valid packet within 1 "
+	 "of theirs; within 2 where one has restarted; within 6 after a forgery that was believed.",
+	 "2015-1799, 2018-7170, 2018-7185 (their lasting denial)", NULL},
+	{"L6", "What a server answers to mode 1 is answered by no server.", "reply storm", NULL},
 };
 
 #define COUNT (sizeof(invariants) / sizeof(invariants[0]))

@@ -807,9 +807,10 @@ WORLD(proof_pe_small_key, "peers-small-key",
       BOTH ON_PATH ", and holds another key; one basic side, the other passive", "2 packets each",
       PROOF_SMALL, .sends = {2, 2}, .xleave = {true, false}, .keyed = true, .passive = true,
       .on_path = true);
-WORLD(proof_pe_small_on_path, "peers-small-on-path", "one that interleaves, a passive side" ON_PATH,
+WORLD(proof_pe_small_on_path, "peers-small-on-path",
+      "one that interleaves, a passive side" STAMPS ON_PATH,
       "1 packet each, 1 forgery that is believed", PROOF_SMALL, .sends = {1, 1},
-      .xleave = {true, false}, .passive = true, .forgeries = 1, .on_path = true);
+      .xleave = {true, false}, .passive = true, .forgeries = 1, .stamps = true, .on_path = true);
 WORLD(proof_pe_small_server, "peers-small-server", "a peer, and a server that answers it" STAMPS,
       "3 packets of A, 3 answers", PROOF_SMALL, .sends = {3, 3}, .xleave = {true, true},
       .server = true, .stamps = true);

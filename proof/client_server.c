@@ -15,13 +15,14 @@
 #include "proof/client_server_worlds.h"
 #include "proof/worlds.h"
 
-#define START  INT64_C(1795420800000000000)
-#define S      INT64_C(1000000000)
-#define MS     INT64_C(1000000)
-#define US     INT64_C(1000)
-#define BEHIND (-50 * MS) /* the client's clock minus the true one */
-#define BACK   (-40 * S)  /* by which the server's clock steps */
-#define JUNK   UINT64_C(0x1122334455667789)
+#define START	 INT64_C(1795420800000000000)
+#define S	 INT64_C(1000000000)
+#define MS	 INT64_C(1000000)
+#define US	 INT64_C(1000)
+#define BEHIND	 (-50 * MS) /* the client's clock minus the true one */
+#define BACK	 (-40 * S)  /* by which the server's clock steps */
+#define JUNK	 UINT64_C(0x1122334455667789)
+#define MAC_SIZE 20 /* key identifier and digest; its bytes do not matter, the verdict does */
 
 _Static_assert(sizeof(struct cs_state) % 8 == 0, "states are hashed by words");
 
@@ -149,8 +150,9 @@ static int64_t t3_delay(unsigned int answer, unsigned int manner)
 
 /* ---- what the server does ---- */
 
-static void ask_server(struct cs_step *step, const uint8_t *bytes, size_t length, int64_t true_ns,
-		       bool stepped, uint32_t prefix, uint16_t port)
+static void ask_server_as(struct cs_step *step, const uint8_t *bytes, size_t length,
+			  int64_t true_ns, bool stepped, uint32_t prefix, uint16_t port,
+			  enum ds_auth auth)
 {
 	struct ds_request request = {.data = bytes,
 				     .length = length,
@@ -158,10 +160,12 @@ static void ask_server(struct cs_step *step, const uint8_t *bytes, size_t length
 					    .raw_ns = true_ns,
 					    .source = DS_STAMP_KERNEL},
 				     .prefix = prefix,
-				     .port = port};
+				     .port = port,
+				     .auth = auth};
 	struct ds_frame frame;
 
 	step->to_server = true;
+	step->asked_auth = auth;
 	step->length = length;
 	step->prefix = prefix;
 	if (ds_wire_read(bytes, length, &frame) == DS_R_OK)
@@ -180,6 +184,22 @@ static void ask_server(struct cs_step *step, const uint8_t *bytes, size_t length
 	publish_packet(&frame.packet);
 }
 
+static void ask_server(struct cs_step *step, const uint8_t *bytes, size_t length, int64_t true_ns,
+		       bool stepped, uint32_t prefix, uint16_t port)
+{
+	ask_server_as(step, bytes, length, true_ns, stepped, prefix, port, DS_AUTH_ABSENT);
+}
+
+/* The client's own, with a MAC where it has a key. `bytes` has room for it. */
+static void ask_server_with_key(struct cs_step *step, const uint8_t *bytes, int64_t true_ns,
+				bool stepped)
+{
+	bool keyed = cs_bounds->keyed;
+
+	ask_server_as(step, bytes, DS_WIRE_HEADER_SIZE + (keyed ? MAC_SIZE : 0), true_ns, stepped,
+		      CS_CLIENT, 40000, keyed ? DS_AUTH_GOOD : DS_AUTH_ABSENT);
+}
+
 static void serve(struct cs_state *s, struct cs_step *step)
 {
 	const struct cs_request *r = &s->request[step->event.a - 1];
@@ -190,12 +210,11 @@ static void serve(struct cs_state *s, struct cs_step *step)
 				   .receive = r->receive,
 				   .transmit = r->transmit};
 	struct cs_answer *answer = &s->answer[s->answers++];
-	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	uint8_t bytes[DS_WIRE_HEADER_SIZE + MAC_SIZE] = {0};
 
 	ds_wire_write(&packet, bytes);
-	ask_server(step, bytes, sizeof(bytes),
-		   at_poll(s) + s->answers * MS + CS_TAG_T2 + s->answers, s->stepped, CS_CLIENT,
-		   40000);
+	ask_server_with_key(step, bytes, at_poll(s) + s->answers * MS + CS_TAG_T2 + s->answers,
+			    s->stepped);
 	memcpy(answer->bytes, step->response.bytes, sizeof(answer->bytes));
 	answer->rx_raw_ns = step->response.rx_raw_ns;
 	answer->slot = step->response.slot;
@@ -258,18 +277,24 @@ static void server_stamp(struct cs_state *s, struct cs_step *step)
 		answer->stamp = step->event.b;
 }
 
+/* b: 1, version 1; 2, a MAC that nobody checked; 3, no origin; 4, another's MAC; 5, crypto-NAK */
 static void forge_to_server(const struct cs_state *s, struct cs_step *step)
 {
+	static const enum ds_auth verdicts[] = {[4] = DS_AUTH_BAD, [5] = DS_AUTH_GOOD};
 	struct ds_packet packet = {.version = step->event.b == 1 ? 1 : 4,
 				   .mode = step->event.a,
 				   .origin = step->event.b == 3 ? 0 : JUNK,
 				   .receive = JUNK + 4,
 				   .transmit = JUNK + 2};
-	uint8_t bytes[DS_WIRE_HEADER_SIZE + 20] = {0};
+	uint8_t bytes[DS_WIRE_HEADER_SIZE + MAC_SIZE] = {0};
 
 	ds_wire_write(&packet, bytes);
-	ask_server(step, bytes, step->event.b == 2 ? sizeof(bytes) : DS_WIRE_HEADER_SIZE,
-		   at_poll(s) + 700 * MS, s->stepped, CS_CLIENT, DS_WIRE_PORT);
+	size_t mac = step->event.b == 2 || step->event.b == 4 ? MAC_SIZE
+		     : step->event.b == 5		      ? 4
+							      : 0;
+
+	ask_server_as(step, bytes, DS_WIRE_HEADER_SIZE + mac, at_poll(s) + 700 * MS, s->stepped,
+		      CS_CLIENT, DS_WIRE_PORT, verdicts[step->event.b]);
 }
 
 static void server_lost_all(struct cs_state *s, bool by_step)
@@ -342,11 +367,14 @@ static void account(const struct cs_state *s, struct cs_step *step, size_t lengt
 	step->kiss = p->stratum == 0 && p->ref_id != 0;
 	step->kiss_obeyed_only_with_key =
 		step->kiss && (p->ref_id == 0x44454e59 || p->ref_id == 0x52535452);
-	step->acceptable = s->waiting != 0 && length == DS_WIRE_HEADER_SIZE &&
-			   auth != DS_AUTH_BAD && p->mode == DS_MODE_SERVER &&
-			   (step->kiss ? basic : basic || interleaved) &&
-			   (step->kiss || (p->receive != 0 && p->transmit != 0)) &&
-			   !step->kiss_obeyed_only_with_key;
+	step->authentic = auth == DS_AUTH_GOOD && length == DS_WIRE_HEADER_SIZE + MAC_SIZE;
+	step->acceptable =
+		s->waiting != 0 &&
+		(cs_bounds->keyed ? step->authentic
+				  : length == DS_WIRE_HEADER_SIZE && auth != DS_AUTH_BAD) &&
+		p->mode == DS_MODE_SERVER && (step->kiss ? basic : basic || interleaved) &&
+		(step->kiss || (p->receive != 0 && p->transmit != 0)) &&
+		(cs_bounds->keyed || !step->kiss_obeyed_only_with_key);
 }
 
 static void to_client(struct cs_state *s, struct cs_step *step, const uint8_t *bytes, size_t length,
@@ -376,6 +404,16 @@ static void to_client(struct cs_state *s, struct cs_step *step, const uint8_t *b
 	} else if (!step->kiss) {
 		completed(s, step, request, step->packet.receive);
 	}
+}
+
+static void deliver(struct cs_state *s, struct cs_step *step)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE + MAC_SIZE] = {0};
+	bool keyed = cs_bounds->keyed;
+
+	memcpy(bytes, s->answer[step->event.a - 1].bytes, DS_WIRE_HEADER_SIZE);
+	to_client(s, step, bytes, DS_WIRE_HEADER_SIZE + (keyed ? MAC_SIZE : 0),
+		  keyed ? DS_AUTH_GOOD : DS_AUTH_ABSENT);
 }
 
 /* What an attacker puts into the origin field, from what he has. */
@@ -416,6 +454,10 @@ enum shape {
 	ZERO_TRANSMIT,
 	UNSYNCHRONISED,
 	SHORT,
+	/* where there is a key */
+	OTHER_KEY,
+	NAK,
+	TRUE_DENY, /* the server's own */
 	SHAPES
 };
 static const char *const shape_words[SHAPES] = {"mode 4",
@@ -432,7 +474,10 @@ static const char *const shape_words[SHAPES] = {"mode 4",
 						"mode 4, receive field 0",
 						"mode 4, transmit field 0",
 						"mode 4, unsynchronised",
-						"mode 4, 47 bytes"};
+						"mode 4, 47 bytes",
+						"mode 4, another key's MAC",
+						"crypto-NAK",
+						"KoD DENY by the server"};
 
 const char *cs_shape_word(unsigned int shape)
 {
@@ -442,18 +487,23 @@ const char *cs_shape_word(unsigned int shape)
 static void forge(struct cs_state *s, struct cs_step *step)
 {
 	static const uint8_t modes[] = {4, 0, 1, 2, 3, 5};
+	static const enum ds_auth verdicts[SHAPES] = {[VERDICT] = DS_AUTH_BAD,
+						      [OTHER_KEY] = DS_AUTH_BAD,
+						      [NAK] = DS_AUTH_GOOD,
+						      [TRUE_DENY] = DS_AUTH_GOOD};
 	enum shape shape = step->event.b;
 	int64_t now = at_poll(s) + 10 * MS + CS_TAG_FORGED;
 	struct ds_packet p = {.version = 4,
 			      .mode = shape <= MODE_5 ? modes[shape] : DS_MODE_SERVER,
-			      .stratum = shape >= DENY && shape <= RATE ? 0 : 1,
+			      .stratum = (shape >= DENY && shape <= RATE) || shape == TRUE_DENY ? 0
+												: 1,
 			      .origin = cs_forged_origin(s, step->event.a),
 			      .receive = ds_ntp64_from_ns(now, 0) | 1,
 			      .transmit = ds_ntp64_from_ns(now + US, 0)};
-	uint8_t bytes[DS_WIRE_HEADER_SIZE + 20] = {0};
+	uint8_t bytes[DS_WIRE_HEADER_SIZE + MAC_SIZE] = {0};
 	size_t length = DS_WIRE_HEADER_SIZE;
 
-	if (shape == DENY)
+	if (shape == DENY || shape == TRUE_DENY)
 		p.ref_id = 0x44454e59;
 	if (shape == RSTR)
 		p.ref_id = 0x52535452;
@@ -467,12 +517,14 @@ static void forge(struct cs_state *s, struct cs_step *step)
 		p.leap = 3;
 		p.stratum = 0;
 	}
-	if (shape == MAC)
-		length += 20;
+	if (shape == MAC || shape == OTHER_KEY || shape == TRUE_DENY)
+		length += MAC_SIZE;
+	if (shape == NAK)
+		length += 4;
 	if (shape == SHORT)
 		length--;
 	ds_wire_write(&p, bytes);
-	to_client(s, step, bytes, length, shape == VERDICT ? DS_AUTH_BAD : DS_AUTH_ABSENT);
+	to_client(s, step, bytes, length, verdicts[shape]);
 }
 
 static void client_stamp(struct cs_state *s, struct cs_step *step)
@@ -503,7 +555,7 @@ static void deadline(struct cs_state *s, struct cs_step *step)
 static void client_lost_all(struct cs_state *s, bool restart)
 {
 	if (restart)
-		ds_client_init(&s->client, 4, true, false);
+		ds_client_init(&s->client, 4, true, cs_bounds->keyed);
 	else
 		ds_client_forget(&s->client);
 	s->waiting = 0;
@@ -528,7 +580,7 @@ static void happen(struct cs_state *s, struct cs_step *step)
 		serve(s, step);
 		break;
 	case CS_DELIVER:
-		to_client(s, step, s->answer[e.a - 1].bytes, DS_WIRE_HEADER_SIZE, DS_AUTH_ABSENT);
+		deliver(s, step);
 		break;
 	case CS_STAMP_1:
 		client_stamp(s, step);
@@ -680,7 +732,7 @@ static unsigned int forgeries(const struct cs_state *s, struct proof_event *out)
 	unsigned int n = 0;
 
 	for (unsigned int a = 0; a < origins; a++)
-		for (unsigned int b = 0; b < SHAPES; b++)
+		for (unsigned int b = 0; b < (cs_bounds->keyed ? SHAPES : OTHER_KEY); b++)
 			ADD(CS_FORGE, a, b);
 	for (unsigned int mode = 0; mode < 8; mode++) {
 		if (mode != DS_MODE_CLIENT && mode != DS_MODE_ACTIVE)
@@ -689,6 +741,8 @@ static unsigned int forgeries(const struct cs_state *s, struct proof_event *out)
 	ADD(CS_FORGE_SERVER, 0, 1);
 	ADD(CS_FORGE_SERVER, DS_MODE_CLIENT, 2);
 	ADD(CS_FORGE_SERVER, DS_MODE_ACTIVE, 3);
+	ADD(CS_FORGE_SERVER, DS_MODE_CLIENT, 4);
+	ADD(CS_FORGE_SERVER, DS_MODE_CLIENT, 5);
 	return n;
 }
 
@@ -725,7 +779,7 @@ static void cs_initial(const struct proof_world *world, void *state)
 
 	cs_bounds = world->of;
 	memset(s, 0, sizeof(*s));
-	ds_client_init(&s->client, 4, true, false);
+	ds_client_init(&s->client, 4, true, cs_bounds->keyed);
 	ds_server_init(&server, server_slots, CS_SLOTS);
 	store(s);
 }
@@ -777,6 +831,13 @@ WORLD(proof_cs_off_path, "off-path", BOTH INCIDENTS "; an attacker who sees noth
 WORLD(proof_cs_on_path, "on-path", BOTH "; an attacker who sees every packet",
       "3 requests, 3 answers", PROOF_DEFAULT, NULL, .polls = 3, .answers = 3, .expect = true,
       .on_path = true);
+WORLD(proof_cs_small_keyed, "small-keyed",
+      BOTH "; a key; an attacker who sees every packet and has another", "2 requests, 2 answers",
+      PROOF_SMALL, NULL, .polls = 2, .answers = 2, .expect = true, .on_path = true, .keyed = true);
+WORLD(proof_cs_keyed, "keyed",
+      BOTH INCIDENTS "; a key; an attacker who sees every packet and has another",
+      "3 requests, 3 answers, 1 incident", PROOF_DEFAULT, NULL, .polls = 3, .answers = 3,
+      .incidents = 1, .on_path = true, .keyed = true);
 WORLD(proof_cs_taint, "taint", BOTH "; an attacker who sees nothing; twice, with other secrets",
       "3 requests, 3 answers", PROOF_SMALL, cs_published, .polls = 3, .answers = 3, .expect = true,
       .off_path = true);
@@ -810,7 +871,7 @@ static bool go_on_once(struct cs_state *s, bool lost, struct cs_step *step)
 	struct ds_tx_stamp tx;
 	struct ds_client_outcome late;
 	struct ds_rx_stamp t4;
-	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	uint8_t bytes[DS_WIRE_HEADER_SIZE + MAC_SIZE] = {0};
 	uint64_t random[2];
 	int64_t rx_ns;
 	enum ds_reason reason;
@@ -824,14 +885,16 @@ static bool go_on_once(struct cs_state *s, bool lost, struct cs_step *step)
 	if (lost)
 		return false;
 	rx_ns = at_poll(s) + 9 * MS;
-	ask_server(&quiet, bytes, sizeof(bytes), rx_ns, s->stepped, CS_CLIENT, 40000);
+	ask_server_with_key(&quiet, bytes, rx_ns, s->stepped);
 	if (!quiet.replied)
 		return false;
 	tx = (struct ds_tx_stamp){rx_ns, rx_ns + 100 * US, DS_STAMP_KERNEL};
 	(void)ds_server_drivestamp(&server, quiet.response.slot, quiet.response.rx_raw_ns, &tx);
 	t4 = t4_stamp(s, CS_ANSWERS + 1);
-	reason = ds_client_receive(&s->client, quiet.response.bytes, DS_WIRE_HEADER_SIZE, &t4,
-				   DS_AUTH_ABSENT, 0, &step->outcome);
+	memcpy(bytes, quiet.response.bytes, DS_WIRE_HEADER_SIZE);
+	reason = ds_client_receive(
+		&s->client, bytes, DS_WIRE_HEADER_SIZE + (cs_bounds->keyed ? MAC_SIZE : 0), &t4,
+		cs_bounds->keyed ? DS_AUTH_GOOD : DS_AUTH_ABSENT, 0, &step->outcome);
 	tx = t1_in_manner(s->polls, CS_PROMPT);
 	if (reason != DS_R_PARKED)
 		(void)ds_client_tx_stamp(&s->client, s->polls, &tx, 0, &late);

@@ -94,7 +94,8 @@ struct cs_step {
 	enum ds_reason reason;
 	/* a packet to the client */
 	bool to_client;
-	bool acceptable; /* by the rule in doc/exchange.md part 4, from packets alone */
+	bool acceptable; /* by the rule in doc/exchange.md, from packets alone */
+	bool authentic;	 /* by the association's key */
 	bool kiss;
 	bool kiss_obeyed_only_with_key;
 	bool forged;
@@ -102,6 +103,7 @@ struct cs_step {
 	struct ds_client_outcome outcome;
 	/* a packet to the server */
 	bool to_server;
+	enum ds_auth asked_auth; /* the verdict on its MAC */
 	size_t length;
 	struct ds_packet asked;
 	bool replied;
@@ -122,6 +124,7 @@ struct cs_bounds {
 	bool stamps;   /* wrong, tardy, doubled stamps, too */
 	bool off_path; /* forges, sees nothing */
 	bool on_path;  /* sees the cookies */
+	bool keyed;    /* the association has a key; the attacker has another */
 };
 extern const struct cs_bounds *cs_bounds;
 

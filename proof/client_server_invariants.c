@@ -33,6 +33,13 @@ static bool non_interference(const struct cs_step *s)
 	       !s->outcome.slow_down;
 }
 
+static bool authentic_only(const struct cs_step *s)
+{
+	if (!s->to_client || !cs_bounds->keyed || s->authentic)
+		return true;
+	return !s->client_changed && !is_taken(s) && !s->outcome.has_exchange;
+}
+
 /* Is this the request that the account makes one expect? */
 static bool is_next(const struct cs_state *s, const struct ds_packet *request)
 {
@@ -114,6 +121,9 @@ static bool no_reflection(const struct cs_step *s)
 		       memcmp(s->response.bytes, nothing, sizeof(nothing)) == 0;
 	if (s->length < DS_WIRE_HEADER_SIZE)
 		return false;
+	if (s->length != DS_WIRE_HEADER_SIZE &&
+	    (s->length < DS_WIRE_HEADER_SIZE + 20 || s->asked_auth != DS_AUTH_GOOD))
+		return false;
 	if (s->asked.mode == DS_MODE_ACTIVE)
 		return s->reply.mode == DS_MODE_PASSIVE;
 	return s->asked.mode == DS_MODE_CLIENT && s->reply.mode == DS_MODE_SERVER;
@@ -178,7 +188,7 @@ static bool kiss_bounded(const struct cs_step *s)
 {
 	if (s->outcome.slow_down && (!s->acceptable || !s->kiss || s->packet.ref_id != RATE))
 		return false;
-	if (!s->kiss_obeyed_only_with_key)
+	if (!s->kiss_obeyed_only_with_key || (cs_bounds->keyed && s->acceptable))
 		return true;
 	return !s->client_changed && !s->outcome.answered;
 }
@@ -252,6 +262,7 @@ static const struct {
 	bool (*of_state)(const struct cs_state *state);
 } predicates[] = {
 	{"S1", non_interference, NULL},
+	{"S2", authentic_only, NULL},
 	{"S3", mode_by_accept_only, NULL},
 	{"S4", at_most_once, NULL},
 	{"S5", pairing, NULL},

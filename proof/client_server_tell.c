@@ -88,6 +88,14 @@ static const char *tell_incident(unsigned int kind)
 }
 
 /* The event happens to a copy, so that the packets it makes can be told. */
+static const char *const mac_words[8] = {
+	[2] = ", with a MAC", [4] = ", with another key's MAC", [5] = ", with a crypto-NAK"};
+
+static const char *mac_word(unsigned int shape)
+{
+	return shape < 8 && mac_words[shape] != NULL ? mac_words[shape] : "";
+}
+
 void cs_tell(const void *state, struct proof_event e, char *text, size_t size)
 {
 	const struct cs_state *was = state;
@@ -126,7 +134,7 @@ void cs_tell(const void *state, struct proof_event e, char *text, size_t size)
 		return;
 	case CS_FORGE_SERVER:
 		(void)snprintf(text, size, "attacker to server: mode %u, version %u%s", e.a,
-			       e.b == 1 ? 1 : 4, e.b == 2 ? ", with a MAC" : "");
+			       e.b == 1 ? 1 : 4, mac_word(e.b));
 		return;
 	case CS_STRANGER_ASKS:
 		(void)snprintf(

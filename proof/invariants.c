@@ -30,8 +30,8 @@ static const struct invariant invariants[] = {
 	{"S6", "The stamps of an exchange are in order, and its delay is not negative.",
 	 "mixed stamps that look like a long delay", NULL},
 	{"S7",
-	 "The server answers a request with one packet, never longer; it answers nothing else, and "
-	 "what it does not answer changes nothing.",
+	 "The server answers a request with one packet, never longer, and one with a MAC only where "
+	 "that is good; it answers nothing else, and what it does not answer changes nothing.",
 	 "server-to-server loop, amplification", NULL},
 	{"S8",
 	 "An interleaved answer carries the drivestamp of the very answer whose receive field the "
@@ -44,7 +44,7 @@ static const struct invariant invariants[] = {
 	 "changes. A better stamp never gives way to a worse.",
 	 "late, doubled, mixed stamps", NULL},
 	{"S10",
-	 "RATE acts only as an accepted basic answer; DENY and RSTR never act without a key.",
+	 "RATE acts only as an accepted basic answer; DENY and RSTR only as one that a key made.",
 	 "2015-7704", NULL},
 	{"S11",
 	 "Cookies reach no output but their own request and its answer: two explorations with other "
@@ -60,11 +60,16 @@ static const struct invariant invariants[] = {
 	 "the rules of RFC 9769 section 3: it was asked for or is wanted, nothing was sent since the "
 	 "last valid packet, and the packet before was the only one sent in answer to its own.",
 	 "2015-1799, 2018-7184, 2018-7185", NULL},
-	{"S14", "Broadcast: only authentic packets newer than the last are used.",
-	 "2015-7973, 2016-4956, 2016-7427, 2016-7428", "not explored: no broadcast mode yet"},
+	{"S14",
+	 "Broadcast: an exchange comes of an authentic packet (where there is a key) that left later "
+	 "than the last accepted one and says what exchanges with its sender say; an interleaved one "
+	 "pairs what it tells with the arrival of the packet before, within a second of what that "
+	 "said; without an origin it is basic, whatever came before.",
+	 "2015-7973, 2015-7979, 2016-4956, 2016-7427, 2016-7428", NULL},
 	{"L1",
 	 "In every state the answer to the outstanding request is taken; and the next request, if "
-	 "its path works, gives an exchange.",
+	 "its path works, gives an exchange. Broadcast: after an exchange with the sender the next "
+	 "one is accepted.",
 	 "2016-1548 (its lasting denial), 2016-7426, 2016-9042, 2020-11868", NULL},
 	{"L2", "From every state, three round trips in a row end in an interleaved exchange.",
 	 "flush, theft", NULL},

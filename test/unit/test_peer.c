@@ -444,6 +444,27 @@ static void test_the_restart_pair(void **state)
 	assert_true(s.peer.restart_transmit == 0);
 }
 
+/* What answers a packet that began anew tells when the pair's own packet left, which was no valid
+ * one: with the arrival of the last valid one it would make an exchange of two packets. */
+static void test_no_exchange_with_the_restart_pair(void **state)
+{
+	struct ds_packet forged = naming(42, START, START + 900000000);
+	struct ds_packet p = {0};
+	struct side s;
+
+	(void)state;
+	side_init(&s, true, 0);
+	(void)meet(&s);
+	for (int i = 1; p.origin != forged.transmit; i++) {
+		assert_in_range(i, 1, 2 * DS_PEER_LONG);
+		assert_int_equal(give(&s, &forged, START + i * S), DS_R_ORIGIN);
+		p = sent_at(&s, START + i * S);
+	}
+	p = naming(p.receive, START + 7 * S, START + S / 2 + US);
+	assert_int_equal(give(&s, &p, START + 8 * S),
+			 DS_INTERLEAVE_BUILT ? DS_R_PEER_AGAIN : DS_R_ORIGIN);
+}
+
 static void test_stamps(void **state)
 {
 	struct ds_tx_stamp tx;
@@ -642,6 +663,7 @@ int main(void)
 		cmocka_unit_test(test_which_of_ours_may_be_named),
 		cmocka_unit_test(test_fields_differ),
 		cmocka_unit_test(test_the_restart_pair),
+		cmocka_unit_test(test_no_exchange_with_the_restart_pair),
 		cmocka_unit_test(test_stamps),
 		cmocka_unit_test(test_a_packet_that_left_after_its_answer),
 		cmocka_unit_test(test_interleaved_if_asked),

@@ -279,10 +279,27 @@ static void restart_listener(struct bc_state *s)
 
 /* ---- forgeries ---- */
 
-static const char *const transmit_words[] = {
-	"0",	      "junk",	 "the time",	      "8 ms ahead",
-	"30 s ahead", "5 s ago", "half an era ahead", "a bit past the last broadcast's"};
-enum { XMT_ZERO, XMT_JUNK, XMT_NOW, XMT_SOON, XMT_AHEAD, XMT_PAST, XMT_HALF_ERA, XMT_NEXT, XMTS };
+static const char *const transmit_words[] = {"0",
+					     "junk",
+					     "the time",
+					     "8 ms ahead",
+					     "30 s ahead",
+					     "5 s ago",
+					     "half an era ahead",
+					     "our raw clock",
+					     "a bit past the last broadcast's"};
+enum {
+	XMT_ZERO,
+	XMT_JUNK,
+	XMT_NOW,
+	XMT_SOON,
+	XMT_AHEAD,
+	XMT_PAST,
+	XMT_HALF_ERA,
+	XMT_RAW,
+	XMT_NEXT,
+	XMTS
+};
 
 static const char *const origin_words[] = {"0", "junk", "a guess", "the last broadcast's transmit",
 					   "the last broadcast's origin"};
@@ -329,6 +346,8 @@ static ds_ntp64 forged_transmit(const struct bc_state *s, unsigned int choice, i
 		return sender_says(s, at_ns - 5 * S);
 	case XMT_HALF_ERA:
 		return sender_says(s, at_ns) + (UINT64_C(1) << 63);
+	case XMT_RAW: /* what a calibration that never was would say */
+		return ds_ntp64_from_ns(at_ns, 0);
 	case XMT_NEXT:
 		return s->count == 0 ? 1 : ds_wire_read_ntp64(s->sent[s->count - 1].bytes + 40) + 1;
 	default:
@@ -610,6 +629,8 @@ WORLD(proof_bc_small_keyed, "small-broadcast-keyed",
       .on_path = true);
 WORLD(proof_bc, "broadcast", BOTH BAD_STAMPS INCIDENTS, "4 broadcasts, 1 incident", PROOF_DEFAULT,
       .broadcasts = 4, .incidents = 1, .stamps = true);
+WORLD(proof_bc_incidents, "broadcast-incidents", BOTH INCIDENTS, "3 broadcasts, 2 incidents",
+      PROOF_DEFAULT, .broadcasts = 3, .incidents = 2);
 WORLD(proof_bc_on_path, "broadcast-on-path", BOTH INCIDENTS "; an attacker who sees every packet",
       "4 broadcasts, 1 incident", PROOF_DEFAULT, .broadcasts = 4, .incidents = 1, .on_path = true);
 WORLD(proof_bc_keyed, "broadcast-keyed",
@@ -625,14 +646,15 @@ WORLD(proof_bc_deep_keyed, "deep-broadcast-keyed",
 
 /* ---- liveness: going on from a state with a path that works ---- */
 
-bool bc_go_on(const struct bc_state *state, unsigned int lost, unsigned int count,
+bool bc_go_on(const struct bc_state *state, bool anew, unsigned int lost, unsigned int count,
 	      enum ds_exchange_kind *kind, bool *paired)
 {
 	struct bc_state s = *state;
 	struct ds_listener_outcome outcome = {0};
 	bool good = true;
 
-	calibrate(&s, BC_EVEN);
+	if (anew)
+		calibrate(&s, BC_EVEN);
 	for (unsigned int i = 1; i <= lost + count; i++) {
 		uint8_t bytes[DS_WIRE_HEADER_SIZE + MAC] = {0};
 		unsigned int number = s.count + i;

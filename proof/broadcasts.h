@@ -134,10 +134,10 @@ bool bc_within(const struct bc_state *state, int64_t raw_ns, ds_ntp64 said);
 /* What the sample says of the sender's clock, minus what is so. */
 int64_t bc_untruth_ns(const struct bc_state *state, const struct ds_exchange *exchange);
 
-/* One calibration on a good path; `lost` broadcasts that are lost; then `count` that arrive, with
- * their drivestamps. True if all of those were accepted; *kind is of the exchange of the last,
+/* anew: one calibration on a good path; `lost` broadcasts that are lost; then `count` that arrive,
+ * with their drivestamps. True if all of those were accepted; *kind is of the exchange of the last,
  * *paired: its stamps are of the packet that they should be of. */
-bool bc_go_on(const struct bc_state *state, unsigned int lost, unsigned int count,
+bool bc_go_on(const struct bc_state *state, bool anew, unsigned int lost, unsigned int count,
 	      enum ds_exchange_kind *kind, bool *paired);
 
 /* The first invariant that does not hold, or NULL. */

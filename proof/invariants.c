@@ -68,8 +68,8 @@ static const struct invariant invariants[] = {
 	 "2015-7973, 2015-7979, 2016-4956, 2016-7427, 2016-7428", NULL},
 	{"L1",
 	 "In every state the answer to the outstanding request is taken; and the next request, if "
-	 "its path works, gives an exchange. Broadcast: after an exchange with the sender the next "
-	 "one is accepted.",
+	 "its path works, gives an exchange. Broadcast: the next one is accepted, after an exchange "
+	 "with the sender or where the last one is of the hour and still so.",
 	 "2016-1548 (its lasting denial), 2016-7426, 2016-9042, 2020-11868", NULL},
 	{"L2", "From every state, three round trips in a row end in an interleaved exchange.",
 	 "flush, theft", NULL},

@@ -38,6 +38,7 @@ extern const struct proof_world proof_bc_small_keyed;
 extern const struct proof_world proof_bc;
 extern const struct proof_world proof_bc_on_path;
 extern const struct proof_world proof_bc_keyed;
+extern const struct proof_world proof_bc_incidents;
 extern const struct proof_world proof_bc_deep;
 extern const struct proof_world proof_bc_deep_keyed;
 
@@ -52,7 +53,8 @@ static const struct proof_world *const proof_worlds[] = {
 	&proof_pe_key,		 &proof_pe_server,    &proof_pe_deep,
 	&proof_pe_deep_incident, &proof_bc_small,     &proof_bc_small_off_path,
 	&proof_bc_small_keyed,	 &proof_bc,	      &proof_bc_on_path,
-	&proof_bc_keyed,	 &proof_bc_deep,      &proof_bc_deep_keyed,
+	&proof_bc_keyed,	 &proof_bc_incidents, &proof_bc_deep,
+	&proof_bc_deep_keyed,
 };
 
 #define PROOF_WORLDS (sizeof(proof_worlds) / sizeof(proof_worlds[0]))

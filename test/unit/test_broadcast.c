@@ -376,7 +376,7 @@ static void test_loss(void **state)
 	}
 }
 
-/* CVE-2016-4956: after one interleaved packet, basic ones are basic. */
+/* Scenario 2, CVE-2016-4956: after one interleaved packet, basic ones are basic. */
 static void test_nothing_sticks(void **state)
 {
 	struct air a;

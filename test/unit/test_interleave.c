@@ -1170,6 +1170,98 @@ static void test_a_request_that_left_after_its_answer_is_forgotten(void **state)
 	assert_true(request.origin == 0 && request.receive == 0);
 }
 
+/* ---- what peers and broadcasts need of it ---- */
+
+/* RFC 9769 section 3, each rule alone: the option or being asked; one packet of ours to the valid
+ * one before; version 4. */
+static void test_when_a_peer_may_interleave(void **state)
+{
+	static const struct {
+		bool wanted, asked;
+		uint8_t sent, version;
+		bool may;
+	} cases[] = {
+		{true, false, 1, 4, true},   {false, true, 1, 4, true},	 {true, true, 1, 4, true},
+		{false, false, 1, 4, false}, {true, false, 0, 4, false}, {true, false, 2, 4, false},
+		{true, true, 255, 4, false}, {true, true, 1, 3, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const struct ds_packet heard = {.receive = 77, .transmit = 88};
+		const struct ds_tx_stamp t1 = {.raw_ns = 1, .source = DS_STAMP_KERNEL};
+		const struct ds_rx_stamp t4 = {.raw_ns = 2, .source = DS_STAMP_KERNEL};
+		struct ds_packet packet = {.version = cases[i].version, .origin = 88};
+		struct ds_interleave il;
+
+		ds_interleave_init(&il, cases[i].wanted);
+		ds_interleave_accepted(&il, &heard, &t1, &t4);
+		ds_interleave_peer_accepted(&il, cases[i].asked, cases[i].sent);
+		assert_int_equal(ds_interleave_peer_sends(&il, &packet), cases[i].may);
+		assert_int_equal(packet.origin, cases[i].may ? 77 : 88);
+		/* Another one came before we answered: ours to the one before are as many. */
+		packet.origin = 88;
+		ds_interleave_peer_accepted(&il, cases[i].asked, 0);
+		assert_int_equal(ds_interleave_peer_sends(&il, &packet), cases[i].may);
+		/* It was the last thing that could be told. */
+		ds_interleave_forget(&il);
+		assert_false(ds_interleave_peer_sends(&il, &packet));
+	}
+}
+
+/* RFC 9769 section 4: a second, or half the interval if that is shorter; to 2^-32 s, whichever of
+ * the two is later, and over the beginning of an era. */
+static void test_which_broadcast_is_told_of(void **state)
+{
+	static const struct {
+		int8_t poll_log2;
+		uint64_t most;
+	} cases[] = {
+		{127, UINT64_C(1) << 32},
+		{6, UINT64_C(1) << 32},
+		{1, UINT64_C(1) << 32},
+		{0, UINT64_C(1) << 31},
+		{-1, UINT64_C(1) << 30},
+		{-7, UINT64_C(1) << 24},
+		{-30, 2},
+		{-31, 1},
+		{-32, 1},
+		{-128, 1},
+	};
+	static const ds_ntp64 befores[] = {UINT64_C(0xeeae710080000001), 5, UINT64_MAX - 4};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * 3 * sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t most = cases[i / 6].most;
+		ds_ntp64 before = befores[i % 3];
+		struct ds_packet packet = {.poll_log2 = cases[i / 6].poll_log2};
+		bool heard = false;
+		ds_ntp64 t3 = 1;
+
+		assert_false(ds_interleave_tells(&packet, before, &t3, &heard));
+		assert_true(t3 == 1 && !heard);
+		packet.origin = i % 6 < 3 ? before + most : before - most;
+		assert_true(ds_interleave_tells(&packet, before, &t3, &heard));
+		assert_true(heard && t3 == packet.origin);
+		packet.origin = i % 6 < 3 ? before + most + 1 : before - most - 1;
+		assert_true(ds_interleave_tells(&packet, before, &t3, &heard));
+		assert_true(!heard && t3 == packet.origin);
+	}
+}
+
+/* A drivestamp is told, where that is wanted; the daemon's own reading never is. */
+static void test_what_a_broadcast_tells(void **state)
+{
+	(void)state;
+	for (int source = DS_STAMP_NONE; source <= DS_STAMP_HARDWARE; source++) {
+		const struct ds_tx_stamp before = {.source = (enum ds_stamp_source)source};
+
+		assert_null(ds_interleave_told(false, &before));
+		assert_ptr_equal(ds_interleave_told(true, &before),
+				 source >= DS_STAMP_KERNEL ? &before : NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1211,6 +1303,9 @@ int main(void)
 		cmocka_unit_test(test_a_full_set_of_a_big_table),
 		cmocka_unit_test(test_keys_that_are_taken),
 		cmocka_unit_test(test_drivestamps_are_kept_to_the_nanosecond),
+		cmocka_unit_test(test_when_a_peer_may_interleave),
+		cmocka_unit_test(test_which_broadcast_is_told_of),
+		cmocka_unit_test(test_what_a_broadcast_tells),
 	};
 
 	return cmocka_run_group_tests_name("interleave", tests, NULL, NULL);

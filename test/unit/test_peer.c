@@ -18,7 +18,8 @@ struct side {
 	int64_t raw_minus_true_ns;
 	uint32_t id;
 	unsigned int exchanges, interleaved;
-	int64_t worst_ns; /* of offsets of interleaved exchanges, against the truth */
+	int64_t worst_ns; /* of offsets and delays of interleaved exchanges, against the truth */
+	int64_t worst_basic_ns; /* and of basic ones, but for the guess that T3 is there */
 };
 
 static const struct ds_server_state state_of_all = {
@@ -50,6 +51,12 @@ static void side_send(struct side *s, int64_t true_ns, uint8_t out[DS_WIRE_HEADE
 	assert_int_equal(ds_peer_tx_stamp(&s->peer, s->id, &left), DS_R_OK);
 }
 
+static void note(int64_t *worst_ns, int64_t error_ns)
+{
+	if (llabs(error_ns) > *worst_ns)
+		*worst_ns = llabs(error_ns);
+}
+
 static enum ds_reason side_receive(struct side *s, const struct side *other,
 				   const uint8_t bytes[DS_WIRE_HEADER_SIZE], int64_t true_ns)
 {
@@ -66,8 +73,13 @@ static enum ds_reason side_receive(struct side *s, const struct side *other,
 	error_ns = o.exchange.offset_ns - (other->clock_minus_true_ns - s->clock_minus_true_ns);
 	s->exchanges++;
 	s->interleaved += o.interleaved;
-	if (o.interleaved && llabs(error_ns) > s->worst_ns)
-		s->worst_ns = llabs(error_ns);
+	if (o.interleaved) {
+		note(&s->worst_ns, error_ns);
+		note(&s->worst_ns, o.exchange.delay_ns - 2 * THERE);
+	} else {
+		note(&s->worst_basic_ns, error_ns + GUESS / 2);
+		note(&s->worst_basic_ns, o.exchange.delay_ns - 2 * THERE - GUESS);
+	}
 	return reason;
 }
 
@@ -96,7 +108,9 @@ static void test_two_peers_interleave_and_are_exact(void **state)
 	assert_int_equal(a.interleaved, DS_INTERLEAVE_BUILT ? PACKETS - 1 : 0);
 	assert_int_equal(b.interleaved, DS_INTERLEAVE_BUILT ? PACKETS - 2 : 0);
 	assert_in_range(a.worst_ns, 0, 2);
+	assert_in_range(a.worst_basic_ns, 0, 2);
 	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 2);
 }
 
 /* A sends twice as often as B: B answers two packets with one, and its answer is the only one to
@@ -125,6 +139,7 @@ static void test_who_sends_less_often_interleaves(void **state)
 	assert_in_range(b.exchanges, PACKETS - 1, PACKETS);
 	assert_int_equal(b.interleaved, 0);
 	assert_in_range(a.worst_ns, 0, 2);
+	assert_in_range(a.worst_basic_ns, 0, 2);
 }
 
 /* ---- one side, and packets made by hand ---- */
@@ -277,7 +292,7 @@ static void test_what_is_not_valid(void **state)
 	/* one of ours, sent back */
 	p = ours;
 	assert_int_equal(give(&s, &p, START + S), DS_R_PEER_STALE);
-	/* zero, junk (CVE-2015-8138, 2018-7185): the restart pair, no more */
+	/* scenario 3: zero, junk (CVE-2015-8138, 2018-7185): the restart pair, no more */
 	p = good;
 	p.origin = 0;
 	assert_int_equal(give(&s, &p, START + S), DS_R_ORIGIN);
@@ -311,7 +326,8 @@ static void test_a_passive_side_hears_active_ones(void **state)
 	assert_int_equal(give(&s, &p, START + S), DS_R_OK);
 }
 
-/* CVE-2015-1799, 2016-4955: bad MAC, crypto-NAK, no MAC with the right origin; then the true one.
+/* Scenario 4; CVE-2015-1799, 2016-4955: bad MAC, crypto-NAK, no MAC with the right origin; then the
+ * true one.
  */
 static void test_with_a_key_only_what_is_authentic(void **state)
 {
@@ -533,7 +549,9 @@ static void test_interleaved_if_asked(void **state)
 	assert_int_equal(a.interleaved, DS_INTERLEAVE_BUILT ? PACKETS - 1 : 0);
 	assert_int_equal(b.interleaved, DS_INTERLEAVE_BUILT ? PACKETS - 2 : 0);
 	assert_in_range(a.worst_ns, 0, 2);
+	assert_in_range(a.worst_basic_ns, 0, 2);
 	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 2);
 }
 
 /* RFC 9769 section 3: B answers twice, and the first answer is lost. What A then sends names the
@@ -558,8 +576,117 @@ static void test_scenario_6_b_answers_twice(void **state)
 	}
 	assert_int_equal(a.exchanges, PACKETS);
 	assert_int_equal(a.interleaved, 0); /* rule 3 */
+	assert_in_range(a.worst_basic_ns, 0, 2);
 	assert_int_equal(b.interleaved, DS_INTERLEAVE_BUILT ? PACKETS - 2 : 0);
 	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 2);
+}
+
+/* The trace by which two rules of RFC 9769 section 3 were found: one round trip, A sends, B answers
+ * twice, the first is lost. Were the second to tell when the first left, A would take that for when
+ * the one left that it heard before. */
+static void test_scenario_6_the_trace(void **state)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct ds_packet first;
+	struct ds_packet second;
+	struct side a;
+	struct side b;
+
+	(void)state;
+	side_init(&a, true, 0);
+	side_init(&b, true, APART);
+	for (int i = 0; i < 2; i++) { /* both have begun, and a round trip more */
+		side_send(&a, START + i * S, bytes);
+		side_receive(&b, &a, bytes, START + i * S + GUESS + THERE);
+		side_send(&b, START + i * S + S / 2, bytes);
+		side_receive(&a, &b, bytes, START + i * S + S / 2 + GUESS + THERE);
+	}
+	side_send(&a, START + 2 * S, bytes);
+	side_receive(&b, &a, bytes, START + 2 * S + GUESS + THERE);
+	first = sent_at(&b, START + 2 * S + S / 4);
+	side_send(&b, START + 2 * S + S / 2, bytes);
+	second = world_packet(bytes);
+	/* Of one answer each, the first tells when the one before left; the second is basic. */
+	assert_int_equal(ds_ns_from_ntp64(first.transmit, START) - APART,
+			 DS_INTERLEAVE_BUILT ? START + S + S / 2 + GUESS : START + 2 * S + S / 4);
+	assert_int_equal(ds_ns_from_ntp64(second.transmit, START) - APART, START + 2 * S + S / 2);
+	assert_int_equal(side_receive(&a, &b, bytes, START + 2 * S + S / 2 + GUESS + THERE),
+			 DS_R_OK);
+	assert_in_range(a.worst_basic_ns, 0, 2);
+	/* Rule 3: nor does the next, after one that was not alone. */
+	side_send(&a, START + 3 * S, bytes);
+	side_receive(&b, &a, bytes, START + 3 * S + GUESS + THERE);
+	second = sent_at(&b, START + 3 * S + S / 2);
+	assert_int_equal(ds_ns_from_ntp64(second.transmit, START) - APART, START + 3 * S + S / 2);
+}
+
+/* Three of ten lost each way at equal polls: whatever makes an exchange is of one, and about half
+ * of all rounds do, on both sides. */
+static void test_three_of_ten_lost(void **state)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct world random = {.seed = 42};
+	struct side a;
+	struct side b;
+
+	(void)state;
+	side_init(&a, true, 0);
+	side_init(&b, true, APART);
+	for (int i = 0; i < 20000; i++) {
+		int64_t t = START + i * S;
+
+		side_send(&a, t, bytes);
+		if (world_random(&random) % 10 >= 3)
+			side_receive(&b, &a, bytes, t + GUESS + THERE);
+		side_send(&b, t + S / 2, bytes);
+		if (world_random(&random) % 10 >= 3)
+			side_receive(&a, &b, bytes, t + S / 2 + GUESS + THERE);
+	}
+	print_message("# of 20000: A %u exchanges, %u interleaved; B %u, %u\n", a.exchanges,
+		      a.interleaved, b.exchanges, b.interleaved);
+	assert_in_range(a.exchanges, 8000, 10500);
+	assert_in_range(b.exchanges, 8000, 10500);
+	assert_in_range(a.worst_ns, 0, 2);
+	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(a.worst_basic_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 2);
+}
+
+/* Nothing comes for ten polls: the first packet of each that comes again makes an exchange, or the
+ * answer to it does, and the second of either is interleaved again. */
+static void test_an_outage_of_ten_polls(void **state)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct side a;
+	struct side b;
+
+	(void)state;
+	side_init(&a, true, 0);
+	side_init(&b, true, APART);
+	for (int i = 0; i < 17; i++) {
+		bool cut = i >= 4 && i < 14;
+		int64_t t = START + i * S;
+
+		if (i == 14)
+			a.exchanges = b.exchanges = a.interleaved = b.interleaved = 0;
+		side_send(&a, t, bytes);
+		if (!cut)
+			side_receive(&b, &a, bytes, t + GUESS + THERE);
+		side_send(&b, t + S / 2, bytes);
+		if (!cut)
+			side_receive(&a, &b, bytes, t + S / 2 + GUESS + THERE);
+	}
+	print_message("# after it: A %u of %u interleaved, B %u of %u\n", a.interleaved,
+		      a.exchanges, b.interleaved, b.exchanges);
+	assert_in_range(a.exchanges, 3, 3);
+	assert_in_range(b.exchanges, 2, 3);
+	if (DS_INTERLEAVE_BUILT)
+		assert_true(a.interleaved >= 1 && b.interleaved >= 1);
+	assert_in_range(a.worst_ns, 0, 2);
+	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(a.worst_basic_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 2);
 }
 
 /* A third of all packets lost, and each side at times begins anew or is cut off for long: no
@@ -593,7 +720,10 @@ static void test_loss_outage_and_restart(void **state)
 	assert_in_range(a.exchanges, 1000, 2100);
 	assert_in_range(b.exchanges, 1000, 2100);
 	assert_in_range(a.worst_ns, 0, 2);
+	/* A receive field moves on by 2^-32 s for each packet that named the same, here over 20. */
+	assert_in_range(a.worst_basic_ns, 0, 8);
 	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 8);
 	if (DS_INTERLEAVE_BUILT)
 		assert_true(a.interleaved > 300 && b.interleaved > 300);
 }
@@ -668,6 +798,9 @@ int main(void)
 		cmocka_unit_test(test_a_packet_that_left_after_its_answer),
 		cmocka_unit_test(test_interleaved_if_asked),
 		cmocka_unit_test(test_scenario_6_b_answers_twice),
+		cmocka_unit_test(test_scenario_6_the_trace),
+		cmocka_unit_test(test_three_of_ten_lost),
+		cmocka_unit_test(test_an_outage_of_ten_polls),
 		cmocka_unit_test(test_loss_outage_and_restart),
 		cmocka_unit_test(test_scenarios_11_and_13_steps_and_eras),
 		cmocka_unit_test(test_interleaved_after_one_that_named_an_older),

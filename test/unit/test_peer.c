@@ -752,6 +752,53 @@ static void test_scenarios_11_and_13_steps_and_eras(void **state)
 	assert_in_range(a.worst_ns, 0, 3);
 }
 
+/* Later over the beginning of an era is later; what was before it is a replay. */
+static void test_a_replay_over_an_era(void **state)
+{
+	int64_t era = INT64_C(2085978496) * S;
+	struct ds_packet ours;
+	struct ds_packet p;
+	struct side s;
+
+	(void)state;
+	side_init(&s, false, 0);
+	ours = sent_at(&s, era - S);
+	p = naming(ours.transmit, era - S + THERE, era - 1);
+	assert_int_equal(give(&s, &p, era + THERE), DS_R_OK);
+	p.transmit = ds_ntp64_from_ns(era + 1, 0);
+	assert_int_equal(give(&s, &p, era + THERE), DS_R_PEER_AGAIN);
+	p.transmit = ds_ntp64_from_ns(era - 1, 0);
+	assert_int_equal(give(&s, &p, era + THERE), DS_R_PEER_STALE);
+}
+
+/* The number of packets sent begins again at 0: what is in flight then is lost, and no more. */
+static void test_numbers_wrap(void **state)
+{
+	uint8_t bytes[DS_WIRE_HEADER_SIZE];
+	struct side a;
+	struct side b;
+
+	(void)state;
+	side_init(&a, true, 0);
+	side_init(&b, true, APART);
+	a.peer.number = b.peer.number = UINT32_MAX - 3;
+	for (int i = 0; i < 2 * PACKETS; i++) {
+		int64_t t = START + i * S;
+
+		side_send(&a, t, bytes);
+		side_receive(&b, &a, bytes, t + GUESS + THERE);
+		side_send(&b, t + S / 2, bytes);
+		side_receive(&a, &b, bytes, t + S / 2 + GUESS + THERE);
+	}
+	assert_in_range(a.exchanges, 2 * PACKETS - 4, 2 * PACKETS);
+	assert_in_range(b.exchanges, 2 * PACKETS - 6, 2 * PACKETS);
+	assert_in_range(a.worst_ns, 0, 2);
+	assert_in_range(b.worst_ns, 0, 2);
+	assert_in_range(a.worst_basic_ns, 0, 2);
+	assert_in_range(b.worst_basic_ns, 0, 2);
+	print_message("# of %d: A %u, B %u\n", 2 * PACKETS, a.exchanges, b.exchanges);
+}
+
 /* An interleaved packet after one that named an older of ours: set 2, since T1 of set 1 is gone. */
 static void test_interleaved_after_one_that_named_an_older(void **state)
 {
@@ -769,10 +816,11 @@ static void test_interleaved_after_one_that_named_an_older(void **state)
 	(void)sent_at(&s, START + S);
 	p = naming(older.transmit, START + THERE, START + S + S / 2);
 	assert_int_equal(give(&s, &p, START + S + S / 2 + THERE), DS_R_PEER_AGAIN);
-	ours = sent_at(&s, START + 2 * S);
+	/* so late that set 1 would be taken, had it a T1 */
+	ours = sent_at(&s, START + 4 * S);
 	assert_true(ours.origin == p.transmit); /* basic: it did not name our latest */
-	p = naming(ours.receive, START + 2 * S + GUESS + THERE, START + S + S / 2);
-	assert_int_equal(give_as(&s, &p, START + 2 * S + S / 2 + THERE, DS_WIRE_HEADER_SIZE,
+	p = naming(ours.receive, START + 4 * S + GUESS + THERE, START + S + S / 2);
+	assert_int_equal(give_as(&s, &p, START + 4 * S + S / 2 + THERE, DS_WIRE_HEADER_SIZE,
 				 DS_AUTH_ABSENT, &o),
 			 DS_R_OK);
 	assert_int_equal(o.exchange.kind, DS_EXCHANGE_SET2);
@@ -803,6 +851,8 @@ int main(void)
 		cmocka_unit_test(test_an_outage_of_ten_polls),
 		cmocka_unit_test(test_loss_outage_and_restart),
 		cmocka_unit_test(test_scenarios_11_and_13_steps_and_eras),
+		cmocka_unit_test(test_a_replay_over_an_era),
+		cmocka_unit_test(test_numbers_wrap),
 		cmocka_unit_test(test_interleaved_after_one_that_named_an_older),
 	};
 

@@ -90,7 +90,7 @@ static void update_clock(struct ds_daemon *d)
 	struct ds_timekeeper_input input;
 	struct ds_reading now;
 
-	if (!d->timekeeper.synchronised && ds_sources_starting(&d->sources, ds_monotonic_ns()))
+	if (!d->timekeeper.reference.synchronised && ds_sources_starting(&d->sources, ds_monotonic_ns()))
 		return;
 	ds_clock_read(&d->clock, &now);
 	ds_sources_candidates(&d->sources, &now, candidates, &input);
@@ -148,8 +148,8 @@ static bool once_done(struct ds_daemon *d, int *status)
 	if (d->once == DS_ONCE_NO || !ds_sources_settled(&d->sources))
 		return false;
 	update_clock(d);
-	*status = tk->synchronised ? 0 : 1;
-	if (!tk->synchronised)
+	*status = tk->reference.synchronised ? 0 : 1;
+	if (!tk->reference.synchronised)
 		ds_log(DS_LOG_WARNING, "no source could be measured");
 	else
 		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds%s",

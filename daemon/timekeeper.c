@@ -14,11 +14,9 @@
 #define NS_PER_S	    INT64_C(1000000000)
 #define DRIFT_INTERVAL_NS   (INT64_C(3600) * NS_PER_S)
 #define UNKNOWN_FREQ_SD_PPB 100e3		     /* a crystal nobody has measured: 100 ppm */
-#define UNKNOWN_SKEW_PPB    1e6			     /* shown until the frequency is known */
 #define OFFSET_LOG_NS	    (INT64_C(500) * 1000000) /* beyond what is known: worth a line */
 #define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
-#define LOCAL_REF_ID	    UINT32_C(0x7F7F0101) /* 127.127.1.1 */
 
 /* Drift file, as chrony's: the rate at which the clock gains by itself in ppm (positive: our
  * oscillator is fast; the correction has the other sign) and its error bound in ppm. */
@@ -95,8 +93,7 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	tk->clock = clock;
 	tk->steer = steer;
 	tk->selected = -1;
-	tk->leap = DS_LEAP_UNSYNCHRONISED;
-	tk->skew_ppb = UNKNOWN_SKEW_PPB;
+	ds_reference_init(&tk->reference, conf, clock);
 	tk->drift_due_monotonic_ns = ds_monotonic_ns() + DRIFT_INTERVAL_NS;
 	tk->suspended_ns = ds_suspended_ns();
 	known = read_drift(conf->drift_file, &freq_ppb, &sd_ppb);
@@ -118,13 +115,6 @@ double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk)
 static int64_t abs_ns(int64_t ns)
 {
 	return ns < 0 ? -ns : ns;
-}
-
-static int64_t growth_ns(const struct ds_timekeeper *tk, const struct ds_reading *now)
-{
-	double rate_ppb = tk->conf->max_clock_error_ppm * 1e3 + fmin(tk->skew_ppb, 500e3);
-
-	return (int64_t)((double)(now->raw_ns - tk->updated_raw_ns) * rate_ppb * 1e-9);
 }
 
 /* Log lines that people and tools look for are chrony's, word for word. */
@@ -171,37 +161,20 @@ static void record_update(const struct ds_timekeeper *tk, const struct ds_timeke
 	struct ds_record_tracking t = {
 		.clock_ns = now->clock_ns,
 		.remote = input->addresses[combined->best],
-		.leap = tk->leap,
-		.stratum = tk->stratum,
+		.leap = tk->reference.leap,
+		.stratum = tk->reference.stratum,
 		.freq_ppm = -tk->discipline.freq_ppb * 1e-3,
-		.skew_ppm = tk->skew_ppb * 1e-3,
+		.skew_ppm = tk->reference.skew_ppb * 1e-3,
 		.offset_s = -(double)tk->last_offset_ns * 1e-9,
 		.combined = combined->sources,
 		.offset_sd_s = combined->sd_ns * 1e-9,
 		.remaining_s = (double)remaining_before_ns * 1e-9,
-		.root_delay_s = (double)tk->root_delay_ns * 1e-9,
-		.root_dispersion_s = (double)tk->root_dispersion_ns * 1e-9,
+		.root_delay_s = (double)tk->reference.root_delay_ns * 1e-9,
+		.root_dispersion_s = (double)tk->reference.root_dispersion_ns * 1e-9,
 		.max_error_s = (double)max_error_ns * 1e-9,
 	};
 
 	ds_record_tracking(&t);
-}
-
-/* The system's variables after a selection (RFC 5905 section 11.2.3). */
-static void take_reference(struct ds_timekeeper *tk, const struct ds_candidate *best,
-			   const struct ds_combined *combined, const struct ds_reading *now)
-{
-	tk->synchronised = true;
-	tk->leap = combined->leap;
-	tk->stratum = (uint8_t)(best->stratum + 1);
-	tk->ref_id = best->ref_id;
-	tk->root_delay_ns = best->root_delay_ns;
-	tk->root_dispersion_ns = best->root_dispersion_ns + (int64_t)combined->sd_ns;
-	tk->updated_raw_ns = now->raw_ns;
-	tk->updated_clock_ns = now->clock_ns;
-	tk->offset_sd_ns = combined->sd_ns;
-	if (isfinite(combined->freq_sd_ppb))
-		tk->skew_ppb = combined->freq_sd_ppb;
 }
 
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input)
@@ -222,13 +195,14 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	}
 	say_selection(tk, input, (int32_t)combined.best);
 
-	bool first = !tk->synchronised;
+	bool first = !tk->reference.synchronised;
 	int64_t remaining_before = first ? 0 : ds_discipline_remaining_ns(&tk->discipline, &now);
-	int64_t max_error = tk->root_delay_ns / 2 + tk->root_dispersion_ns +
-			    (first ? 0 : growth_ns(tk, &now)) + abs_ns(remaining_before);
+	int64_t max_error = tk->reference.root_delay_ns / 2 + tk->reference.root_dispersion_ns +
+			    (first ? 0 : ds_reference_growth_ns(&tk->reference, &now)) +
+			    abs_ns(remaining_before);
 
 	tk->last_offset_ns = combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns);
-	take_reference(tk, &input->candidates[combined.best], &combined, &now);
+	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);
 	if (!tk->quiet && (first || abs_ns(tk->last_offset_ns - remaining_before) > OFFSET_LOG_NS))
 		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds",
 		       (double)tk->last_offset_ns * 1e-9);
@@ -237,8 +211,9 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	tk->drift_changed = true;
 	record_update(tk, input, &combined, &now, remaining_before, max_error);
 	if (tk->steer)
-		ds_clock_tell_kernel(tk->clock, tk->conf->rtc_sync, tk->leap,
-				     tk->root_delay_ns / 2 + tk->root_dispersion_ns +
+		ds_clock_tell_kernel(tk->clock, tk->conf->rtc_sync, tk->reference.leap,
+				     tk->reference.root_delay_ns / 2 +
+					     tk->reference.root_dispersion_ns +
 					     abs_ns(tk->last_offset_ns),
 				     (int64_t)combined.sd_ns);
 	return true;
@@ -254,43 +229,11 @@ void ds_timekeeper_timer(struct ds_timekeeper *tk)
 	apply(tk, &correction);
 }
 
-static bool is_distant(const struct ds_timekeeper *tk, const struct ds_reading *now)
-{
-	return tk->root_delay_ns / 2 + tk->root_dispersion_ns + growth_ns(tk, now) > 16 * NS_PER_S;
-}
-
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
 				struct ds_server_state *state)
 {
-	int precision_log2 = (int)ceil(log2((double)tk->clock->precision_ns * 1e-9));
-
-	memset(state, 0, sizeof *state);
-	state->precision_log2 = (int8_t)(precision_log2 < -30 ? -30 : precision_log2);
-	state->leap = DS_LEAP_UNSYNCHRONISED;
-	if (tk->synchronised && tk->stratum < 16 && !is_distant(tk, now)) {
-		state->leap = tk->leap;
-		state->stratum = tk->stratum;
-		state->ref_id = tk->ref_id;
-		state->root_delay_ns = tk->root_delay_ns;
-		state->root_dispersion_ns =
-			tk->root_dispersion_ns + growth_ns(tk, now) +
-			abs_ns(ds_discipline_remaining_ns(&tk->discipline, now));
-		/* Whole seconds: no receive stamp may be read from it (RFC 9769 section 6). */
-		state->reference_ns = tk->updated_clock_ns - tk->updated_clock_ns % NS_PER_S;
-		if (!tk->conf->local || state->stratum <= tk->conf->local_stratum)
-			return;
-	}
-	if (!tk->conf->local)
-		return;
-	state->leap = DS_LEAP_NONE;
-	state->stratum = tk->conf->local_stratum;
-	state->ref_id = LOCAL_REF_ID;
-	state->root_delay_ns = 0;
-	/* No clock is read better than its grain (RFC 5905 section 11.1); on the wire that is a
-	 * unit of 15 us, which also covers what the guess in the transmit field of a basic answer
-	 * may claim too much. */
-	state->root_dispersion_ns = tk->clock->precision_ns;
-	state->reference_ns = now->clock_ns - now->clock_ns % NS_PER_S - NS_PER_S;
+	ds_reference_server_state(&tk->reference, now,
+				  ds_discipline_remaining_ns(&tk->discipline, now), state);
 }
 
 static void write_drift(struct ds_timekeeper *tk)
@@ -299,10 +242,11 @@ static void write_drift(struct ds_timekeeper *tk)
 	int rc;
 
 	if (!tk->drift_changed || !tk->steer || tk->conf->drift_file[0] == '\0' ||
-	    tk->skew_ppb >= UNKNOWN_SKEW_PPB || tk->skew_ppb > tk->conf->max_update_skew_ppm * 1e3)
+	    tk->reference.skew_ppb >= DS_UNKNOWN_SKEW_PPB ||
+	    tk->reference.skew_ppb > tk->conf->max_update_skew_ppm * 1e3)
 		return;
 	snprintf(text, sizeof text, "%20.6f %20.6f\n", -tk->discipline.freq_ppb * 1e-3,
-		 tk->skew_ppb * 1e-3);
+		 tk->reference.skew_ppb * 1e-3);
 	rc = ds_file_replace(tk->conf->drift_file, text, 0644);
 	if (rc != 0)
 		ds_log(DS_LOG_WARNING, "cannot write %s: %s", tk->conf->drift_file, strerror(-rc));
@@ -333,7 +277,7 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 	ds_clock_read(tk->clock, &now);
 	if (slept_ns >= SLEEP_LEAST_NS) {
 		ds_log(DS_LOG_NOTICE, "the host slept for %.3f s", (double)slept_ns * 1e-9);
-		tk->synchronised = false;
+		ds_reference_lose(&tk->reference);
 		ds_discipline_slept(&tk->discipline, &now, &correction);
 		apply(tk, &correction);
 		return DS_HOST_SLEPT;

@@ -1,6 +1,5 @@
 /*
- * timekeeper: carries what the sources say together to the clock, and knows what may be told to
- * others about it.
+ * timekeeper: carries what the sources say together to the clock, and to what others are told.
  * It must never look into a packet or a socket.
  */
 #ifndef DS_DAEMON_TIMEKEEPER_H
@@ -13,6 +12,7 @@
 #include "core/clock/select.h"
 #include "core/exchange/server.h"
 #include "daemon/conf.h"
+#include "daemon/reference.h"
 #include "os/clock.h"
 
 struct ds_timekeeper {
@@ -21,18 +21,9 @@ struct ds_timekeeper {
 	struct ds_discipline discipline;
 	bool steer; /* false under -x: everything is worked out, nothing is applied */
 
-	bool quiet; /* whoever owns this says how wrong the clock is (-q, -Q) */
-	bool synchronised;
+	bool quiet;	  /* whoever owns this says how wrong the clock is (-q, -Q) */
 	int32_t selected; /* index of the selected source, -1 */
-	uint8_t leap, stratum;
-	uint32_t ref_id;
-	int64_t root_delay_ns;
-	int64_t root_dispersion_ns; /* at updated_raw_ns */
-	int64_t updated_raw_ns;
-	int64_t updated_clock_ns;
-	int64_t last_update_raw_ns; /* 0 before the first */
-	double offset_sd_ns;
-	double skew_ppb;
+	struct ds_reference reference;
 	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
 	bool stepped; /* the last update stepped the clock: saved stamps are of another time */
 

@@ -1,0 +1,85 @@
+/* reference: see reference.h. */
+#include "daemon/reference.h"
+
+#include <math.h>
+#include <string.h>
+
+#define NS_PER_S     INT64_C(1000000000)
+#define LOCAL_REF_ID UINT32_C(0x7F7F0101) /* 127.127.1.1 */
+
+void ds_reference_init(struct ds_reference *ref, const struct ds_conf *conf,
+		       const struct ds_clock *clock)
+{
+	memset(ref, 0, sizeof *ref);
+	ref->conf = conf;
+	ref->clock = clock;
+	ref->leap = DS_LEAP_UNSYNCHRONISED;
+	ref->skew_ppb = DS_UNKNOWN_SKEW_PPB;
+}
+
+void ds_reference_take(struct ds_reference *ref, const struct ds_candidate *best,
+		       const struct ds_combined *combined, const struct ds_reading *now)
+{
+	ref->synchronised = true;
+	ref->leap = combined->leap;
+	ref->stratum = (uint8_t)(best->stratum + 1);
+	ref->ref_id = best->ref_id;
+	ref->root_delay_ns = best->root_delay_ns;
+	ref->root_dispersion_ns = best->root_dispersion_ns + (int64_t)combined->sd_ns;
+	ref->updated_raw_ns = now->raw_ns;
+	ref->updated_clock_ns = now->clock_ns;
+	if (isfinite(combined->freq_sd_ppb))
+		ref->skew_ppb = combined->freq_sd_ppb;
+}
+
+void ds_reference_lose(struct ds_reference *ref)
+{
+	ref->synchronised = false;
+}
+
+int64_t ds_reference_growth_ns(const struct ds_reference *ref, const struct ds_reading *now)
+{
+	double rate_ppb = ref->conf->max_clock_error_ppm * 1e3 + fmin(ref->skew_ppb, 500e3);
+
+	return (int64_t)((double)(now->raw_ns - ref->updated_raw_ns) * rate_ppb * 1e-9);
+}
+
+static bool is_distant(const struct ds_reference *ref, const struct ds_reading *now)
+{
+	return ref->root_delay_ns / 2 + ref->root_dispersion_ns + ds_reference_growth_ns(ref, now) >
+	       16 * NS_PER_S;
+}
+
+void ds_reference_server_state(const struct ds_reference *ref, const struct ds_reading *now,
+			       int64_t remaining_ns, struct ds_server_state *state)
+{
+	int precision_log2 = (int)ceil(log2((double)ref->clock->precision_ns * 1e-9));
+
+	memset(state, 0, sizeof *state);
+	state->precision_log2 = (int8_t)(precision_log2 < -30 ? -30 : precision_log2);
+	state->leap = DS_LEAP_UNSYNCHRONISED;
+	if (ref->synchronised && ref->stratum < 16 && !is_distant(ref, now)) {
+		state->leap = ref->leap;
+		state->stratum = ref->stratum;
+		state->ref_id = ref->ref_id;
+		state->root_delay_ns = ref->root_delay_ns;
+		state->root_dispersion_ns = ref->root_dispersion_ns +
+					    ds_reference_growth_ns(ref, now) +
+					    (remaining_ns < 0 ? -remaining_ns : remaining_ns);
+		/* Whole seconds: no receive stamp may be read from it (RFC 9769 section 6). */
+		state->reference_ns = ref->updated_clock_ns - ref->updated_clock_ns % NS_PER_S;
+		if (!ref->conf->local || state->stratum <= ref->conf->local_stratum)
+			return;
+	}
+	if (!ref->conf->local)
+		return;
+	state->leap = DS_LEAP_NONE;
+	state->stratum = ref->conf->local_stratum;
+	state->ref_id = LOCAL_REF_ID;
+	state->root_delay_ns = 0;
+	/* No clock is read better than its grain (RFC 5905 section 11.1); on the wire that is a
+	 * unit of 15 us, which also covers what the guess in the transmit field of a basic answer
+	 * may claim too much. */
+	state->root_dispersion_ns = ref->clock->precision_ns;
+	state->reference_ns = now->clock_ns - now->clock_ns % NS_PER_S - NS_PER_S;
+}

@@ -1,0 +1,54 @@
+/*
+ * reference: what may be told to others about our time: whether we have it, from whom, how good.
+ * It must never steer a clock or choose a source; and never claim more than the last update
+ * gave, less what has been lost since.
+ */
+#ifndef DS_DAEMON_REFERENCE_H
+#define DS_DAEMON_REFERENCE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/clock/select.h"
+#include "core/exchange/server.h"
+#include "daemon/conf.h"
+#include "os/clock.h"
+
+/* Read it; only the functions below write it. */
+struct ds_reference {
+	const struct ds_conf *conf;
+	const struct ds_clock *clock;
+	bool synchronised;
+	uint8_t leap, stratum;
+	uint32_t ref_id;
+	int64_t root_delay_ns;
+	int64_t root_dispersion_ns; /* at updated_raw_ns */
+	int64_t updated_raw_ns;
+	int64_t updated_clock_ns;
+	double skew_ppb; /* how well the frequency in force is known; DS_UNKNOWN_SKEW_PPB at first
+			  */
+};
+
+#define DS_UNKNOWN_SKEW_PPB 1e6 /* shown until the frequency is known */
+
+/* Both are kept, and must outlive it. */
+void ds_reference_init(struct ds_reference *ref, const struct ds_conf *conf,
+		       const struct ds_clock *clock);
+
+/* The system's variables after a selection (RFC 5905 section 11.2.3). best: the selected source.
+ */
+void ds_reference_take(struct ds_reference *ref, const struct ds_candidate *best,
+		       const struct ds_combined *combined, const struct ds_reading *now);
+
+/* The time is no longer known (the host slept). */
+void ds_reference_lose(struct ds_reference *ref);
+
+/* By how much the root dispersion has grown since the last update. */
+int64_t ds_reference_growth_ns(const struct ds_reference *ref, const struct ds_reading *now);
+
+/* What answers say of us now. remaining_ns: how far the clock still is from where it ought to be
+ * (any sign). */
+void ds_reference_server_state(const struct ds_reference *ref, const struct ds_reading *now,
+			       int64_t remaining_ns, struct ds_server_state *state);
+
+#endif

@@ -36,6 +36,15 @@ static void say(void *context, bool error, const char *file, int line, const cha
 		 error ? "error" : "warning", file, line, text);
 }
 
+/* `pattern` with `word` in the place of its "%s". */
+static void fill(char *text, size_t size, const char *pattern, const char *word)
+{
+	const char *gap = strstr(pattern, "%s");
+
+	assert_non_null(gap);
+	snprintf(text, size, "%.*s%s%s", (int)(gap - pattern), pattern, word, gap + 2);
+}
+
 static bool line(const char *text)
 {
 	said[0] = '\0';
@@ -222,15 +231,6 @@ static void test_poll_defaults_follow(void **state)
 	message("server a minpoll 5 maxpoll 4",
 		"error command line:1: 'minpoll' 5 is above 'maxpoll' 4");
 	assert_int_equal(conf.source_count, 0);
-}
-
-/* `pattern` with `word` in the place of its "%s". */
-static void fill(char *text, size_t size, const char *pattern, const char *word)
-{
-	const char *gap = strstr(pattern, "%s");
-
-	assert_non_null(gap);
-	snprintf(text, size, "%.*s%s%s", (int)(gap - pattern), pattern, word, gap + 2);
 }
 
 static void test_bounds(void **state)
@@ -583,7 +583,7 @@ static void test_attitudes(void **state)
 				length += snprintf(text + length, sizeof(text) - (size_t)length,
 						   " 1");
 			bool passed = fresh_line(text);
-			snprintf(expected, sizeof(expected), begin[word->attitude], word->word);
+			fill(expected, sizeof(expected), begin[word->attitude], word->word);
 			assert_int_equal(passed, word->attitude != DS_WORD_REFUSED);
 			if (strncmp(said, expected, strlen(expected)) != 0)
 				fail_msg("%s: %s", text, said);
@@ -1138,14 +1138,16 @@ static void random_source(struct ds_conf_source *s)
 
 static void random_conf(struct ds_conf *c)
 {
-	char text[64];
+	char text[64], number[16];
 
 	ds_conf_defaults(c);
 	random_fields(&ds_fields_conf, c);
 	for (uint64_t i = draw(8); i > 0; i--) {
-		static const char *const words[] = {"server h%d.example", "pool h%d.example",
-						    "peer h%d.example", "ephemeral key %d"};
-		snprintf(text, sizeof(text), words[draw(4)], 1 + (int)draw(100));
+		static const char *const words[] = {"server h%s.example", "pool h%s.example",
+						    "peer h%s.example", "ephemeral key %s"};
+		const char *pattern = words[draw(4)];
+		snprintf(number, sizeof(number), "%d", 1 + (int)draw(100));
+		fill(text, sizeof(text), pattern, number);
 		assert_true(ds_conf_read_line(c, text, 1, say, NULL));
 		random_source(&c->sources[c->source_count - 1]);
 	}

@@ -12,7 +12,6 @@
 
 #define NS_PER_MS	   INT64_C(1000000)
 #define NS_PER_S	   INT64_C(1000000000)
-#define WATCHED		   (DS_SOURCES_WATCHED + DS_SERVE_SOCKETS)
 #define POLL_MAX_MS	   (INT64_C(3600) * 1000)
 #define SHADOW_INTERVAL_NS NS_PER_S /* or a poll, where that is shorter */
 
@@ -90,7 +89,8 @@ static void update_clock(struct ds_daemon *d)
 	struct ds_timekeeper_input input;
 	struct ds_reading now;
 
-	if (!d->timekeeper.reference.synchronised && ds_sources_starting(&d->sources, ds_monotonic_ns()))
+	if (!d->timekeeper.reference.synchronised &&
+	    ds_sources_starting(&d->sources, ds_monotonic_ns()))
 		return;
 	ds_clock_read(&d->clock, &now);
 	ds_sources_candidates(&d->sources, &now, candidates, &input);
@@ -113,32 +113,6 @@ static void check_disturbance(struct ds_daemon *d)
 		ds_sources_restart(&d->sources);
 }
 
-/* Wait once and hand out what happened. Returns whether a source has a new sample. */
-static bool wait_once(struct ds_daemon *d, int64_t shadow_ns)
-{
-	struct pollfd fds[WATCHED];
-	uint32_t who[WATCHED];
-	uint32_t served = ds_serve_watch(&d->serve, fds, who, WATCHED);
-	uint32_t count = served + ds_sources_watch(&d->sources, fds + served, who + served,
-						   WATCHED - served);
-	bool sample = false;
-
-	if (poll(fds, count, timeout_ms(d, ds_monotonic_ns(), shadow_ns)) < 0) {
-		if (errno != EINTR)
-			ds_log(DS_LOG_ERROR, "poll: %s", strerror(errno));
-		return false;
-	}
-	for (uint32_t i = 0; i < count; i++) {
-		if (fds[i].revents == 0)
-			continue;
-		if (i < served)
-			ds_serve_handle(&d->serve, who[i], fds[i].revents);
-		else
-			sample |= ds_sources_handle(&d->sources, who[i], fds[i].revents);
-	}
-	return sample;
-}
-
 /* -q and -Q: have the sources been asked enough? Then say it (the correction was made by
  * update_clock) and return true. */
 static bool once_done(struct ds_daemon *d, int *status)
@@ -158,45 +132,89 @@ static bool once_done(struct ds_daemon *d, int *status)
 	return true;
 }
 
+void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
+{
+	l->served = l->count = 0;
+	l->shadow_ns = ds_monotonic_ns();
+	l->status = d->once == DS_ONCE_NO ? 0 : 1;
+}
+
+int ds_loop_watch(struct ds_loop *l, const struct ds_daemon *d)
+{
+	l->served = ds_serve_watch(&d->serve, l->fds, l->who, DS_LOOP_WATCHED);
+	l->count = l->served + ds_sources_watch(&d->sources, l->fds + l->served, l->who + l->served,
+						DS_LOOP_WATCHED - l->served);
+	return timeout_ms(d, ds_monotonic_ns(), l->shadow_ns);
+}
+
+/* Returns whether a source has a new sample. */
+static bool hand_out(struct ds_loop *l, struct ds_daemon *d)
+{
+	bool sample = false;
+
+	for (uint32_t i = 0; i < l->count; i++) {
+		if (l->fds[i].revents == 0)
+			continue;
+		if (i < l->served)
+			ds_serve_handle(&d->serve, l->who[i], l->fds[i].revents);
+		else
+			sample |= ds_sources_handle(&d->sources, l->who[i], l->fds[i].revents);
+	}
+	return sample;
+}
+
+bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
+{
+	bool sample = hand_out(l, d);
+	int64_t now_ns = ds_monotonic_ns();
+
+	check_disturbance(d);
+	ds_broadcasting_run(&d->broadcasting, now_ns);
+	sample |= ds_hearing_run(&d->hearing, now_ns);
+	sample |= ds_sources_run(&d->sources, now_ns);
+	if (sample && d->once == DS_ONCE_NO)
+		update_clock(d);
+	if (now_ns >= d->timekeeper.due_monotonic_ns)
+		ds_timekeeper_timer(&d->timekeeper);
+	if (ds_record_wants_shadow() && now_ns >= l->shadow_ns) {
+		write_shadow(d);
+		l->shadow_ns = now_ns + shadow_interval_ns(&d->conf);
+	}
+	ds_timekeeper_save_drift(&d->timekeeper);
+	if (once_done(d, &l->status))
+		return false;
+	if (now_ns < d->end_ns)
+		return true;
+	if (d->once == DS_ONCE_NO)
+		ds_log(DS_LOG_NOTICE, "time is over (-t)");
+	else
+		ds_log(DS_LOG_WARNING,
+		       "no source answered well enough before the time was over (-t)");
+	return false;
+}
+
 int ds_loop_run(struct ds_daemon *d)
 {
-	int64_t shadow_ns = ds_monotonic_ns();
-	int status = d->once == DS_ONCE_NO ? 0 : 1;
+	static struct ds_loop l;
 
+	ds_loop_begin(&l, d);
 	catch_signals();
-	while (!told_to_end) {
-		bool sample = wait_once(d, shadow_ns);
-		int64_t now_ns = ds_monotonic_ns();
+	for (;;) {
+		int timeout = ds_loop_watch(&l, d);
 
+		if (poll(l.fds, l.count, timeout) < 0) {
+			if (errno != EINTR)
+				ds_log(DS_LOG_ERROR, "poll: %s", strerror(errno));
+			l.count = 0;
+		}
 		if (told_to_end)
 			break;
 		if (told_to_report) {
 			told_to_report = 0;
 			ds_report(d);
 		}
-		check_disturbance(d);
-		ds_broadcasting_run(&d->broadcasting, now_ns);
-		sample |= ds_hearing_run(&d->hearing, now_ns);
-		sample |= ds_sources_run(&d->sources, now_ns);
-		if (sample && d->once == DS_ONCE_NO)
-			update_clock(d);
-		if (now_ns >= d->timekeeper.due_monotonic_ns)
-			ds_timekeeper_timer(&d->timekeeper);
-		if (ds_record_wants_shadow() && now_ns >= shadow_ns) {
-			write_shadow(d);
-			shadow_ns = now_ns + shadow_interval_ns(&d->conf);
-		}
-		ds_timekeeper_save_drift(&d->timekeeper);
-		if (once_done(d, &status))
-			return status;
-		if (now_ns >= d->end_ns) {
-			if (d->once == DS_ONCE_NO)
-				ds_log(DS_LOG_NOTICE, "time is over (-t)");
-			else
-				ds_log(DS_LOG_WARNING,
-				       "no source answered well enough before the time was over (-t)");
-			return status;
-		}
+		if (!ds_loop_turn(&l, d))
+			return l.status;
 	}
 	ds_log(DS_LOG_NOTICE, "ending on signal %d", (int)told_to_end);
 	return 0;

@@ -7,6 +7,26 @@
 
 #include "daemon/daemon.h"
 
+#define DS_LOOP_WATCHED (DS_SOURCES_WATCHED + DS_SERVE_SOCKETS)
+
+/* What is carried from one turn to the next. Private to loop.c but for `fds` and `count`. */
+struct ds_loop {
+	struct pollfd fds[DS_LOOP_WATCHED]; /* what is waited for; revents for the turn */
+	uint32_t who[DS_LOOP_WATCHED];
+	uint32_t count;	 /* of fds */
+	uint32_t served; /* those before it are the server's */
+	int64_t shadow_ns;
+	int status; /* of the process, once a turn has returned false */
+};
+
+/* The parts of ds_loop_run(), for a world that has no poll() (sim/). ds_loop_watch() fills `fds`
+ * and returns how long poll() may wait, in ms; whoever waits sets revents (and count to 0 where
+ * none is), and calls ds_loop_turn(), which hands out what was reported, runs the timers and
+ * returns whether to go on. It waits for nothing. */
+void ds_loop_begin(struct ds_loop *loop, const struct ds_daemon *daemon);
+int ds_loop_watch(struct ds_loop *loop, const struct ds_daemon *daemon);
+bool ds_loop_turn(struct ds_loop *loop, struct ds_daemon *daemon);
+
 /* Run until SIGTERM or SIGINT (0), the end of -q or -Q (0, or 1 where nothing could be measured),
  * or end_ns (0; 1 for -q and -Q). Returns the process's exit status. */
 int ds_loop_run(struct ds_daemon *daemon);

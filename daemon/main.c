@@ -7,19 +7,16 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/exchange/interleave.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
-#include "daemon/record.h"
-#include "daemon/report.h"
+#include "daemon/start.h"
 #include "os/file.h"
 #include "os/privilege.h"
 
@@ -53,15 +50,6 @@ static void usage(FILE *out)
 	      "            the clock to keep: the machine's, or one inside this process\n"
 	      "Directives on the command line take the place of the file.\n",
 	      out);
-}
-
-static void conf_say(void *context, bool error, const char *file, int line, const char *text)
-{
-	(void)context;
-	if (line > 0)
-		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s:%d: %s", file, line, text);
-	else
-		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s: %s", file, text);
 }
 
 static bool parse_seconds(const char *text, double *value)
@@ -145,9 +133,9 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 	ds_conf_defaults(conf);
 	if (argc > 0)
 		for (int i = 0; i < argc; i++)
-			good &= ds_conf_read_line(conf, argv[i], i + 1, conf_say, NULL);
+			good &= ds_conf_read_line(conf, argv[i], i + 1, ds_start_say, NULL);
 	else
-		good = ds_conf_read_file(conf, o->file, conf_say, NULL);
+		good = ds_conf_read_file(conf, o->file, ds_start_say, NULL);
 	if (o->only4)
 		conf->ipv6 = false;
 	if (o->only6)
@@ -157,7 +145,7 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 	if (o->once != DS_ONCE_NO)
 		for (size_t i = 0; i < conf->source_count; i++)
 			conf->sources[i].iburst = true;
-	return good && ds_conf_check(conf, argc > 0 ? "command line" : o->file, conf_say, NULL);
+	return good && ds_conf_check(conf, argc > 0 ? "command line" : o->file, ds_start_say, NULL);
 }
 
 /* In a build without interleaved mode `xleave` means nothing; say so once. */
@@ -256,39 +244,6 @@ static void background_is_ready(int fd)
 	close(fd);
 }
 
-/* One line for all sockets where the kernel does not stamp. */
-static void say_stamping(const struct ds_daemon *d)
-{
-	struct ds_socket probe;
-	bool receive;
-	bool transmit;
-
-	if (ds_socket_open_keeper(&probe, d->conf.ipv4 ? AF_INET : AF_INET6) != 0)
-		return;
-	receive = probe.stamping.receive;
-	transmit = probe.stamping.transmit;
-	ds_socket_close(&probe);
-	if (receive && transmit)
-		return;
-	ds_log(DS_LOG_WARNING, "no kernel stamps of %s packets: %s",
-	       receive	  ? "sent"
-	       : transmit ? "received"
-			  : "sent and received",
-	       transmit ? "the clock is read when a packet is seen"
-			: "the clock is read in this process, and answers are never interleaved");
-}
-
-/* Opened while there are rights, though none is needed where nothing confines us. */
-static void open_route(struct ds_daemon *d)
-{
-	int rc = ds_route_open(&d->route);
-
-	if (rc != 0)
-		ds_log(DS_LOG_WARNING,
-		       "no netlink (%s): by which interface an answer comes is not checked",
-		       strerror(-rc));
-}
-
 static bool create_pid_file(struct ds_daemon *d)
 {
 	char why[DS_WHY];
@@ -303,98 +258,14 @@ static bool create_pid_file(struct ds_daemon *d)
 	return true;
 }
 
-/* Where no directive names a key, it is the server alone that has none without its file: it leaves
- * requests with a MAC unanswered, which harms nobody. */
-static bool load_keys(struct ds_daemon *d)
-{
-	const struct ds_conf *conf = &d->conf;
-	struct ds_conf_key key;
-	bool named = false;
-	bool loaded;
-	bool known = true;
-
-	if (conf->key_file[0] == '\0')
-		return true;
-	for (size_t i = 0; ds_conf_key(conf, i, &key); i++)
-		named |= key.id != 0;
-	if (!named && access(conf->key_file, R_OK) != 0) {
-		ds_log(DS_LOG_WARNING,
-		       "%s: cannot read the keys: %s; requests with a MAC get no answer",
-		       conf->key_file, strerror(errno));
-		return true;
-	}
-	loaded = ds_keys_load(&d->keys, conf->key_file, conf_say, NULL);
-	for (size_t i = 0; loaded && ds_conf_key(conf, i, &key); i++)
-		known &= ds_keys_require(&d->keys, key.id, key.file, key.line, conf_say, NULL);
-	if (!loaded || !known)
-		ds_log_fatal("the keys have errors");
-	return loaded && known;
-}
-
-static bool take_broadcast(void *context, const struct ds_datagram *datagram,
-			   const struct ds_reading *now)
-{
-	struct ds_daemon *d = context;
-
-	(void)now;
-	if ((datagram->data[0] & 7) != DS_MODE_BROADCAST ||
-	    d->hearing.line_count + d->broadcasting.count == 0)
-		return false;
-	ds_hearing_receive(&d->hearing, datagram);
-	return true;
-}
-
-static void take_broadcast_stamp(void *context, const struct ds_datagram *datagram)
-{
-	struct ds_daemon *d = context;
-
-	ds_broadcasting_stamp(&d->broadcasting, datagram);
-}
-
-static void start_broadcasts(struct ds_daemon *d)
-{
-	const struct ds_serve_other other = {
-		.context = d,
-		.packet = take_broadcast,
-		.stamp = take_broadcast_stamp,
-		.first_token = DS_BROADCASTING_TOKENS,
-	};
-
-	if (d->once != DS_ONCE_NO || d->conf.broadcast_count + d->conf.listen_count == 0)
-		return;
-	ds_broadcasting_init(&d->broadcasting, &d->conf, &d->serve, &d->keys);
-	ds_hearing_init(&d->hearing, &d->conf, &d->sources, &d->serve, &d->keys);
-	ds_serve_join(&d->serve, &other);
-}
-
 /* Everything that can fail, in the order in which it may be undone. Returns false after saying
  * why. */
 static bool start(struct ds_daemon *d, const struct options *o)
 {
-	struct ds_source_context context;
 	char why[DS_WHY];
 
-	if (!load_keys(d) || !open_clock(d, o))
-		return false;
-	if (d->conf.clock_precision_s > 0.0)
-		d->clock.precision_ns = (int64_t)fmax(d->conf.clock_precision_s * 1e9, 1.0);
-	d->batch = ds_batch_new();
-	if (d->batch == NULL) {
-		ds_log_fatal("no memory");
-		return false;
-	}
-	if (o->once == DS_ONCE_NO) {
-		if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper,
-				   d->batch, &d->counters))
-			return false;
-	} else {
-		d->serve.sockets[0].fd = d->serve.sockets[1].fd = -1;
-		d->conf.makestep_threshold_s = 1e-9;
-		d->conf.makestep_limit = -1;
-	}
-	say_stamping(d);
-	open_route(d);
-	if (!create_pid_file(d))
+	d->once = o->once;
+	if (!ds_start_keys(d) || !open_clock(d, o) || !ds_start_open(d) || !create_pid_file(d))
 		return false;
 	if (ds_privilege_drop(d->conf.user, d->steer && d->clock.kind == DS_CLOCK_SYSTEM,
 			      d->conf.acquisition_port != 0 && d->conf.acquisition_port < 1024,
@@ -402,21 +273,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		ds_log_fatal("%s", why);
 		return false;
 	}
-	ds_record_open(&d->conf);
-	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer);
-	d->timekeeper.quiet = o->once != DS_ONCE_NO;
-	context = (struct ds_source_context){
-		.conf = &d->conf,
-		.clock = &d->clock,
-		.batch = d->batch,
-		.counters = &d->counters,
-		.serve = &d->serve,
-		.route = &d->route,
-		.keys = &d->keys,
-		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
-	};
-	ds_sources_init(&d->sources, &context);
-	start_broadcasts(d);
+	ds_start_work(d);
 	return true;
 }
 
@@ -437,13 +294,7 @@ static int work(struct ds_daemon *d, const struct options *o)
 	if (o->timeout_s > 0.0)
 		d->end_ns = ds_monotonic_ns() + (int64_t)(o->timeout_s * 1e9);
 	status = ds_loop_run(d);
-	ds_timekeeper_close(&d->timekeeper);
-	ds_report(d);
-	ds_sources_close(&d->sources);
-	ds_route_close(&d->route);
-	ds_serve_close(&d->serve);
-	ds_keys_free(&d->keys);
-	ds_record_close();
+	ds_start_close(d);
 	ds_log(DS_LOG_NOTICE, "drivestampd exiting");
 	return status;
 }

@@ -1,0 +1,173 @@
+/* start: see start.h. */
+#include "daemon/start.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+#include "daemon/record.h"
+#include "daemon/report.h"
+
+void ds_start_say(void *context, bool error, const char *file, int line, const char *text)
+{
+	(void)context;
+	if (line > 0)
+		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s:%d: %s", file, line, text);
+	else
+		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s: %s", file, text);
+}
+
+/* Where no directive names a key, it is the server alone that has none without its file: it leaves
+ * requests with a MAC unanswered, which harms nobody. */
+bool ds_start_keys(struct ds_daemon *d)
+{
+	const struct ds_conf *conf = &d->conf;
+	struct ds_conf_key key;
+	bool named = false;
+	bool loaded;
+	bool known = true;
+
+	if (conf->key_file[0] == '\0')
+		return true;
+	for (size_t i = 0; ds_conf_key(conf, i, &key); i++)
+		named |= key.id != 0;
+	if (!named && access(conf->key_file, R_OK) != 0) {
+		ds_log(DS_LOG_WARNING,
+		       "%s: cannot read the keys: %s; requests with a MAC get no answer",
+		       conf->key_file, strerror(errno));
+		return true;
+	}
+	loaded = ds_keys_load(&d->keys, conf->key_file, ds_start_say, NULL);
+	for (size_t i = 0; loaded && ds_conf_key(conf, i, &key); i++)
+		known &= ds_keys_require(&d->keys, key.id, key.file, key.line, ds_start_say, NULL);
+	if (!loaded || !known)
+		ds_log_fatal("the keys have errors");
+	return loaded && known;
+}
+
+/* One line for all sockets where the kernel does not stamp. */
+static void say_stamping(const struct ds_daemon *d)
+{
+	struct ds_socket probe;
+	bool receive;
+	bool transmit;
+
+	if (ds_socket_open_keeper(&probe, d->conf.ipv4 ? AF_INET : AF_INET6) != 0)
+		return;
+	receive = probe.stamping.receive;
+	transmit = probe.stamping.transmit;
+	ds_socket_close(&probe);
+	if (receive && transmit)
+		return;
+	ds_log(DS_LOG_WARNING, "no kernel stamps of %s packets: %s",
+	       receive	  ? "sent"
+	       : transmit ? "received"
+			  : "sent and received",
+	       transmit ? "the clock is read when a packet is seen"
+			: "the clock is read in this process, and answers are never interleaved");
+}
+
+/* Opened while there are rights, though none is needed where nothing confines us. */
+static void open_route(struct ds_daemon *d)
+{
+	int rc = ds_route_open(&d->route);
+
+	if (rc != 0)
+		ds_log(DS_LOG_WARNING,
+		       "no netlink (%s): by which interface an answer comes is not checked",
+		       strerror(-rc));
+}
+
+bool ds_start_open(struct ds_daemon *d)
+{
+	if (d->conf.clock_precision_s > 0.0)
+		d->clock.precision_ns = (int64_t)fmax(d->conf.clock_precision_s * 1e9, 1.0);
+	d->batch = ds_batch_new();
+	if (d->batch == NULL) {
+		ds_log_fatal("no memory");
+		return false;
+	}
+	if (d->once == DS_ONCE_NO) {
+		if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper,
+				   d->batch, &d->counters))
+			return false;
+	} else {
+		d->serve.sockets[0].fd = d->serve.sockets[1].fd = -1;
+		d->conf.makestep_threshold_s = 1e-9;
+		d->conf.makestep_limit = -1;
+	}
+	say_stamping(d);
+	open_route(d);
+	return true;
+}
+
+static bool take_broadcast(void *context, const struct ds_datagram *datagram,
+			   const struct ds_reading *now)
+{
+	struct ds_daemon *d = context;
+
+	(void)now;
+	if ((datagram->data[0] & 7) != DS_MODE_BROADCAST ||
+	    d->hearing.line_count + d->broadcasting.count == 0)
+		return false;
+	ds_hearing_receive(&d->hearing, datagram);
+	return true;
+}
+
+static void take_broadcast_stamp(void *context, const struct ds_datagram *datagram)
+{
+	struct ds_daemon *d = context;
+
+	ds_broadcasting_stamp(&d->broadcasting, datagram);
+}
+
+static void start_broadcasts(struct ds_daemon *d)
+{
+	const struct ds_serve_other other = {
+		.context = d,
+		.packet = take_broadcast,
+		.stamp = take_broadcast_stamp,
+		.first_token = DS_BROADCASTING_TOKENS,
+	};
+
+	if (d->once != DS_ONCE_NO || d->conf.broadcast_count + d->conf.listen_count == 0)
+		return;
+	ds_broadcasting_init(&d->broadcasting, &d->conf, &d->serve, &d->keys);
+	ds_hearing_init(&d->hearing, &d->conf, &d->sources, &d->serve, &d->keys);
+	ds_serve_join(&d->serve, &other);
+}
+
+void ds_start_work(struct ds_daemon *d)
+{
+	struct ds_source_context context;
+
+	ds_record_open(&d->conf);
+	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer);
+	d->timekeeper.quiet = d->once != DS_ONCE_NO;
+	context = (struct ds_source_context){
+		.conf = &d->conf,
+		.clock = &d->clock,
+		.batch = d->batch,
+		.counters = &d->counters,
+		.serve = &d->serve,
+		.route = &d->route,
+		.keys = &d->keys,
+		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
+	};
+	ds_sources_init(&d->sources, &context);
+	start_broadcasts(d);
+}
+
+void ds_start_close(struct ds_daemon *d)
+{
+	ds_timekeeper_close(&d->timekeeper);
+	ds_report(d);
+	ds_sources_close(&d->sources);
+	ds_route_close(&d->route);
+	ds_serve_close(&d->serve);
+	ds_keys_free(&d->keys);
+	ds_batch_free(d->batch);
+	ds_record_close();
+}

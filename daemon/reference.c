@@ -25,7 +25,8 @@ void ds_reference_take(struct ds_reference *ref, const struct ds_candidate *best
 	ref->stratum = (uint8_t)(best->stratum + 1);
 	ref->ref_id = best->ref_id;
 	ref->root_delay_ns = best->root_delay_ns;
-	ref->root_dispersion_ns = best->root_dispersion_ns + (int64_t)combined->sd_ns;
+	ref->root_dispersion_ns = best->root_dispersion_ns +
+				  (int64_t)hypot(combined->sd_ns, combined->systematic_sd_ns);
 	ref->updated_raw_ns = now->raw_ns;
 	ref->updated_clock_ns = now->clock_ns;
 	if (isfinite(combined->freq_sd_ppb))

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/clock/select.h"
+#include "core/clock/combine.h"
 #include "core/exchange/server.h"
 #include "daemon/conf.h"
 #include "os/clock.h"

@@ -486,6 +486,13 @@ static bool follows_us(const struct ds_source *source)
 	       source->remote.ref_id == ds_address_ref_id(&source->local);
 }
 
+/* Whom a source follows. A reference id that names no host but the source itself (a clock of its
+ * own, an address of its loopback interface) says nothing to others. */
+static uint32_t upstream_of(const struct ds_remote *remote)
+{
+	return remote->stratum > 1 && remote->ref_id >> 24 != IN_LOOPBACKNET ? remote->ref_id : 0;
+}
+
 static void fill_candidate(const struct ds_sources *s, const struct ds_source *source,
 			   int64_t raw_ns, struct ds_candidate *c)
 {
@@ -499,14 +506,20 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	c->noselect = source->conf->noselect || !ds_conf_selectable(s->context.conf, source->conf);
 	c->prefer = source->conf->prefer;
 	c->ref_id = ds_address_ref_id(&source->address);
+	c->path_id = UINT32_C(1) << 24 | ds_address_prefix_hash(&source->address, 0);
+	if (source->local.family != 0)
+		c->local_ref_id = ds_address_ref_id(&source->local);
 	if (!source->has_remote)
 		return;
-	if (is_peer(source->conf) && follows_us(source))
-		return;
+	c->loop = is_peer(source->conf) && follows_us(source);
 	c->leap = source->remote.leap;
 	c->stratum = source->remote.stratum;
+	c->upstream_id = upstream_of(&source->remote);
+	c->jitter_ns = source->estimate.sample_sd_ns;
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
+	c->systematic_ns =
+		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;
 	/* Distance is half the delay and all the dispersion: what is not the one is the other. */
 	c->root_dispersion_ns = p->distance_ns - c->root_delay_ns / 2;
 	if (c->root_dispersion_ns < source->remote.root_dispersion_ns)

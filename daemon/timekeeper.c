@@ -179,20 +179,29 @@ static void record_update(const struct ds_timekeeper *tk, const struct ds_timeke
 
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input)
 {
-	struct ds_select_config config = {
-		.max_distance_ns = (int64_t)(tk->conf->max_distance_s * 1e9),
-		.min_sources = tk->conf->min_sources,
-	};
+	struct ds_select_config config = DS_SELECT_DEFAULTS;
+	struct ds_selected selected;
 	struct ds_combined combined;
 	struct ds_correction correction;
 	struct ds_reading now;
 
 	tk->stepped = false;
 	ds_clock_read(tk->clock, &now);
-	if (!ds_select(input->candidates, input->count, tk->selected, &config, &combined)) {
+	config.max_distance_ns = (int64_t)(tk->conf->max_distance_s * 1e9);
+	config.max_clock_error_ppb = tk->conf->max_clock_error_ppm * 1e3;
+	config.min_sources = tk->conf->min_sources;
+	for (uint32_t i = 0; i < input->count; i++)
+		input->candidates[i].combined_before =
+			tk->selections[i] == DS_S_SELECTED || tk->selections[i] == DS_S_COMBINED;
+	bool found = ds_select(input->candidates, input->count, tk->selected, &config, &selected);
+	for (uint32_t i = 0; i < input->count; i++)
+		tk->selections[i] = (uint8_t)input->candidates[i].selection;
+	if (!found) {
 		say_selection(tk, input, -1);
 		return false;
 	}
+	ds_combine(&tk->combiner, input->candidates, input->count, &selected, now.raw_ns,
+		   input->interval_ns, &combined);
 	say_selection(tk, input, (int32_t)combined.best);
 
 	bool first = !tk->reference.synchronised;
@@ -278,6 +287,7 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 	if (slept_ns >= SLEEP_LEAST_NS) {
 		ds_log(DS_LOG_NOTICE, "the host slept for %.3f s", (double)slept_ns * 1e-9);
 		ds_reference_lose(&tk->reference);
+		memset(&tk->combiner, 0, sizeof tk->combiner);
 		ds_discipline_slept(&tk->discipline, &now, &correction);
 		apply(tk, &correction);
 		return DS_HOST_SLEPT;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/clock/combine.h"
 #include "core/clock/discipline.h"
 #include "core/clock/select.h"
 #include "core/exchange/server.h"
@@ -23,6 +24,8 @@ struct ds_timekeeper {
 
 	bool quiet;	  /* whoever owns this says how wrong the clock is (-q, -Q) */
 	int32_t selected; /* index of the selected source, -1 */
+	uint8_t selections[DS_SOURCES_MAX]; /* enum ds_selection of each, as of the last update */
+	struct ds_combiner combiner;
 	struct ds_reference reference;
 	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
 	bool stepped; /* the last update stepped the clock: saved stamps are of another time */

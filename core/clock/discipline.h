@@ -22,8 +22,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/clock/combine.h"
 #include "core/clock/reading.h"
-#include "core/clock/select.h"
 
 #define DS_DISCIPLINE_MAX_SLEW_PPB 83333333.0 /* 83333.333 ppm, chrony's maxslewrate */
 #define DS_DISCIPLINE_MAX_FREQ_PPB 1e8	      /* 10 %, what ADJ_TICK and ADJ_FREQUENCY reach */

@@ -458,6 +458,9 @@ bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_cloc
 	prediction->sd_ns = sqrt(fmax(variance, 0.0) + from_centre * from_centre);
 	prediction->freq_ppb = e->freq_ppb;
 	prediction->freq_sd_ppb = e->freq_sd_ppb;
+	/* The line's end swings about its centre: an error of 1 ppb is 1 ns a second there. */
+	prediction->cov_ns_ppb = isfinite(e->freq_sd_ppb) ? from_centre * freq_sd : 0.0;
+	prediction->wander_ppb = 0.0;
 	prediction->age_ns = dt;
 	prediction->distance_ns = ds_ns_plus(distance_at(e, raw_ns, max_clock_error_ppb),
 					     CLAIM_SDS * prediction->sd_ns);

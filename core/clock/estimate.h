@@ -86,6 +86,10 @@ struct ds_prediction {
 	double sd_ns;	 /* one standard deviation of that */
 	double freq_ppb; /* 0 where freq_sd_ppb is INFINITY */
 	double freq_sd_ppb;
+	double cov_ns_ppb;   /* covariance of offset and frequency at that moment; 0 where
+				freq_sd_ppb is INFINITY */
+	double wander_ppb;   /* standard deviation of the frequency's random walk, ppb per root
+				second, as learnt; 0: not known */
 	double age_ns;	     /* since the newest sample in the line */
 	int64_t distance_ns; /* root distance: how wrong the source may be at most, now (RFC
 				5905 11.2) */

@@ -1,5 +1,5 @@
 /*
- * select: intersection, the best, and the weighted mean.
+ * select: the vote, the best, and who may be combined with it.
  * It must never give a time that a majority of the usable sources does not agree with.
  */
 #include "core/clock/select.h"
@@ -12,7 +12,18 @@
 char ds_selection_letter(enum ds_selection selection)
 {
 	static const char letters[] = {
-#define X(symbol, letter, words) letter,
+#define X(symbol, letter, data_letter, words) letter,
+		DS_SELECTIONS(X)
+#undef X
+	};
+
+	return (unsigned)selection < sizeof(letters) ? letters[selection] : '?';
+}
+
+char ds_selection_data_letter(enum ds_selection selection)
+{
+	static const char letters[] = {
+#define X(symbol, letter, data_letter, words) data_letter,
 		DS_SELECTIONS(X)
 #undef X
 	};
@@ -23,7 +34,7 @@ char ds_selection_letter(enum ds_selection selection)
 const char *ds_selection_words(enum ds_selection selection)
 {
 	switch (selection) {
-#define X(symbol, letter, words)                                                                   \
+#define X(symbol, letter, data_letter, words)                                                      \
 	case DS_S_##symbol:                                                                        \
 		return words;
 		DS_SELECTIONS(X)
@@ -36,13 +47,19 @@ const char *ds_selection_words(enum ds_selection selection)
 static enum ds_selection usable(const struct ds_candidate *c, const struct ds_select_config *config)
 {
 	if (!c->has_prediction)
-		return DS_S_NONE;
+		return c->loop ? DS_S_LOOP : DS_S_NONE;
 	if (!c->reachable)
 		return DS_S_UNREACHABLE;
 	if (c->noselect)
 		return DS_S_NOSELECT;
+	if (c->loop)
+		return DS_S_LOOP;
 	if (config->max_distance_ns > 0 && c->prediction.distance_ns > config->max_distance_ns)
 		return DS_S_DISTANT;
+	if (config->max_jitter_ns > 0.0 && c->jitter_ns > config->max_jitter_ns)
+		return DS_S_JITTERY;
+	if (config->orphan_stratum > 0 && c->stratum >= config->orphan_stratum)
+		return DS_S_ORPHAN;
 	return DS_S_WAITING;
 }
 
@@ -66,52 +83,165 @@ static bool claims(const struct ds_candidate *c, int64_t moment)
 	return low(c) <= moment && moment <= high(c);
 }
 
-/* How many claims hold at the lower end of each; the most that ever hold is among these. */
-static uint32_t agreement(const struct ds_candidate *candidates, uint32_t count,
-			  uint32_t holding[DS_SOURCES_MAX])
-{
-	uint32_t most = 0;
+/* A vote: who takes part, and how many claims hold at the lower end of each. The most that ever
+ * hold is among these. */
+struct vote {
+	const struct ds_candidate *candidates;
+	uint32_t count;
+	bool voter[DS_SOURCES_MAX];
+	uint32_t holding[DS_SOURCES_MAX];
+	uint32_t voters, most;
+};
 
+static void count_votes(struct vote *v, const struct ds_candidate *candidates, uint32_t count)
+{
+	bool trusted = false;
+
+	memset(v, 0, sizeof(*v));
+	v->candidates = candidates;
+	v->count = count;
+	for (uint32_t i = 0; i < count; i++)
+		trusted |= votes(&candidates[i]) && candidates[i].trust;
 	for (uint32_t i = 0; i < count; i++) {
-		holding[i] = 0;
+		v->voter[i] = votes(&candidates[i]) && (!trusted || candidates[i].trust);
+		v->voters += v->voter[i];
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		for (uint32_t j = 0; j < count; j++)
+			if (v->voter[i] && v->voter[j] &&
+			    claims(&candidates[j], low(&candidates[i])))
+				v->holding[i]++;
+		if (v->holding[i] > v->most)
+			v->most = v->holding[i];
+	}
+}
+
+/* Does the largest agreement at the lower end of i stand, also where there are several? */
+static bool stands(const struct vote *v, uint32_t i, int32_t loyal)
+{
+	return v->voter[i] && v->holding[i] == v->most &&
+	       (loyal < 0 || claims(&v->candidates[loyal], low(&v->candidates[i])));
+}
+
+/* The source selected before, if it is part of any largest agreement; else -1. */
+static int32_t loyal_to(const struct vote *v, int32_t previous)
+{
+	if (previous < 0 || (uint32_t)previous >= v->count || !v->voter[previous])
+		return -1;
+	for (uint32_t i = 0; i < v->count; i++)
+		if (stands(v, i, previous))
+			return previous;
+	return -1;
+}
+
+static bool is_believed(const struct vote *v, uint32_t who, int32_t loyal)
+{
+	if (!v->voter[who])
+		return false;
+	for (uint32_t i = 0; i < v->count; i++)
+		if (stands(v, i, loyal) && !claims(&v->candidates[who], low(&v->candidates[i])))
+			return false;
+	return true;
+}
+
+static void narrow(struct ds_selected *s, const struct ds_candidate *c)
+{
+	if (low(c) > s->low_minus_raw_ns)
+		s->low_minus_raw_ns = low(c);
+	if (high(c) < s->high_minus_raw_ns)
+		s->high_minus_raw_ns = high(c);
+}
+
+/* One without a vote of its own, beside those that are trusted. */
+static enum ds_selection judge_other(const struct ds_candidate *c, const struct ds_selected *s)
+{
+	int64_t offset = c->prediction.server_minus_raw_ns;
+
+	if (high(c) < s->low_minus_raw_ns || low(c) > s->high_minus_raw_ns)
+		return DS_S_FALSETICKER;
+	if (offset < s->low_minus_raw_ns || offset > s->high_minus_raw_ns)
+		return DS_S_UNTRUSTED;
+	return DS_S_WAITING;
+}
+
+/* Tells the falsetickers apart, and sets the agreement. Two agreements of a majority have a source
+ * in common, and with it all that lie between them: somebody is always believed. */
+static void intersect(struct ds_candidate *candidates, uint32_t count, int32_t previous,
+		      struct ds_selected *s)
+{
+	struct vote v;
+	int32_t loyal;
+	bool believed[DS_SOURCES_MAX] = {false};
+
+	count_votes(&v, candidates, count);
+	loyal = loyal_to(&v, previous);
+	s->low_minus_raw_ns = -DS_NS_LIMIT;
+	s->high_minus_raw_ns = DS_NS_LIMIT;
+	s->good = 0;
+	for (uint32_t i = 0; i < count && 2 * v.most > v.voters; i++) {
+		believed[i] = is_believed(&v, i, loyal);
+		if (believed[i])
+			narrow(s, &candidates[i]);
+	}
+	for (uint32_t i = 0; i < count; i++) {
 		if (!votes(&candidates[i]))
 			continue;
-		for (uint32_t j = 0; j < count; j++)
-			if (votes(&candidates[j]) && claims(&candidates[j], low(&candidates[i])))
-				holding[i]++;
-		if (holding[i] > most)
-			most = holding[i];
+		if (v.voter[i] || 2 * v.most <= v.voters)
+			candidates[i].selection = believed[i] ? DS_S_WAITING : DS_S_FALSETICKER;
+		else
+			candidates[i].selection = judge_other(&candidates[i], s);
+		s->good += votes(&candidates[i]);
 	}
-	return most;
 }
 
-/* Tells the falsetickers apart; returns how many are left. */
-static uint32_t intersect(struct ds_candidate *candidates, uint32_t count)
+/* See "Orphan mode" in the header. */
+static void follow_an_orphan(struct ds_candidate *candidates, uint32_t count,
+			     const struct ds_select_config *config, struct ds_selected *s)
 {
-	bool good[DS_SOURCES_MAX] = {false};
-	uint32_t holding[DS_SOURCES_MAX];
-	uint32_t most = agreement(candidates, count, holding);
-	uint32_t voters = 0;
-	uint32_t left = 0;
+	struct ds_candidate *lowest = NULL;
 
-	for (uint32_t i = 0; i < count; i++)
-		voters += votes(&candidates[i]);
-	for (uint32_t i = 0; i < count; i++)
-		for (uint32_t j = 0; j < count; j++)
-			if (votes(&candidates[i]) && votes(&candidates[j]) && holding[j] == most &&
-			    claims(&candidates[i], low(&candidates[j])))
-				good[i] = 2 * most > voters;
 	for (uint32_t i = 0; i < count; i++) {
-		if (votes(&candidates[i]) && !good[i])
-			candidates[i].selection = DS_S_FALSETICKER;
-		left += good[i];
+		struct ds_candidate *c = &candidates[i];
+
+		if (c->selection != DS_S_ORPHAN || c->stratum != config->orphan_stratum ||
+		    c->local_ref_id == 0 || c->ref_id >= c->local_ref_id)
+			continue;
+		if (lowest == NULL || c->ref_id < lowest->ref_id)
+			lowest = c;
 	}
-	return left;
+	if (lowest == NULL)
+		return;
+	lowest->selection = DS_S_WAITING;
+	s->good = 1;
+	s->low_minus_raw_ns = low(lowest);
+	s->high_minus_raw_ns = high(lowest);
 }
 
-static double score(const struct ds_candidate *c)
+/* Where a source is required, none of the others is enough. */
+static bool is_enough(struct ds_candidate *candidates, uint32_t count,
+		      const struct ds_select_config *config, const struct ds_selected *s)
 {
-	return (double)c->prediction.distance_ns + DS_SELECT_STRATUM_NS * c->stratum;
+	bool required = false;
+	bool have = false;
+
+	for (uint32_t i = 0; i < count; i++) {
+		required |= candidates[i].require && !candidates[i].noselect;
+		have |= candidates[i].require && votes(&candidates[i]);
+	}
+	if (s->good == 0)
+		return false;
+	if (required && !have) {
+		for (uint32_t i = 0; i < count; i++)
+			if (votes(&candidates[i]))
+				candidates[i].selection = DS_S_WAITING_REQUIRED;
+		return false;
+	}
+	return s->good >= config->min_sources;
+}
+
+static double score(const struct ds_candidate *c, const struct ds_select_config *config)
+{
+	return (double)c->prediction.distance_ns + config->stratum_weight_ns * c->stratum;
 }
 
 static bool any_preferred(const struct ds_candidate *candidates, uint32_t count)
@@ -123,131 +253,58 @@ static bool any_preferred(const struct ds_candidate *candidates, uint32_t count)
 }
 
 /* There is at least one voter. */
-static uint32_t choose(const struct ds_candidate *candidates, uint32_t count, int32_t previous)
+static uint32_t choose(const struct ds_candidate *candidates, uint32_t count, int32_t previous,
+		       const struct ds_select_config *config)
 {
 	bool preferred = any_preferred(candidates, count);
 	uint32_t best = count;
+	double to_beat;
 
 	for (uint32_t i = 0; i < count; i++) {
 		if (!votes(&candidates[i]) || (preferred && !candidates[i].prefer))
 			continue;
-		if (best == count || score(&candidates[i]) < score(&candidates[best]))
+		if (best == count ||
+		    score(&candidates[i], config) < score(&candidates[best], config))
 			best = i;
 	}
 	if (previous < 0 || (uint32_t)previous >= count || (uint32_t)previous == best)
 		return best;
 	if (!votes(&candidates[previous]) || (preferred && !candidates[previous].prefer))
 		return best;
-	if (score(&candidates[best]) < DS_SELECT_BETTER * score(&candidates[previous]))
-		return best;
-	return (uint32_t)previous;
+	to_beat = score(&candidates[previous], config);
+	to_beat = fmin(DS_SELECT_BETTER * to_beat, to_beat - config->reselect_ns);
+	return score(&candidates[best], config) < to_beat ? best : (uint32_t)previous;
 }
 
-static bool combinable(const struct ds_candidate *c, const struct ds_candidate *best,
-		       bool preferred)
+static bool runs_as(const struct ds_prediction *a, const struct ds_prediction *b,
+		    const struct ds_select_config *config)
 {
-	if (preferred && !c->prefer)
-		return false;
-	if ((double)c->prediction.distance_ns >
-	    DS_SELECT_COMBINE * (double)best->prediction.distance_ns)
-		return false;
-	return low(c) <= high(best) && low(best) <= high(c);
+	double sd = hypot(a->freq_sd_ppb, b->freq_sd_ppb);
+
+	/* One of unknown frequency is not held against the other. */
+	return !isfinite(sd) || fabs(a->freq_ppb - b->freq_ppb) <=
+					DS_SELECT_FREQ_SDS * sd + 2.0 * config->max_clock_error_ppb;
 }
 
-static void label(struct ds_candidate *candidates, uint32_t count, uint32_t best)
+static enum ds_selection label_one(const struct ds_candidate *c, const struct ds_candidate *best,
+				   const struct ds_select_config *config)
 {
-	bool preferred = any_preferred(candidates, count);
+	double limit = config->combine_limit * (double)best->prediction.distance_ns;
 
-	for (uint32_t i = 0; i < count; i++) {
-		struct ds_candidate *c = &candidates[i];
-
-		if (!votes(c) || i == best)
-			continue;
-		c->selection = combinable(c, &candidates[best], preferred) ? DS_S_COMBINED
-									   : DS_S_NOT_COMBINED;
-	}
-	candidates[best].selection = DS_S_SELECTED;
-}
-
-static bool taken(const struct ds_candidate *c)
-{
-	return c->selection == DS_S_SELECTED || c->selection == DS_S_COMBINED;
-}
-
-/* A variance of nothing would outweigh all; a nanosecond is below every grain. */
-static double weight_of(double sd)
-{
-	return 1.0 / fmax(sd * sd, 1.0);
-}
-
-static void combine_offsets(const struct ds_candidate *candidates, uint32_t count,
-			    struct ds_combined *combined)
-{
-	int64_t base = candidates[combined->best].prediction.server_minus_raw_ns;
-	double weights = 0.0;
-	double mean = 0.0;
-	double scatter = 0.0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct ds_prediction *p = &candidates[i].prediction;
-		double difference = (double)(p->server_minus_raw_ns - base);
-
-		if (!taken(&candidates[i]))
-			continue;
-		weights += weight_of(p->sd_ns);
-		mean += weight_of(p->sd_ns) * difference;
-		scatter += weight_of(p->sd_ns) * difference * difference;
-		if (!isfinite(p->freq_sd_ppb))
-			combined->blind_ns += weight_of(p->sd_ns) * p->age_ns;
-		combined->sources++;
-	}
-	mean /= weights;
-	combined->blind_ns /= weights;
-	/* Where they differ by more than each claims to know, what they know together is no
-	 * better than the scatter of their mean. */
-	scatter = fmax(scatter / weights - mean * mean, 0.0) / combined->sources;
-	combined->server_minus_raw_ns = ds_ns_plus(base, mean);
-	combined->sd_ns = sqrt(fmax(1.0 / weights, scatter));
-}
-
-static void combine_freqs(const struct ds_candidate *candidates, uint32_t count,
-			  struct ds_combined *combined)
-{
-	double weights = 0.0;
-	double sum = 0.0;
-
-	for (uint32_t i = 0; i < count; i++) {
-		const struct ds_prediction *p = &candidates[i].prediction;
-		/* 1e-6 ppb: below what 64 samples of any clock can tell */
-		double weight = 1.0 / fmax(p->freq_sd_ppb * p->freq_sd_ppb, 1e-12);
-
-		if (!taken(&candidates[i]) || !isfinite(p->freq_sd_ppb))
-			continue;
-		weights += weight;
-		sum += weight * p->freq_ppb;
-	}
-	combined->freq_ppb = weights > 0.0 ? sum / weights : 0.0;
-	combined->freq_sd_ppb = weights > 0.0 ? 1.0 / sqrt(weights) : INFINITY;
-}
-
-static uint8_t combine_leap(const struct ds_candidate *candidates, uint32_t count,
-			    const struct ds_combined *combined)
-{
-	for (uint8_t leap = 0; leap < 3; leap++) {
-		uint32_t n = 0;
-
-		for (uint32_t i = 0; i < count; i++)
-			n += taken(&candidates[i]) && candidates[i].leap == leap;
-		if (2 * n > combined->sources)
-			return leap;
-	}
-	return candidates[combined->best].leap;
+	if (best->prefer && !c->prefer)
+		return DS_S_NOT_PREFERRED;
+	if (!c->combined_before)
+		limit *= DS_SELECT_REJOIN;
+	if ((double)c->prediction.distance_ns > limit || low(c) > high(best) ||
+	    high(c) < low(best) || !runs_as(&c->prediction, &best->prediction, config))
+		return DS_S_NOT_COMBINED;
+	return DS_S_COMBINED;
 }
 
 bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous,
-	       const struct ds_select_config *config, struct ds_combined *combined)
+	       const struct ds_select_config *config, struct ds_selected *selected)
 {
-	uint32_t good;
+	struct ds_selected s = {0};
 
 	for (uint32_t i = DS_SOURCES_MAX; i < count; i++)
 		candidates[i].selection = DS_S_NONE;
@@ -255,14 +312,17 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 		count = DS_SOURCES_MAX;
 	for (uint32_t i = 0; i < count; i++)
 		candidates[i].selection = usable(&candidates[i], config);
-	good = intersect(candidates, count);
-	if (good == 0 || good < config->min_sources)
+	intersect(candidates, count, previous, &s);
+	if (s.good == 0 && config->orphan_stratum > 0)
+		follow_an_orphan(candidates, count, config, &s);
+	if (!is_enough(candidates, count, config, &s))
 		return false;
-	memset(combined, 0, sizeof(*combined));
-	combined->best = choose(candidates, count, previous);
-	label(candidates, count, combined->best);
-	combine_offsets(candidates, count, combined);
-	combine_freqs(candidates, count, combined);
-	combined->leap = combine_leap(candidates, count, combined);
+	s.best = choose(candidates, count, previous, config);
+	for (uint32_t i = 0; i < count; i++)
+		if (i != s.best && votes(&candidates[i]))
+			candidates[i].selection =
+				label_one(&candidates[i], &candidates[s.best], config);
+	candidates[s.best].selection = DS_S_SELECTED;
+	*selected = s;
 	return true;
 }

@@ -1,13 +1,21 @@
 /*
- * select: which sources tell the time, and what they say together.
- * It must never look at a packet, and never drop a source without naming why.
+ * select: which sources tell the time.
+ * It must never look at a packet, never drop a source without naming why, and never let time be
+ * taken that a majority of the sources does not agree with.
  *
- * Source: RFC 5905 section 11.2.1 and Marzullo 1984 for the intersection. Each source claims that
- * the truth lies within its distance of its offset. The largest number of claims that hold at one
- * moment must be a majority; who is part of no such agreement is a falseticker. Of the others the
- * best has the least root distance, a stratum counting as DS_SELECT_STRATUM_NS; it is combined,
- * weighted by variance, with those whose distance is at most DS_SELECT_COMBINE times its own and
- * whose claims hold together with its own.
+ * Source: RFC 5905 section 11.2.1 and Marzullo 1984 for the intersection; chrony.conf(5) for what
+ * the options mean. Each source claims that the truth lies within its distance of its offset. The
+ * largest number of claims that hold at one moment must be a majority; who is part of no such
+ * agreement is a falseticker. Where several disjoint agreements are equally large (A agrees with B,
+ * and with C, and those two do not agree) the one stays that the source selected before is part of;
+ * without that, only who is part of all of them is believed.
+ *
+ * Where a source has `trust`, those with it vote alone; another one is good if its claim
+ * overlaps what they agree on, and its offset lies in it: it may refine what they say, not move it.
+ *
+ * Of the good ones the best has the least root distance, with something added for each stratum. It
+ * stays until another is clearly better: distances move by themselves, and a change is worth
+ * nothing.
  */
 #ifndef DS_CORE_CLOCK_SELECT_H
 #define DS_CORE_CLOCK_SELECT_H
@@ -17,43 +25,65 @@
 
 #include "core/clock/estimate.h"
 
-#define DS_SOURCES_MAX	     64
-#define DS_SELECT_STRATUM_NS 1000000.0 /* a stratum further is as bad as 1 ms of distance */
-#define DS_SELECT_COMBINE    3.0       /* combined up to so many times the best distance */
-#define DS_SELECT_BETTER     0.67      /* so much of its score must another have to take over */
+#define DS_SOURCES_MAX 64
+/* Besides `reselect_ns`, so much of its score must another have to take over: distances of far
+ * servers move by more than any fixed amount. */
+#define DS_SELECT_BETTER 0.67
+/* Who was left out for its distance comes back below so much of the limit. */
+#define DS_SELECT_REJOIN 0.8
+/* Frequencies are close if they differ by less than so many of their standard deviations, and what
+ * two clocks may be wrong by. */
+#define DS_SELECT_FREQ_SDS 5.0
 
-/* X(symbol, chronyc's letter, words) */
+/* X(symbol, letter in chronyc's `sources`, letter in its `selectdata`, words) */
 #define DS_SELECTIONS(X)                                                                           \
-	X(NONE, '?', "no usable samples yet")                                                      \
-	X(UNREACHABLE, '?', "does not answer")                                                     \
-	X(NOSELECT, '?', "measured only (noselect)")                                               \
-	X(DISTANT, '?', "root distance over maxdistance")                                          \
-	X(FALSETICKER, 'x', "contradicts the majority (falseticker)")                              \
-	X(WAITING, '?', "good, but fewer than minsources agree")                                   \
-	X(NOT_COMBINED, '-', "good, but much worse than the best")                                 \
-	X(COMBINED, '+', "combined with the best")                                                 \
-	X(SELECTED, '*', "the best source")
+	X(NONE, '?', 'M', "no usable samples yet")                                                 \
+	X(UNREACHABLE, '?', 'S', "does not answer")                                                \
+	X(NOSELECT, '?', 'N', "measured only (noselect)")                                          \
+	X(LOOP, '?', 's', "follows us: a loop")                                                    \
+	X(DISTANT, '?', 'd', "root distance over maxdistance")                                     \
+	X(JITTERY, '~', '~', "jitter over maxjitter")                                              \
+	X(ORPHAN, '?', 'O', "at the stratum of orphan mode, or above it")                          \
+	X(FALSETICKER, 'x', 'x', "contradicts the majority (falseticker)")                         \
+	X(UNTRUSTED, '?', 'T', "does not fully agree with the trusted sources")                    \
+	X(WAITING, '-', 'W', "good, but fewer than minsources agree")                              \
+	X(WAITING_REQUIRED, '-', 'W', "good, but no source with 'require' is")                     \
+	X(NOT_PREFERRED, '-', 'P', "good, but another one is preferred")                           \
+	X(NOT_COMBINED, '-', 'D', "good, but much worse than the best")                            \
+	X(COMBINED, '+', '+', "combined with the best")                                            \
+	X(SELECTED, '*', '*', "the best source")
 
 enum ds_selection {
-#define X(symbol, letter, words) DS_S_##symbol,
+#define X(symbol, letter, data_letter, words) DS_S_##symbol,
 	DS_SELECTIONS(X)
 #undef X
 };
 
 /* Static; an impossible value gives '?' and "unknown". */
 char ds_selection_letter(enum ds_selection selection);
+char ds_selection_data_letter(enum ds_selection selection);
 const char *ds_selection_words(enum ds_selection selection);
 
 struct ds_candidate {
 	/* in */
 	bool has_prediction; /* false: NONE; only then is `prediction` not looked at */
 	bool reachable;
+	bool loop;     /* its time comes from us */
 	bool noselect; /* has no vote either */
 	bool prefer;   /* if good, only preferred ones are selected and combined */
-	uint8_t leap;  /* enum ds_leap, 0..2 */
+	bool trust;
+	bool require;	      /* without such a one that is good nothing is selected */
+	bool combined_before; /* it was SELECTED or COMBINED the last time */
+	uint8_t leap;	      /* enum ds_leap, 0..2 */
 	uint8_t stratum;
-	uint32_t ref_id; /* what our own reference id becomes if it is selected */
+	uint32_t ref_id;       /* what our own reference id becomes if it is selected */
+	uint32_t local_ref_id; /* what its reference id becomes if it selects us; 0: not known */
+	uint32_t upstream_id;  /* whom it follows: its own reference id at stratum 2 and above; 0 */
+	uint32_t path_id; /* of the way to it: equal ones share what delays do; 0: of no other */
 	struct ds_prediction prediction;
+	double jitter_ns;      /* standard deviation of single measurements */
+	double systematic_ns;  /* what no number of samples takes away: half of the root delay, and
+				  the root dispersion that it states. For ds_combine() */
 	int64_t root_delay_ns; /* to the root, the last hop included; not used here, for the caller
 				*/
 	int64_t root_dispersion_ns; /* likewise */
@@ -62,28 +92,43 @@ struct ds_candidate {
 };
 
 struct ds_select_config {
-	int64_t max_distance_ns; /* sources further are DISTANT and have no vote; 0: no limit */
-	uint8_t min_sources;	 /* so many must agree; 0 counts as 1 */
+	int64_t max_distance_ns;    /* sources further are DISTANT and have no vote; 0: no limit */
+	double max_jitter_ns;	    /* likewise JITTERY; 0: no limit */
+	double stratum_weight_ns;   /* a stratum further is as bad as so much distance */
+	double reselect_ns;	    /* so much nearer must another be to take over */
+	double combine_limit;	    /* combined up to so many times the best distance; 0: none */
+	double max_clock_error_ppb; /* what a frequency may be wrong by without anybody's fault */
+	uint8_t min_sources;	    /* so many must agree; 0 counts as 1 */
+	uint8_t orphan_stratum;	    /* `local stratum N orphan`; 0: no orphan mode */
 };
 
-struct ds_combined {
-	int64_t server_minus_raw_ns; /* at the raw time of the predictions */
-	double sd_ns;
-	double freq_ppb;
-	double freq_sd_ppb; /* INFINITY: no source knows it yet, and freq_ppb is 0 */
-	double blind_ns; /* how old the offset is for which no frequency was known: that is still to
-			  * be added, at the frequency in force (weighted mean over the sources) */
-	uint32_t best;	 /* index of the SELECTED candidate */
-	uint32_t sources; /* how many were combined */
-	uint8_t leap;	  /* of more than half of the combined, else that of the best */
+/* chrony's defaults (chrony.conf(5)). */
+#define DS_SELECT_DEFAULTS                                                                         \
+	{                                                                                          \
+		.max_distance_ns = INT64_C(3000000000), .max_jitter_ns = 1e9,                      \
+		.stratum_weight_ns = 1e6, .reselect_ns = 1e5, .combine_limit = 3.0,                \
+		.max_clock_error_ppb = 1e3, .min_sources = 1                                       \
+	}
+
+struct ds_selected {
+	uint32_t best; /* index of the SELECTED candidate */
+	uint32_t good; /* how many agree */
+	/* Where the truth lies if the majority is right: what all claims that were believed in the
+	 * vote have in common, as server minus raw. Not empty. */
+	int64_t low_minus_raw_ns, high_minus_raw_ns;
 };
 
 /* candidates: at most DS_SOURCES_MAX (the rest is NONE), predictions all for one raw time. Fills
  * `selection` of each. previous: index of the source selected last time, or -1 (so is any index
  * that is out of range): it stays while it is good and no other is clearly better (no hopping for
- * noise). Returns whether there is a time to keep; *combined is written only then. Without a
- * majority all that were usable are FALSETICKER. */
+ * noise). Returns whether there is a time to keep; *selected is written only then. Without a
+ * majority all that were usable are FALSETICKER.
+ *
+ * Orphan mode: sources at orphan_stratum and above have no vote. Where nobody else is selectable,
+ * the one exactly at it with the lowest reference id is taken, if that is below ours in its eyes
+ * (local_ref_id); so of all hosts that serve their own time at this stratum the others follow one.
+ */
 bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous,
-	       const struct ds_select_config *config, struct ds_combined *combined);
+	       const struct ds_select_config *config, struct ds_selected *selected);
 
 #endif

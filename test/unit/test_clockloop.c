@@ -82,6 +82,7 @@ struct sim {
 	struct source sources[SOURCES];
 	struct ds_discipline discipline;
 	int32_t selected;
+	struct ds_combiner combiner;
 	double z_square;
 	unsigned z_count;
 	unsigned packets;
@@ -217,10 +218,11 @@ static void check_claim(struct sim *sim, int index, const struct ds_prediction *
 
 static void keep_time(struct sim *sim, double interval_s)
 {
-	struct ds_select_config config = {.max_distance_ns = 3 * SECOND, .min_sources = 1};
+	struct ds_select_config config = DS_SELECT_DEFAULTS;
 	struct ds_candidate candidates[SOURCES];
 	struct ds_reading now = reading(sim);
 	struct ds_correction correction;
+	struct ds_selected selected;
 	struct ds_combined combined;
 
 	memset(candidates, 0, sizeof(candidates));
@@ -231,9 +233,12 @@ static void keep_time(struct sim *sim, double interval_s)
 			check_claim(sim, i, &candidates[i].prediction);
 		candidates[i].reachable = sim->sources[i].reachable;
 		candidates[i].stratum = 1;
+		candidates[i].ref_id = (uint32_t)i + 1;
 	}
-	if (!ds_select(candidates, (uint32_t)sim->sc->sources, sim->selected, &config, &combined))
+	if (!ds_select(candidates, (uint32_t)sim->sc->sources, sim->selected, &config, &selected))
 		return;
+	ds_combine(&sim->combiner, candidates, (uint32_t)sim->sc->sources, &selected, now.raw_ns,
+		   (int64_t)(interval_s * 1e9), &combined);
 	sim->selected = (int32_t)combined.best;
 	ds_discipline_update(&sim->discipline, &now, &combined, (int64_t)(interval_s * 1e9),
 			     &correction);

@@ -1,5 +1,5 @@
 /*
- * select: who is believed, and what they say together.
+ * select: who is believed, and why the others are not.
  * It must never need an estimate: predictions are written by hand.
  */
 #include <math.h>
@@ -16,7 +16,7 @@
 #define BASE INT64_C(1795000000000000000)
 #define MS   INT64_C(1000000)
 
-static const struct ds_select_config defaults = {.max_distance_ns = 3000 * MS, .min_sources = 1};
+static const struct ds_select_config defaults = DS_SELECT_DEFAULTS;
 
 static struct ds_candidate candidate(int64_t offset_ns, int64_t distance_ns)
 {
@@ -39,202 +39,327 @@ static void letters_and_words(void **state)
 	assert_int_equal(ds_selection_letter(DS_S_SELECTED), '*');
 	assert_int_equal(ds_selection_letter(DS_S_FALSETICKER), 'x');
 	assert_int_equal(ds_selection_letter((enum ds_selection)99), '?');
+	assert_int_equal(ds_selection_data_letter(DS_S_NOT_PREFERRED), 'P');
+	assert_int_equal(ds_selection_data_letter((enum ds_selection)99), '?');
 	assert_string_equal(ds_selection_words(DS_S_NOSELECT), "measured only (noselect)");
 	assert_string_equal(ds_selection_words((enum ds_selection)99), "unknown");
 }
 
 static void each_is_told_why(void **state)
 {
-	struct ds_candidate c[6];
-	struct ds_combined combined;
+	struct ds_candidate c[9];
+	struct ds_selected selected;
 
 	(void)state;
-	for (int i = 0; i < 6; i++)
+	for (int i = 0; i < 9; i++)
 		c[i] = candidate(0, 10 * MS);
 	c[0].has_prediction = false;
 	c[1].reachable = false;
 	c[2].noselect = true;
 	c[3].prediction.distance_ns = 3001 * MS;
 	c[5].prediction.distance_ns = 50 * MS;
-	assert_true(ds_select(c, 6, -1, &defaults, &combined));
+	c[6].jitter_ns = 1.1e9;
+	c[7].loop = true;
+	c[8].loop = true;
+	c[8].has_prediction = false;
+	assert_true(ds_select(c, 9, -1, &defaults, &selected));
 	assert_int_equal(c[0].selection, DS_S_NONE);
 	assert_int_equal(c[1].selection, DS_S_UNREACHABLE);
 	assert_int_equal(c[2].selection, DS_S_NOSELECT);
 	assert_int_equal(c[3].selection, DS_S_DISTANT);
 	assert_int_equal(c[4].selection, DS_S_SELECTED);
 	assert_int_equal(c[5].selection, DS_S_NOT_COMBINED);
-	assert_int_equal(combined.best, 4);
-	assert_int_equal(combined.sources, 1);
-	assert_int_equal(combined.server_minus_raw_ns, BASE);
+	assert_int_equal(c[6].selection, DS_S_JITTERY);
+	assert_int_equal(c[7].selection, DS_S_LOOP);
+	assert_int_equal(c[8].selection, DS_S_LOOP);
+	assert_int_equal(selected.best, 4);
+	assert_int_equal(selected.good, 2);
+	assert_int_equal(selected.low_minus_raw_ns, BASE - 10 * MS);
+	assert_int_equal(selected.high_minus_raw_ns, BASE + 10 * MS);
 }
 
 static void nothing_gives_no_time(void **state)
 {
 	struct ds_candidate c = candidate(0, MS);
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
-	assert_false(ds_select(NULL, 0, -1, &defaults, &combined));
+	assert_false(ds_select(NULL, 0, -1, &defaults, &selected));
 	c.reachable = false;
-	assert_false(ds_select(&c, 1, 0, &defaults, &combined));
+	assert_false(ds_select(&c, 1, 0, &defaults, &selected));
 }
 
 static void two_of_five_are_outvoted(void **state)
 {
 	struct ds_candidate c[5];
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
 		c[i] = candidate(i * MS, 5 * MS);
 	c[3] = candidate(500 * MS, MS);
 	c[4] = candidate(501 * MS, MS);
-	assert_true(ds_select(c, 5, 3, &defaults, &combined));
+	assert_true(ds_select(c, 5, 3, &defaults, &selected));
 	assert_int_equal(c[3].selection, DS_S_FALSETICKER);
 	assert_int_equal(c[4].selection, DS_S_FALSETICKER);
-	assert_int_equal(combined.sources, 3);
-	assert_int_equal(combined.server_minus_raw_ns, BASE + MS);
+	assert_int_equal(selected.good, 3);
+	assert_int_equal(selected.low_minus_raw_ns, BASE - 3 * MS);
+	assert_int_equal(selected.high_minus_raw_ns, BASE + 5 * MS);
+}
+
+/* A agrees with B and with C, which do not agree. */
+static void an_ambiguous_majority(void **state)
+{
+	struct ds_candidate c[3] = {candidate(0, 10 * MS), candidate(-8 * MS, MS),
+				    candidate(8 * MS, MS)};
+	struct ds_selected selected;
+
+	(void)state;
+	assert_true(ds_select(c, 3, -1, &defaults, &selected));
+	assert_int_equal(c[0].selection, DS_S_SELECTED);
+	assert_int_equal(c[1].selection, DS_S_FALSETICKER);
+	assert_int_equal(c[2].selection, DS_S_FALSETICKER);
+	/* The one that was followed goes on being followed. */
+	assert_true(ds_select(c, 3, 2, &defaults, &selected));
+	assert_int_equal(c[0].selection, DS_S_NOT_COMBINED);
+	assert_int_equal(c[1].selection, DS_S_FALSETICKER);
+	assert_int_equal(c[2].selection, DS_S_SELECTED);
+	assert_int_equal(selected.low_minus_raw_ns, BASE + 7 * MS);
+	assert_int_equal(selected.high_minus_raw_ns, BASE + 9 * MS);
+}
+
+/* Its requests are held up for a second: half of it is in the offset, and all in the claim. */
+static void a_second_of_asymmetry(void **state)
+{
+	struct ds_candidate c[3] = {candidate(0, 10 * MS), candidate(MS, 10 * MS),
+				    candidate(-500 * MS, 510 * MS)};
+	struct ds_selected selected;
+
+	(void)state;
+	assert_true(ds_select(c, 3, 2, &defaults, &selected));
+	assert_int_equal(selected.best, 0);
+	assert_int_equal(c[1].selection, DS_S_COMBINED);
+	assert_int_equal(c[2].selection, DS_S_NOT_COMBINED);
+	/* Two of three so do not win against a claim that is right. */
+	c[1] = candidate(-499 * MS, 510 * MS);
+	assert_true(ds_select(c, 3, 2, &defaults, &selected));
+	assert_int_equal(selected.best, 0);
+	assert_int_equal(c[1].selection, DS_S_NOT_COMBINED);
 }
 
 static void no_majority_no_time(void **state)
 {
 	struct ds_candidate c[4];
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
 	c[0] = candidate(0, MS);
 	c[1] = candidate(MS, MS);
 	c[2] = candidate(500 * MS, MS);
 	c[3] = candidate(501 * MS, MS);
-	assert_false(ds_select(c, 4, 0, &defaults, &combined));
+	assert_false(ds_select(c, 4, 0, &defaults, &selected));
 	for (int i = 0; i < 4; i++)
 		assert_int_equal(c[i].selection, DS_S_FALSETICKER);
-	assert_false(ds_select(c + 1, 2, 0, &defaults, &combined));
+	assert_false(ds_select(c + 1, 2, 0, &defaults, &selected));
 	assert_int_equal(c[1].selection, DS_S_FALSETICKER);
 	/* A noselect source has no vote to break the tie with. */
 	c[0].noselect = true;
-	assert_true(ds_select(c, 4, 0, &defaults, &combined));
+	assert_true(ds_select(c, 4, 0, &defaults, &selected));
 	assert_int_equal(c[0].selection, DS_S_NOSELECT);
 	assert_int_equal(c[1].selection, DS_S_FALSETICKER);
 }
 
 static void too_few_wait(void **state)
 {
-	struct ds_select_config config = {.max_distance_ns = 0, .min_sources = 3};
+	struct ds_select_config config = {.min_sources = 3};
 	struct ds_candidate c[3] = {candidate(0, MS), candidate(0, MS), candidate(90 * MS, MS)};
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
-	assert_false(ds_select(c, 3, -1, &config, &combined));
+	assert_false(ds_select(c, 3, -1, &config, &selected));
 	assert_int_equal(c[0].selection, DS_S_WAITING);
 	assert_int_equal(c[1].selection, DS_S_WAITING);
 	assert_int_equal(c[2].selection, DS_S_FALSETICKER);
 	config.min_sources = 2;
-	assert_true(ds_select(c, 3, -1, &config, &combined));
+	assert_true(ds_select(c, 3, -1, &config, &selected));
 }
 
 static void preferred_comes_first(void **state)
 {
 	struct ds_candidate c[3] = {candidate(0, MS), candidate(MS / 2, 2 * MS), candidate(0, MS)};
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
 	c[1].prefer = true;
-	assert_true(ds_select(c, 3, 0, &defaults, &combined));
-	assert_int_equal(combined.best, 1);
-	assert_int_equal(combined.sources, 1);
-	assert_int_equal(c[0].selection, DS_S_NOT_COMBINED);
+	assert_true(ds_select(c, 3, 0, &defaults, &selected));
+	assert_int_equal(selected.best, 1);
+	assert_int_equal(c[0].selection, DS_S_NOT_PREFERRED);
 	/* ... unless it lies. */
 	c[1].prediction.server_minus_raw_ns += 100 * MS;
-	assert_true(ds_select(c, 3, 1, &defaults, &combined));
+	assert_true(ds_select(c, 3, 1, &defaults, &selected));
 	assert_int_equal(c[1].selection, DS_S_FALSETICKER);
-	assert_int_equal(combined.best, 0);
-	assert_int_equal(combined.sources, 2);
+	assert_int_equal(selected.best, 0);
+	assert_int_equal(c[2].selection, DS_S_COMBINED);
 }
 
-static void weights_are_inverse_variances(void **state)
+static void trusted_ones_vote_alone(void **state)
 {
-	struct ds_candidate c[2] = {candidate(0, MS), candidate(5000, MS)};
-	struct ds_combined combined;
+	struct ds_candidate c[5];
+	struct ds_selected selected;
 
 	(void)state;
-	c[0].prediction.sd_ns = 1000.0;
-	c[1].prediction.sd_ns = 2000.0;
-	c[0].prediction.freq_sd_ppb = INFINITY;
-	c[0].prediction.freq_ppb = 0.0;
-	c[0].prediction.age_ns = 1e9;
-	c[1].prediction.age_ns = 7e9;
-	assert_true(ds_select(c, 2, -1, &defaults, &combined));
-	assert_int_equal(combined.server_minus_raw_ns, BASE + 1000);
-	/* They differ by more than they claim to know: scatter of the mean, 2000 / sqrt(2). */
-	assert_true(fabs(combined.sd_ns - 1414.2) < 1.0);
-	assert_true(combined.freq_ppb == 10.0);
-	assert_true(fabs(combined.freq_sd_ppb - 1.0) < 1e-9);
-	assert_true(fabs(combined.blind_ns - 0.8e9) < 1.0);
-	c[1].prediction.server_minus_raw_ns = BASE;
-	assert_true(ds_select(c, 2, -1, &defaults, &combined));
-	assert_true(fabs(combined.sd_ns - 894.4) < 1.0);
+	for (int i = 0; i < 5; i++)
+		c[i] = candidate(100 * MS, MS);
+	c[0] = candidate(0, 4 * MS);
+	c[0].trust = true;
+	c[1] = candidate(3 * MS, 2 * MS);
+	c[2] = candidate(5 * MS, 2 * MS);
+	assert_true(ds_select(c, 5, 3, &defaults, &selected));
+	assert_int_equal(selected.good, 2);
+	assert_int_equal(selected.best, 1);
+	assert_int_equal(c[0].selection, DS_S_COMBINED);
+	assert_int_equal(c[2].selection, DS_S_UNTRUSTED);
+	assert_int_equal(c[3].selection, DS_S_FALSETICKER);
+	/* What others claim does not narrow what is agreed on. */
+	assert_int_equal(selected.low_minus_raw_ns, BASE - 4 * MS);
+	assert_int_equal(selected.high_minus_raw_ns, BASE + 4 * MS);
+	/* Two that contradict each other: nobody is left to decide. */
+	c[4].trust = true;
+	assert_false(ds_select(c, 5, 0, &defaults, &selected));
+	for (int i = 0; i < 5; i++)
+		assert_int_equal(c[i].selection, DS_S_FALSETICKER);
+}
+
+static void required_ones_must_be_good(void **state)
+{
+	struct ds_candidate c[3] = {candidate(0, MS), candidate(0, MS), candidate(0, MS)};
+	struct ds_selected selected;
+
+	(void)state;
+	c[2].require = true;
+	assert_true(ds_select(c, 3, -1, &defaults, &selected));
+	assert_int_equal(selected.good, 3);
+	c[2].reachable = false;
+	assert_false(ds_select(c, 3, 0, &defaults, &selected));
+	assert_int_equal(c[0].selection, DS_S_WAITING_REQUIRED);
+	assert_int_equal(c[1].selection, DS_S_WAITING_REQUIRED);
+	assert_int_equal(c[2].selection, DS_S_UNREACHABLE);
+	c[2].reachable = true;
+	c[2].prediction.server_minus_raw_ns += 500 * MS;
+	assert_false(ds_select(c, 3, 0, &defaults, &selected));
+	/* One that is measured only is no requirement. */
+	c[2].noselect = true;
+	assert_true(ds_select(c, 3, 0, &defaults, &selected));
+}
+
+static void frequencies_must_be_close(void **state)
+{
+	struct ds_candidate c[3] = {candidate(0, MS), candidate(0, MS), candidate(0, MS)};
+	struct ds_selected selected;
+
+	(void)state;
+	c[1].prediction.freq_ppb += 500e3; /* it is being slewed */
+	c[2].prediction.freq_ppb += 1e3;
+	assert_true(ds_select(c, 3, 0, &defaults, &selected));
+	assert_int_equal(c[1].selection, DS_S_NOT_COMBINED);
+	assert_int_equal(c[2].selection, DS_S_COMBINED);
 	c[1].prediction.freq_sd_ppb = INFINITY;
-	assert_true(ds_select(c, 2, -1, &defaults, &combined));
-	assert_true(isinf(combined.freq_sd_ppb));
-	assert_true(combined.freq_ppb == 0.0);
-	/* A deviation of nothing is no reason to divide by it. */
-	c[0].prediction.sd_ns = c[1].prediction.sd_ns = 0.0;
-	assert_true(ds_select(c, 2, -1, &defaults, &combined));
-	assert_true(isfinite(combined.sd_ns) && combined.server_minus_raw_ns == BASE);
+	assert_true(ds_select(c, 3, 0, &defaults, &selected));
+	assert_int_equal(c[1].selection, DS_S_COMBINED);
+}
+
+static void who_was_left_out_comes_back_late(void **state)
+{
+	struct ds_candidate c[2] = {candidate(0, MS), candidate(0, 27 * MS / 10)};
+	struct ds_select_config alone = DS_SELECT_DEFAULTS;
+	struct ds_selected selected;
+
+	(void)state;
+	assert_true(ds_select(c, 2, 0, &defaults, &selected));
+	assert_int_equal(c[1].selection, DS_S_NOT_COMBINED);
+	c[1].combined_before = true;
+	assert_true(ds_select(c, 2, 0, &defaults, &selected));
+	assert_int_equal(c[1].selection, DS_S_COMBINED);
+	c[1].prediction.distance_ns = 31 * MS / 10;
+	assert_true(ds_select(c, 2, 0, &defaults, &selected));
+	assert_int_equal(c[1].selection, DS_S_NOT_COMBINED);
+	alone.combine_limit = 0.0;
+	c[1] = candidate(0, MS);
+	assert_true(ds_select(c, 2, 0, &alone, &selected));
+	assert_int_equal(c[1].selection, DS_S_NOT_COMBINED);
+}
+
+static void orphans_follow_the_lowest(void **state)
+{
+	struct ds_candidate c[4];
+	struct ds_select_config config = DS_SELECT_DEFAULTS;
+	struct ds_selected selected;
+
+	(void)state;
+	config.orphan_stratum = 10;
+	for (int i = 0; i < 4; i++) {
+		c[i] = candidate(i * 50 * MS, MS);
+		c[i].stratum = 10;
+		c[i].ref_id = 40U - (uint32_t)i * 10U;
+		c[i].local_ref_id = 25;
+	}
+	c[3].stratum = 11; /* it follows another: nobody follows it, though its id is the lowest */
+	assert_true(ds_select(c, 4, -1, &config, &selected));
+	assert_int_equal(selected.best, 2);
+	assert_int_equal(c[2].ref_id, 20);
+	assert_int_equal(c[0].selection, DS_S_ORPHAN);
+	assert_int_equal(c[3].selection, DS_S_ORPHAN);
+	assert_int_equal(selected.low_minus_raw_ns, BASE + 99 * MS);
+	/* Ours is the lowest: the others follow us. */
+	c[2].local_ref_id = 15;
+	assert_false(ds_select(c, 4, -1, &config, &selected));
+	c[2].local_ref_id = 0;
+	assert_false(ds_select(c, 4, -1, &config, &selected));
+	/* A real source comes first. */
+	c[2].local_ref_id = 25;
+	c[1].stratum = 9;
+	assert_true(ds_select(c, 4, 2, &config, &selected));
+	assert_int_equal(selected.best, 1);
+	assert_int_equal(c[2].selection, DS_S_ORPHAN);
+	/* Without orphan mode strata are strata. */
+	assert_false(ds_select(c, 4, 2, &defaults, &selected));
 }
 
 static void no_hopping_for_noise(void **state)
 {
 	struct ds_candidate c[2] = {candidate(0, 10 * MS), candidate(0, 11 * MS)};
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
-	assert_true(ds_select(c, 2, -1, &defaults, &combined));
-	assert_int_equal(combined.best, 0);
-	assert_true(ds_select(c, 2, 1, &defaults, &combined));
-	assert_int_equal(combined.best, 1);
-	assert_true(ds_select(c, 2, 7, &defaults, &combined));
-	assert_int_equal(combined.best, 0);
+	assert_true(ds_select(c, 2, -1, &defaults, &selected));
+	assert_int_equal(selected.best, 0);
+	assert_true(ds_select(c, 2, 1, &defaults, &selected));
+	assert_int_equal(selected.best, 1);
+	assert_true(ds_select(c, 2, 7, &defaults, &selected));
+	assert_int_equal(selected.best, 0);
 	c[1].prediction.distance_ns = 30 * MS;
-	assert_true(ds_select(c, 2, 1, &defaults, &combined));
-	assert_int_equal(combined.best, 0);
+	assert_true(ds_select(c, 2, 1, &defaults, &selected));
+	assert_int_equal(selected.best, 0);
 	/* A stratum counts for a millisecond. */
 	c[0] = candidate(0, MS);
 	c[1] = candidate(0, MS);
 	c[0].stratum = 4;
-	assert_true(ds_select(c, 2, -1, &defaults, &combined));
-	assert_int_equal(combined.best, 1);
-}
-
-static void leap_is_of_the_majority(void **state)
-{
-	struct ds_candidate c[3] = {candidate(0, MS), candidate(0, MS), candidate(0, MS)};
-	struct ds_combined combined;
-
-	(void)state;
-	c[1].leap = c[2].leap = 1;
-	assert_true(ds_select(c, 3, 0, &defaults, &combined));
-	assert_int_equal(combined.leap, 1);
-	c[2].leap = 2;
-	assert_true(ds_select(c, 3, 0, &defaults, &combined));
-	assert_int_equal(combined.leap, 0);
-	assert_true(ds_select(c, 3, 1, &defaults, &combined));
-	assert_int_equal(combined.leap, 1);
+	assert_true(ds_select(c, 2, -1, &defaults, &selected));
+	assert_int_equal(selected.best, 1);
 }
 
 static void more_than_fit_are_left_out(void **state)
 {
 	struct ds_candidate c[DS_SOURCES_MAX + 2];
-	struct ds_combined combined;
+	struct ds_selected selected;
 
 	(void)state;
 	for (int i = 0; i < DS_SOURCES_MAX + 2; i++) {
 		c[i] = candidate(i, MS);
 		c[i].selection = DS_S_SELECTED;
 	}
-	assert_true(ds_select(c, DS_SOURCES_MAX + 2, -1, &defaults, &combined));
-	assert_int_equal(combined.sources, DS_SOURCES_MAX);
+	assert_true(ds_select(c, DS_SOURCES_MAX + 2, -1, &defaults, &selected));
+	assert_int_equal(selected.good, DS_SOURCES_MAX);
 	assert_int_equal(c[DS_SOURCES_MAX].selection, DS_S_NONE);
 	assert_int_equal(c[DS_SOURCES_MAX + 1].selection, DS_S_NONE);
 }
@@ -246,12 +371,17 @@ int main(void)
 		cmocka_unit_test(each_is_told_why),
 		cmocka_unit_test(nothing_gives_no_time),
 		cmocka_unit_test(two_of_five_are_outvoted),
+		cmocka_unit_test(an_ambiguous_majority),
+		cmocka_unit_test(a_second_of_asymmetry),
 		cmocka_unit_test(no_majority_no_time),
 		cmocka_unit_test(too_few_wait),
 		cmocka_unit_test(preferred_comes_first),
-		cmocka_unit_test(weights_are_inverse_variances),
+		cmocka_unit_test(trusted_ones_vote_alone),
+		cmocka_unit_test(required_ones_must_be_good),
+		cmocka_unit_test(frequencies_must_be_close),
+		cmocka_unit_test(who_was_left_out_comes_back_late),
+		cmocka_unit_test(orphans_follow_the_lowest),
 		cmocka_unit_test(no_hopping_for_noise),
-		cmocka_unit_test(leap_is_of_the_majority),
 		cmocka_unit_test(more_than_fit_are_left_out),
 	};
 

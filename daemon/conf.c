@@ -15,6 +15,7 @@
 #include "daemon/conf_broadcast.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_words.h"
+#include "include/drivestamp/bound.h"
 
 #define LINE_MAX_LENGTH 2047
 #define DEPTH_MAX	10
@@ -116,6 +117,7 @@ void ds_conf_defaults(struct ds_conf *conf)
 	conf->ipv4 = conf->ipv6 = true;
 	conf->client_log_limit = 524288;
 	strcpy(conf->pid_file, "/run/drivestamp/drivestampd.pid");
+	strcpy(conf->bound_file, DRIVESTAMP_BOUND_PATH);
 	conf->log_banner = 32;
 	conf->max_distance_s = 3;
 	conf->max_slew_ppm = 83333.333;
@@ -408,6 +410,8 @@ static void read_local(struct reader *r, const struct words *words)
 static bool *log_switch(struct ds_conf *conf, const char *word)
 {
 	switch (word[0]) {
+	case 'b':
+		return &conf->log_bound;
 	case 'm':
 		return &conf->log_measurements;
 	case 'r':
@@ -795,7 +799,7 @@ static const char *source_word(const struct ds_conf_source *s)
 static bool any_log(const struct ds_conf *conf)
 {
 	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
-	       conf->log_tracking || conf->log_shadow;
+	       conf->log_tracking || conf->log_shadow || conf->log_bound;
 }
 
 static struct ds_conf_key key_of(const struct ds_conf_source *s)
@@ -966,10 +970,10 @@ static void print_logs(const struct ds_conf *conf, FILE *out)
 {
 	if (!any_log(conf))
 		return;
-	fprintf(out, "log%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
+	fprintf(out, "log%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
 		conf->log_raw_measurements ? " rawmeasurements" : "",
 		conf->log_statistics ? " statistics" : "", conf->log_tracking ? " tracking" : "",
-		conf->log_shadow ? " shadow" : "");
+		conf->log_shadow ? " shadow" : "", conf->log_bound ? " bound" : "");
 }
 
 static void print_makestep(const struct ds_conf *conf, FILE *out)

@@ -118,11 +118,13 @@ struct ds_conf {
 				      here */
 	bool no_client_log;	   /* keep nothing of clients: no interleaved answers */
 	char drift_file[DS_CONF_PATH];
-	char key_file[DS_CONF_PATH]; /* "": no keys */
-	char pid_file[DS_CONF_PATH]; /* "" : none; default /run/drivestamp/drivestampd.pid */
+	char key_file[DS_CONF_PATH];   /* "": no keys */
+	char pid_file[DS_CONF_PATH];   /* "" : none; default /run/drivestamp/drivestampd.pid */
+	char bound_file[DS_CONF_PATH]; /* "": none; default DRIVESTAMP_BOUND_PATH */
 	char user[64];
 	char log_dir[DS_CONF_PATH];
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
+	bool log_bound;
 	int log_banner; /* 32; a header every so many lines, 0: none */
 
 	double makestep_threshold_s;	  /* 0: never */
@@ -130,6 +132,7 @@ struct ds_conf {
 	double max_distance_s;		  /* 3 */
 	double max_slew_ppm;		  /* 83333.333 */
 	double max_clock_error_ppm;	  /* 1 */
+	double max_asymmetry;		  /* 0, of 1; see core/clock/bound.h */
 	double max_update_skew_ppm;	  /* 1000 */
 	uint8_t min_samples, max_samples; /* 6, 0 (none) */
 	uint8_t min_sources;		  /* 1 */

@@ -33,6 +33,7 @@ static const struct ds_word directives[] = {
 	{"bindcmdaddress", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"bindcmddevice", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"binddevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"boundfile", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"broadcast", DS_WORD_SUPPORTED, 2, ANY, NULL, NULL},
 	{"broadcastclient", DS_WORD_SUPPORTED, 0, ANY, NULL, NULL},
 	{"clientloglimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -74,6 +75,7 @@ static const struct ds_word directives[] = {
 	{"mailonchange", DS_WORD_WARNED, 2, 2, NULL, "no mail is sent"},
 	{"makestep", DS_WORD_SUPPORTED, 2, 2, NULL, NULL},
 	{"manual", DS_WORD_WARNED, 0, 0, NULL, "time cannot be entered by hand"},
+	{"maxasymmetry", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxchange", DS_WORD_REFUSED, 3, 3, NULL, "large offsets would be followed without limit"},
 	{"maxclockerror", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxdistance", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -191,6 +193,7 @@ static const struct ds_word local_options[] = {
 };
 
 static const struct ds_word log_options[] = {
+	{"bound", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"measurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rawmeasurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"refclocks", DS_WORD_WARNED, 0, 0, NULL, "there are no reference clocks yet"},

@@ -24,6 +24,7 @@ struct ds_daemon {
 	struct ds_conf conf;
 	struct ds_keys keys;
 	struct ds_clock clock;
+	struct ds_bound_page bound_page;
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;
 	struct ds_serve serve;

@@ -54,6 +54,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_hearing_next_ns(&d->hearing));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
+	next = earliest(next, d->timekeeper.bounds.due_monotonic_ns);
 	if (ds_record_wants_shadow())
 		next = earliest(next, shadow_ns);
 	if (next <= now_ns)
@@ -176,6 +177,7 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 		update_clock(d);
 	if (now_ns >= d->timekeeper.due_monotonic_ns)
 		ds_timekeeper_timer(&d->timekeeper);
+	ds_bounds_run(&d->timekeeper.bounds, now_ns);
 	if (ds_record_wants_shadow() && now_ns >= l->shadow_ns) {
 		write_shadow(d);
 		l->shadow_ns = now_ns + shadow_interval_ns(&d->conf);

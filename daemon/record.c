@@ -39,6 +39,12 @@ static struct record_file shadow = {
 	.name = "shadow.log",
 	.banner = "   Date (UTC) Time         Clock-system s    Rate ppm  Remaining s",
 };
+static struct record_file bound = {
+	.name = "bound.log",
+	.banner =
+		"   Date (UTC) Time            Bound   Early ppm    Late ppm       Hard   Early ppm    "
+		"Late ppm       Knee       Void Remaining Scale  Gen. Fl",
+};
 static bool raw_measurements;
 static int banner_every;
 
@@ -68,6 +74,7 @@ void ds_record_open(const struct ds_conf *conf)
 	open_file(&statistics, directory, conf->log_statistics);
 	open_file(&tracking, directory, conf->log_tracking);
 	open_file(&shadow, directory, conf->log_shadow);
+	open_file(&bound, directory, conf->log_bound);
 }
 
 static void close_file(struct record_file *file)
@@ -83,6 +90,7 @@ void ds_record_close(void)
 	close_file(&statistics);
 	close_file(&tracking);
 	close_file(&shadow);
+	close_file(&bound);
 }
 
 /* The banner where it is due. */
@@ -219,6 +227,27 @@ void ds_record_tracking(const struct ds_record_tracking *t)
 		t->offset_sd_s, t->remaining_s, t->root_delay_s, t->root_dispersion_s,
 		t->max_error_s);
 	end_line(&tracking);
+}
+
+void ds_record_bound(const struct ds_record_bound *b)
+{
+	const struct ds_bound_line *tight = &b->lines->bound;
+	const struct ds_bound_line *hard = &b->lines->hard;
+	char when[32];
+	FILE *out;
+
+	if (bound.stream == NULL)
+		return;
+	out = begin_line(&bound);
+	fprintf(out,
+		"%s.%06d %10.4e %11.6f %11.6f %10.4e %11.6f %11.6f %10.4e %10.4e %9.2e %5.3f %5llu "
+		"%02x",
+		utc_text(b->clock_ns, when), (int)(b->clock_ns / 1000 % 1000000), tight->ns * 1e-9,
+		tight->early_ppb * 1e-3, tight->late_ppb * 1e-3, hard->ns * 1e-9,
+		hard->early_ppb * 1e-3, hard->late_ppb * 1e-3, seconds(b->lines->knee_ns),
+		seconds(b->lines->end_ns), seconds(b->remaining_ns), b->scale,
+		(unsigned long long)b->generation, b->flags);
+	end_line(&bound);
 }
 
 bool ds_record_wants_shadow(void)

@@ -1,5 +1,6 @@
 /*
- * record: measurements.log, statistics.log, tracking.log with chrony's columns, and shadow.log.
+ * record: measurements.log, statistics.log, tracking.log with chrony's columns, shadow.log
+ * and bound.log.
  * It must never stop the daemon: a file that cannot be written is said once and left.
  *
  * Columns as chrony.conf(5) describes them under `log`, so that converters and plots go on to
@@ -12,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/clock/bound.h"
 #include "core/clock/estimate.h"
 #include "core/exchange/exchange.h"
 #include "core/exchange/reason.h"
@@ -57,6 +59,17 @@ struct ds_record_tracking {
 	double root_delay_s, root_dispersion_s, max_error_s;
 };
 void ds_record_tracking(const struct ds_record_tracking *t);
+
+/* bound.log: what is in force from now on, as the page in shared memory has it. */
+struct ds_record_bound {
+	int64_t clock_ns;
+	const struct ds_bound_lines *lines;
+	int64_t remaining_ns;
+	double scale;
+	uint64_t generation;
+	unsigned flags;
+};
+void ds_record_bound(const struct ds_record_bound *b);
 
 /* shadow.log: the kept clock beside CLOCK_REALTIME. */
 bool ds_record_wants_shadow(void);

@@ -517,6 +517,7 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	c->upstream_id = upstream_of(&source->remote);
 	c->jitter_ns = source->estimate.sample_sd_ns;
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
+	c->stated_dispersion_ns = source->remote.root_dispersion_ns;
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
 	c->systematic_ns =
 		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;

@@ -80,6 +80,23 @@ static void open_route(struct ds_daemon *d)
 		       strerror(-rc));
 }
 
+/* While there are rights: the folder is often root's. The default path is of a service, whose
+ * folder others do not have. */
+static void open_bound_page(struct ds_daemon *d)
+{
+	const char *path = d->conf.bound_file;
+	char why[DS_WHY];
+	int rc;
+
+	if (d->once != DS_ONCE_NO || path[0] == '\0')
+		return;
+	rc = ds_bound_page_open(&d->bound_page, path, why);
+	if (rc == 0 || (strcmp(path, DRIVESTAMP_BOUND_PATH) == 0 &&
+			(rc == -ENOENT || rc == -EACCES || rc == -EROFS)))
+		return;
+	ds_log(DS_LOG_WARNING, "boundfile %s; the bound is not told there", why);
+}
+
 bool ds_start_open(struct ds_daemon *d)
 {
 	if (d->conf.clock_precision_s > 0.0)
@@ -100,6 +117,7 @@ bool ds_start_open(struct ds_daemon *d)
 	}
 	say_stamping(d);
 	open_route(d);
+	open_bound_page(d);
 	return true;
 }
 
@@ -144,7 +162,7 @@ void ds_start_work(struct ds_daemon *d)
 	struct ds_source_context context;
 
 	ds_record_open(&d->conf);
-	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer);
+	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer, &d->bound_page);
 	d->timekeeper.quiet = d->once != DS_ONCE_NO;
 	context = (struct ds_source_context){
 		.conf = &d->conf,
@@ -163,6 +181,7 @@ void ds_start_work(struct ds_daemon *d)
 void ds_start_close(struct ds_daemon *d)
 {
 	ds_timekeeper_close(&d->timekeeper);
+	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
 	ds_sources_close(&d->sources);
 	ds_route_close(&d->route);

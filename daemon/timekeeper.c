@@ -41,7 +41,7 @@ static bool read_drift(const char *path, double *freq_ppb, double *sd_ppb)
 	return true;
 }
 
-static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
+static void correct(struct ds_timekeeper *tk, const struct ds_correction *c)
 {
 	tk->due_monotonic_ns = INT64_MAX;
 	if (!tk->steer)
@@ -74,8 +74,14 @@ static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
 	}
 }
 
+static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
+{
+	correct(tk, c);
+	ds_bounds_tell(&tk->bounds);
+}
+
 void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
-			struct ds_clock *clock, bool steer)
+			struct ds_clock *clock, bool steer, struct ds_bound_page *page)
 {
 	struct ds_discipline_config config = {
 		.max_slew_ppb = conf->max_slew_ppm * 1e3,
@@ -100,11 +106,9 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	if (!known && fabs(freq_ppb) > SANE_RATE_PPB)
 		freq_ppb = 0.0;
 	ds_discipline_init(&tk->discipline, &config, freq_ppb, sd_ppb);
+	ds_bounds_init(&tk->bounds, conf, clock, &tk->discipline, &tk->reference, page, steer);
 	start.rate_ppb = freq_ppb;
 	apply(tk, &start);
-	if (steer)
-		ds_clock_tell_kernel(clock, false, DS_LEAP_UNSYNCHRONISED, 16 * NS_PER_S,
-				     16 * NS_PER_S);
 }
 
 double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk)
@@ -154,6 +158,17 @@ static void say_selection(struct ds_timekeeper *tk, const struct ds_timekeeper_i
 	tk->selected = selected;
 }
 
+static void lose_sources(struct ds_timekeeper *tk, const struct ds_timekeeper_input *input)
+{
+	bool had = tk->selected >= 0;
+
+	say_selection(tk, input, -1);
+	if (!had)
+		return;
+	ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_SOURCES_LOST);
+	ds_bounds_tell(&tk->bounds);
+}
+
 static void record_update(const struct ds_timekeeper *tk, const struct ds_timekeeper_input *input,
 			  const struct ds_combined *combined, const struct ds_reading *now,
 			  int64_t remaining_before_ns, int64_t max_error_ns)
@@ -197,7 +212,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	for (uint32_t i = 0; i < input->count; i++)
 		tk->selections[i] = (uint8_t)input->candidates[i].selection;
 	if (!found) {
-		say_selection(tk, input, -1);
+		lose_sources(tk, input);
 		return false;
 	}
 	ds_combine(&tk->combiner, input->candidates, input->count, &selected, now.raw_ns,
@@ -216,15 +231,13 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds",
 		       (double)tk->last_offset_ns * 1e-9);
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
+	ds_bounds_update(&tk->bounds, &now, input->candidates, input->count, &combined,
+			 first ? 0 : tk->last_offset_ns - remaining_before, input->interval_ns);
+	if (correction.step)
+		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
 	apply(tk, &correction);
 	tk->drift_changed = true;
 	record_update(tk, input, &combined, &now, remaining_before, max_error);
-	if (tk->steer)
-		ds_clock_tell_kernel(tk->clock, tk->conf->rtc_sync, tk->reference.leap,
-				     tk->reference.root_delay_ns / 2 +
-					     tk->reference.root_dispersion_ns +
-					     abs_ns(tk->last_offset_ns),
-				     (int64_t)combined.sd_ns);
 	return true;
 }
 
@@ -289,14 +302,18 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 		ds_reference_lose(&tk->reference);
 		memset(&tk->combiner, 0, sizeof tk->combiner);
 		ds_discipline_slept(&tk->discipline, &now, &correction);
+		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_SLEPT);
 		apply(tk, &correction);
 		return DS_HOST_SLEPT;
 	}
+	ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
 	if (tk->steer) {
 		ds_log(DS_LOG_WARNING, "the clock was set by somebody else, by %.6f s",
 		       (double)jump_ns * 1e-9);
 		ds_discipline_disturbed(&tk->discipline, &now, &correction);
 		apply(tk, &correction);
+	} else {
+		ds_bounds_tell(&tk->bounds);
 	}
 	return DS_CLOCK_WAS_SET;
 }

@@ -12,6 +12,7 @@
 #include "core/clock/discipline.h"
 #include "core/clock/select.h"
 #include "core/exchange/server.h"
+#include "daemon/bounds.h"
 #include "daemon/conf.h"
 #include "daemon/reference.h"
 #include "os/clock.h"
@@ -27,6 +28,7 @@ struct ds_timekeeper {
 	uint8_t selections[DS_SOURCES_MAX]; /* enum ds_selection of each, as of the last update */
 	struct ds_combiner combiner;
 	struct ds_reference reference;
+	struct ds_bounds bounds;
 	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
 	bool stepped; /* the last update stepped the clock: saved stamps are of another time */
 
@@ -36,9 +38,10 @@ struct ds_timekeeper {
 	bool drift_changed;
 };
 
-/* clock is open; the drift file is read here. steer: corrections are applied to `clock`. */
+/* clock is open; the drift file is read here. steer: corrections are applied to `clock`. page:
+ * where the bound is told; open, or zero. */
 void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
-			struct ds_clock *clock, bool steer);
+			struct ds_clock *clock, bool steer, struct ds_bound_page *page);
 
 /* A source has a new sample. candidates as for ds_select(), predictions at reading->raw_ns.
  * interval_ns: about how long until the next. names: what to call each source in the log. */

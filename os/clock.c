@@ -6,6 +6,7 @@
 #include "os/clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -391,20 +392,42 @@ int ds_clock_step(struct ds_clock *clock, int64_t step_ns)
 	return 0;
 }
 
-int ds_clock_tell_kernel(struct ds_clock *clock, bool synchronised, uint8_t leap,
-			 int64_t max_error_ns, int64_t est_error_ns)
+void ds_clock_virtual_line(const struct ds_clock *clock, int64_t *mono_raw_ns, int64_t *clock_ns,
+			   double *rate_ppb)
+{
+	const double oscillator = ds_line_rate_ppb(&clock->raw);
+	const double kept = ds_line_rate_ppb(&clock->clock);
+
+	*mono_raw_ns = read_ns(CLOCK_MONOTONIC_RAW);
+	*clock_ns = ds_line_at(&clock->clock, ds_line_at(&clock->raw, *mono_raw_ns));
+	*rate_ppb = oscillator + kept + oscillator * kept * 1e-9;
+}
+
+static long microseconds(int64_t ns)
+{
+	const int64_t us = ns <= 0 ? 0 : (ns - 1) / 1000 + 1;
+
+	return us < LONG_MAX ? (long)us : LONG_MAX;
+}
+
+int ds_clock_tell_kernel(struct ds_clock *clock, const struct ds_kernel_view *view)
 {
 	struct timex t = {.modes = ADJ_STATUS | ADJ_MAXERROR | ADJ_ESTERROR};
+	struct timex tai = {.modes = ADJ_TAI, .constant = view->tai_s};
+	int error;
 
 	if (clock->kind != DS_CLOCK_SYSTEM || !clock->steer)
 		return 0;
-	if (!synchronised || leap == DS_LEAP_UNSYNCHRONISED)
+	if (!view->synchronised || view->leap == DS_LEAP_UNSYNCHRONISED)
 		t.status |= STA_UNSYNC;
-	else if (leap == DS_LEAP_INSERT)
+	else if (view->leap == DS_LEAP_INSERT)
 		t.status |= STA_INS;
-	else if (leap == DS_LEAP_DELETE)
+	else if (view->leap == DS_LEAP_DELETE)
 		t.status |= STA_DEL;
-	t.maxerror = (long)(max_error_ns / 1000);
-	t.esterror = (long)(est_error_ns / 1000);
-	return adjust(&t);
+	t.maxerror = microseconds(view->max_error_ns);
+	t.esterror = microseconds(view->est_error_ns);
+	error = adjust(&t);
+	if (error || view->tai_s == 0 || t.tai == view->tai_s)
+		return error;
+	return adjust(&tai);
 }

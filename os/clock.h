@@ -95,11 +95,27 @@ double ds_clock_rate_ppb(const struct ds_clock *clock);
 /* Add step_ns to the clock. The raw scale does not notice. */
 int ds_clock_step(struct ds_clock *clock, int64_t step_ns);
 
-/* Tell the kernel what is known (system clock with `steer` only): synchronised clears STA_UNSYNC
- * (only where the configuration says rtcsync: that starts the kernel's writing to the RTC), leap as
- * enum ds_leap, errors in nanoseconds. */
-int ds_clock_tell_kernel(struct ds_clock *clock, bool synchronised, uint8_t leap,
-			 int64_t max_error_ns, int64_t est_error_ns);
+/* Of a virtual clock: a moment on CLOCK_MONOTONIC_RAW, what the clock shows then, and how much
+ * faster than that it runs. */
+void ds_clock_virtual_line(const struct ds_clock *clock, int64_t *mono_raw_ns, int64_t *clock_ns,
+			   double *rate_ppb);
+
+/* What adjtimex(2) shows to others: timedatectl, exporters, databases. */
+struct ds_kernel_view {
+	bool synchronised; /* clears STA_UNSYNC. Only where the configuration says rtcsync: it also
+			    * starts the kernel's writing to the RTC */
+	uint8_t leap;	   /* enum ds_leap */
+	int32_t tai_s;	   /* TAI minus UTC; 0: not known, the kernel's is left alone */
+	int64_t max_error_ns, est_error_ns; /* cut off at 0 and LONG_MAX us */
+};
+
+/* Tell the kernel (system clock with `steer` only; else nothing is done). It counts max_error_ns up
+ * by 500 ppm by itself and sets STA_UNSYNC at 16 s, 8.9 hours later at most: tell it again long
+ * before. Frequency and tick are true by themselves: they are how the clock is steered, a slew
+ * included. `offset` cannot be told: the kernel has one only while its own PLL is on (STA_PLL, else
+ * ADJ_OFFSET does nothing), which would slew the clock once more; it shows 0, as with every daemon
+ * that steers by frequency. 0 or a negative errno; TIME_ERROR is no failure. */
+int ds_clock_tell_kernel(struct ds_clock *clock, const struct ds_kernel_view *view);
 
 /* How far others have set CLOCK_REALTIME since the last call, as readings found it; 0 where nobody
  * did. Differences under 1 ms are of rates and do not count. A host that was suspended shows the

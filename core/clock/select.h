@@ -86,7 +86,8 @@ struct ds_candidate {
 				  the root dispersion that it states. For ds_combine() */
 	int64_t root_delay_ns; /* to the root, the last hop included; not used here, for the caller
 				*/
-	int64_t root_dispersion_ns; /* likewise */
+	int64_t root_dispersion_ns;   /* likewise */
+	int64_t stated_dispersion_ns; /* what the source says of its own error, without ours */
 	/* out */
 	enum ds_selection selection;
 };

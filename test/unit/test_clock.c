@@ -291,7 +291,8 @@ static void unsteered_system_is_left_alone(void **state)
 	adjtimex(&before);
 	assert_int_equal(ds_clock_set_rate(&c, 1e5), 0);
 	assert_int_equal(ds_clock_step(&c, S), 0);
-	assert_int_equal(ds_clock_tell_kernel(&c, true, 0, 1000, 1000), 0);
+	assert_int_equal(ds_clock_tell_kernel(&c, &(struct ds_kernel_view){.synchronised = true}),
+			 0);
 	adjtimex(&after);
 	assert_int_equal(before.freq, after.freq);
 	assert_int_equal(before.tick, after.tick);

@@ -300,7 +300,7 @@ static void test_text_limits(void **state)
 	static const struct {
 		const char *word;
 		size_t most;
-	} limits[] = {{"driftfile", 255}, {"keyfile", 255}, {"pidfile", 255}, {"logdir", 255},
+	} limits[] = {{"driftfile", 255}, {"keyfile", 255}, {"pidfile", 255}, {"boundfile", 255}, {"logdir", 255},
 		      {"user", 63},	  {"server", 255},  {"pool", 255}};
 	char text[400];
 
@@ -704,7 +704,7 @@ static void test_grammar_is_whole(void **state)
 					    "tempcomp",
 					    "user"};
 	/* not chrony's */
-	static const char *const ours[] = {"ephemeral"};
+	static const char *const ours[] = {"boundfile", "ephemeral", "maxasymmetry"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)

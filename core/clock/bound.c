@@ -1,0 +1,196 @@
+/*
+ * bound: growth, and what selections and surprises say.
+ * It must never compute with absolute times in doubles.
+ */
+#include "core/clock/bound.h"
+
+#include <math.h>
+#include <string.h>
+
+#define PIECE_LEAST_NS INT64_C(1000)
+
+/* An unknown standard deviation, or a negative one. */
+static double known_or_infinite(double sd)
+{
+	return sd >= 0.0 ? sd : INFINITY;
+}
+
+static double not_negative(int64_t ns)
+{
+	return ns > 0 ? (double)ns : 0.0;
+}
+
+void ds_bound_init(struct ds_bound *b, const struct ds_bound_config *config)
+{
+	memset(b, 0, sizeof(*b));
+	b->config = *config;
+	b->config.max_clock_error_ppb = fmax(config->max_clock_error_ppb, 0.0);
+	b->config.max_asymmetry = fmin(fmax(config->max_asymmetry, 0.0), 1.0);
+	b->scale = 1.0;
+}
+
+static double difference(int64_t a, int64_t b)
+{
+	int64_t d;
+
+	if (__builtin_sub_overflow(a, b, &d))
+		return a > b ? (double)INT64_MAX : (double)INT64_MIN;
+	return (double)d;
+}
+
+static bool was_used(const struct ds_candidate *c)
+{
+	return c->selection == DS_S_SELECTED || c->selection == DS_S_COMBINED;
+}
+
+void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
+		    const struct ds_combined *combined, struct ds_bound_update *update)
+{
+	int64_t line = combined->server_minus_raw_ns;
+	double below = difference(line, combined->low_minus_raw_ns);
+	double above = difference(combined->high_minus_raw_ns, line);
+	double apart = 0.0;
+
+	update->source_dispersion_ns = 0;
+	update->root_delay_ns = 0;
+	for (uint32_t i = 0; i < count && i < DS_SOURCES_MAX; i++) {
+		const struct ds_prediction *p = &candidates[i].prediction;
+		double off = difference(p->server_minus_raw_ns, line);
+
+		if (!was_used(&candidates[i]))
+			continue;
+		apart = fmax(apart, fabs(off) - DS_BOUND_SDS * known_or_infinite(p->sd_ns));
+		if (candidates[i].stated_dispersion_ns > update->source_dispersion_ns)
+			update->source_dispersion_ns = candidates[i].stated_dispersion_ns;
+		if (candidates[i].root_delay_ns > update->root_delay_ns)
+			update->root_delay_ns = candidates[i].root_delay_ns;
+	}
+	update->hard_ns = ds_ns_plus(0, fmax(below, above));
+	update->disagreement_ns = ds_ns_plus(0, apart);
+}
+
+static double variance_at(const struct ds_bound *b, double since_s)
+{
+	return b->sd_ns * b->sd_ns + 2.0 * b->cov_ns_ppb * since_s +
+	       b->freq_sd_ppb * b->freq_sd_ppb * since_s * since_s +
+	       b->wander_ppb * b->wander_ppb * since_s * since_s * since_s / 3.0;
+}
+
+static double sd_at(const struct ds_bound *b, double since_s)
+{
+	/* Not a number where an unknown one meets a time of zero. */
+	double sd = since_s > 0.0 ? sqrt(variance_at(b, since_s)) : b->sd_ns;
+
+	return known_or_infinite(sd);
+}
+
+static double since_s(const struct ds_bound *b, int64_t raw_ns)
+{
+	return raw_ns > b->raw_ns ? difference(raw_ns, b->raw_ns) * 1e-9 : 0.0;
+}
+
+static void learn_scale(struct ds_bound *b, const struct ds_bound_update *update)
+{
+	double thought = DS_BOUND_SURPRISE_SDS * sd_at(b, since_s(b, update->raw_ns));
+	double surprise = fabs((double)update->moved_ns) / fmax(thought, 1.0);
+
+	b->scale -= (b->scale - 1.0) / DS_BOUND_MEMORY;
+	b->scale = fmin(fmax(b->scale, surprise), DS_BOUND_SCALE_MAX);
+}
+
+void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
+{
+	if (b->known)
+		learn_scale(b, update);
+	if (!b->known || update->raw_ns > b->raw_ns)
+		b->raw_ns = update->raw_ns;
+	b->known = true;
+	b->sd_ns = known_or_infinite(update->sd_ns);
+	b->freq_sd_ppb = known_or_infinite(update->freq_sd_ppb);
+	b->wander_ppb = known_or_infinite(update->wander_ppb);
+	b->cov_ns_ppb = fmax(fmin(update->cov_ns_ppb, b->sd_ns * b->freq_sd_ppb), 0.0);
+	b->hard_ns = not_negative(update->hard_ns);
+	b->root_ns = not_negative(update->source_dispersion_ns) +
+		     not_negative(update->disagreement_ns) +
+		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
+}
+
+void ds_bound_lose(struct ds_bound *b)
+{
+	b->known = false;
+}
+
+static double tight_at(const struct ds_bound *b, double t)
+{
+	return b->root_ns + DS_BOUND_SDS * b->scale * sd_at(b, t);
+}
+
+/* What the frequency may do beyond maxclockerror is not known less well here than above: the
+ * growth is the same, and the claim is never below. */
+static double hard_at(const struct ds_bound *b, double t)
+{
+	double grown = sd_at(b, t) - b->sd_ns;
+
+	if (isnan(grown)) /* the offset is unknown, so its growth is too; the rest of it counts */
+		grown = sqrt(b->freq_sd_ppb * b->freq_sd_ppb * t * t +
+			     b->wander_ppb * b->wander_ppb * t * t * t / 3.0);
+	if (isnan(grown))
+		grown = 0.0;
+	return b->hard_ns + b->config.max_clock_error_ppb * t + DS_BOUND_SDS * b->scale * grown;
+}
+
+void ds_bound_at(const struct ds_bound *b, int64_t raw_ns, int64_t remaining_ns,
+		 struct ds_bound_value *value)
+{
+	double remaining = fabs((double)remaining_ns);
+	double t = since_s(b, raw_ns);
+	double hard = b->known ? hard_at(b, t) : INFINITY;
+	double tight = b->known ? fmin(tight_at(b, t), hard) : INFINITY;
+
+	value->hard_ns = ds_ns_plus(0, ceil(hard + remaining));
+	value->bound_ns = ds_ns_plus(0, ceil(tight + remaining));
+}
+
+static struct ds_bound_line chords(const double at[3], double knee_s, double end_s,
+				   double remaining)
+{
+	return (struct ds_bound_line){
+		.ns = at[0] + remaining,
+		.early_ppb = (at[1] - at[0]) / knee_s,
+		.late_ppb = (at[2] - at[1]) / (end_s - knee_s),
+	};
+}
+
+static bool is_finite(const struct ds_bound_line *line)
+{
+	return isfinite(line->ns) && isfinite(line->early_ppb) && isfinite(line->late_ppb);
+}
+
+bool ds_bound_ahead(const struct ds_bound *b, int64_t raw_ns, int64_t remaining_ns, int64_t knee_ns,
+		    int64_t end_ns, struct ds_bound_lines *lines)
+{
+	const struct ds_bound_line unknown = {(double)DS_BOUND_UNKNOWN_NS, 0.0, 0.0};
+	double remaining = fabs((double)remaining_ns);
+	double when[3], tight[3], hard[3];
+
+	lines->knee_ns = knee_ns > PIECE_LEAST_NS ? knee_ns : PIECE_LEAST_NS;
+	lines->end_ns =
+		end_ns > lines->knee_ns + PIECE_LEAST_NS ? end_ns : lines->knee_ns + PIECE_LEAST_NS;
+	when[0] = since_s(b, raw_ns);
+	when[1] = when[0] + (double)lines->knee_ns * 1e-9;
+	when[2] = when[0] + (double)lines->end_ns * 1e-9;
+	lines->bound = lines->hard = unknown;
+	if (!b->known)
+		return false;
+	for (int i = 0; i < 3; i++) {
+		tight[i] = tight_at(b, when[i]);
+		hard[i] = hard_at(b, when[i]);
+	}
+	lines->hard = chords(hard, when[1] - when[0], when[2] - when[0], remaining);
+	lines->bound = chords(tight, when[1] - when[0], when[2] - when[0], remaining);
+	if (!is_finite(&lines->hard))
+		lines->hard = unknown;
+	if (!is_finite(&lines->bound) || lines->bound.ns > (double)DS_BOUND_UNKNOWN_NS)
+		lines->bound = lines->hard;
+	return lines->hard.ns < (double)DS_BOUND_UNKNOWN_NS;
+}

@@ -67,7 +67,7 @@ stray_system_headers()
 # Functions over 70 lines, from the line of their opening brace to that of the closing one.
 long_functions()
 {
-	find core os daemon tool lab -name '*.c' -print0 | xargs -0 -r awk '
+	find core os daemon tool lab sim -name '*.c' -print0 | xargs -0 -r awk '
 		FNR == 1 { start = 0; head = "" }
 		/^{$/ { start = FNR; name = head }
 		/^}$/ && start { if (FNR - start + 1 > 70)
@@ -80,7 +80,7 @@ long_functions()
 headers_without_opening()
 {
 	local file
-	find core os daemon tool lab -name '*.h' | while read -r file; do
+	find core os daemon tool lab sim -name '*.h' | while read -r file; do
 		head -n 12 "$file" | grep -qiE 'must( never|n.t)' ||
 			echo "$file: does not say what it must never do"
 	done
@@ -105,6 +105,7 @@ verdict "core/clock meets the exchange wing in exchange.h only" \
 verdict "os/ looks down to core/ only" "$(stray os 'os/|core/|include/drivestamp/')"
 verdict "daemon/ looks down only" "$(stray daemon 'daemon/|os/|core/|include/drivestamp/')"
 verdict "lab/ looks down only" "$(stray lab 'lab/|os/|core/')"
+verdict "sim/ looks down only" "$(stray sim 'sim/|daemon/|os/|core/')"
 verdict "tool/ looks down only" "$(stray tool 'tool/|lab/|os/|core/|include/drivestamp/')"
 verdict "no function has more than 70 lines" "$(long_functions)"
 verdict "every header says what it must never do" "$(headers_without_opening)"

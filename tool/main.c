@@ -5,7 +5,8 @@
 
 #include "tool/options.h"
 
-static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_conform, &ds_verb_demo};
+static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_conform, &ds_verb_demo,
+					      &ds_verb_bound};
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))
 

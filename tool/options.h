@@ -37,6 +37,7 @@ struct ds_verb {
 extern const struct ds_verb ds_verb_query;
 extern const struct ds_verb ds_verb_conform;
 extern const struct ds_verb ds_verb_demo;
+extern const struct ds_verb ds_verb_bound;
 
 #define DS_EXIT_USAGE 2
 

@@ -121,6 +121,8 @@ void ds_conf_defaults(struct ds_conf *conf)
 	conf->log_banner = 32;
 	conf->max_distance_s = 3;
 	conf->max_slew_ppm = 83333.333;
+	conf->log_change_s = 1;
+	conf->max_drift_ppm = 500000;
 	conf->max_clock_error_ppm = 1;
 	conf->max_update_skew_ppm = 1000;
 	conf->min_samples = 6;
@@ -472,6 +474,18 @@ static void read_makestep(struct reader *r, const struct words *words)
 		r->conf->makestep_threshold_s = 1e-9;
 }
 
+static void read_maxchange(struct reader *r, const struct words *words)
+{
+	static const struct ds_field fields[] = {
+		{"maxchange", DS_FIELD_DOUBLE, offsetof(struct ds_conf, max_change_s), 1e-9, 1e9},
+		{"maxchange", DS_FIELD_INT, offsetof(struct ds_conf, max_change_start), 0, 1e9},
+		{"maxchange", DS_FIELD_INT, offsetof(struct ds_conf, max_change_ignore), -1e9, 1e9},
+	};
+
+	for (unsigned i = 0; i < 3; i++)
+		set_field(r, &fields[i], r->conf, word_at(words, i + 1));
+}
+
 static void read_file(struct reader *from, const char *path, bool sources_only);
 
 static void read_include(struct reader *r, const char *pattern)
@@ -630,6 +644,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_auth_select(r, word_at(words, 1));
 	else if (is(word, "makestep"))
 		read_makestep(r, words);
+	else if (is(word, "maxchange"))
+		read_maxchange(r, words);
 	else if (is(word, "include"))
 		read_include(r, word_at(words, 1));
 	else if (is(word, "confdir") || is(word, "sourcedir"))
@@ -985,6 +1001,15 @@ static void print_makestep(const struct ds_conf *conf, FILE *out)
 	fprintf(out, " %d\n", conf->makestep_limit);
 }
 
+static void print_maxchange(const struct ds_conf *conf, FILE *out)
+{
+	if (!(conf->max_change_s > 0))
+		return;
+	fputs("maxchange ", out);
+	ds_print_number(conf->max_change_s, out);
+	fprintf(out, " %d %d\n", conf->max_change_start, conf->max_change_ignore);
+}
+
 void ds_conf_print(const struct ds_conf *conf, FILE *out)
 {
 	struct ds_conf *defaults = malloc(sizeof(*defaults));
@@ -1010,6 +1035,7 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 	if (conf->auth_select != DS_AUTH_SELECT_IGNORE)
 		fprintf(out, "authselectmode %s\n", auth_selects[conf->auth_select]);
 	print_makestep(conf, out);
+	print_maxchange(conf, out);
 	print_logs(conf, out);
 	free(defaults);
 }

@@ -129,6 +129,11 @@ struct ds_conf {
 
 	double makestep_threshold_s;	  /* 0: never */
 	int makestep_limit;		  /* updates; negative: always */
+	double max_change_s;		  /* 0: whatever the offset is, it is corrected */
+	int max_change_start;		  /* updates before that is looked at */
+	int max_change_ignore;		  /* so many are ignored; negative: all */
+	double log_change_s;		  /* 1 */
+	double max_drift_ppm;		  /* 500000: what the clock can be made to run */
 	double max_distance_s;		  /* 3 */
 	double max_slew_ppm;		  /* 83333.333 */
 	double max_clock_error_ppm;	  /* 1 */

@@ -55,6 +55,8 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	next = earliest(next, d->timekeeper.bounds.due_monotonic_ns);
+	if (d->steer && d->clock.kind == DS_CLOCK_SYSTEM)
+		next = earliest(next, now_ns + DS_TIMEKEEPER_CHECK_NS);
 	if (ds_record_wants_shadow())
 		next = earliest(next, shadow_ns);
 	if (next <= now_ns)
@@ -183,7 +185,9 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 		l->shadow_ns = now_ns + shadow_interval_ns(&d->conf);
 	}
 	ds_timekeeper_save_drift(&d->timekeeper);
-	if (once_done(d, &l->status))
+	if (d->timekeeper.give_up)
+		l->status = 1;
+	if (d->timekeeper.give_up || once_done(d, &l->status))
 		return false;
 	if (now_ns < d->end_ns)
 		return true;

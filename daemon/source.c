@@ -96,7 +96,7 @@ int64_t ds_source_spread_ns(int64_t interval)
 
 	if (span == 0)
 		return interval;
-	return interval - span / 2 + (int64_t)(ds_random64() % (uint64_t)span);
+	return interval + (int64_t)(ds_random64() % (uint64_t)span);
 }
 
 static bool presends(const struct ds_source *s)

@@ -111,7 +111,8 @@ bool ds_source_handle(struct ds_source *source, const struct ds_source_context *
 void ds_source_init(struct ds_source *source, const struct ds_conf_source *conf,
 		    const struct ds_conf *global, const union ds_address *address);
 int64_t ds_source_interval_ns(int8_t poll_log2);
-/* The interval with up to 1/64 of it added or taken, so that hosts do not march in step. */
+/* The interval with up to 1/32 of it added, so that hosts do not march in step, and none asks more
+ * often than it says. */
 int64_t ds_source_spread_ns(int64_t interval_ns);
 /* A line in the log, unless *said; it is then. */
 void ds_source_say_once(struct ds_source *source, bool *said, const char *what);

@@ -1,45 +1,19 @@
 /* timekeeper: see timekeeper.h. */
 #include "daemon/timekeeper.h"
 
-#include <inttypes.h>
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "daemon/driftfile.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
-#include "os/file.h"
 
 #define NS_PER_S	    INT64_C(1000000000)
 #define DRIFT_INTERVAL_NS   (INT64_C(3600) * NS_PER_S)
-#define UNKNOWN_FREQ_SD_PPB 100e3		     /* a crystal nobody has measured: 100 ppm */
-#define OFFSET_LOG_NS	    (INT64_C(500) * 1000000) /* beyond what is known: worth a line */
+#define UNKNOWN_FREQ_SD_PPB 100e3   /* a crystal nobody has measured: 100 ppm */
+#define DRIFT_AGE_S	    86400.0 /* a drift file is good for a start within a day */
 #define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
-
-/* Drift file, as chrony's: the rate at which the clock gains by itself in ppm (positive: our
- * oscillator is fast; the correction has the other sign) and its error bound in ppm. */
-static bool read_drift(const char *path, double *freq_ppb, double *sd_ppb)
-{
-	char text[128];
-	char *rest;
-	char *end;
-
-	if (path[0] == '\0' || ds_file_read(path, text, sizeof text) <= 0)
-		return false;
-	double freq_ppm = strtod(text, &rest);
-	double skew_ppm = strtod(rest, &end);
-	if (rest == text || end == rest || !isfinite(freq_ppm) || !isfinite(skew_ppm) ||
-	    fabs(freq_ppm) > 1e5 || skew_ppm < 0.0) {
-		ds_log(DS_LOG_WARNING, "%s:1: not a frequency and its error in ppm; ignored", path);
-		return false;
-	}
-	*freq_ppb = -freq_ppm * 1e3;
-	*sd_ppb = fmax(skew_ppm * 1e3, 1.0);
-	ds_log(DS_LOG_NOTICE, "frequency %.3f +/- %.3f ppm read from %s", freq_ppm, skew_ppm, path);
-	return true;
-}
 
 static void correct(struct ds_timekeeper *tk, const struct ds_correction *c)
 {
@@ -87,7 +61,7 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 		.max_slew_ppb = conf->max_slew_ppm * 1e3,
 		.step_threshold_ns = (int64_t)(conf->makestep_threshold_s * 1e9),
 		.step_updates = conf->makestep_limit,
-		.max_freq_ppb = DS_DISCIPLINE_MAX_FREQ_PPB,
+		.max_freq_ppb = fmin(conf->max_drift_ppm * 1e3, DS_DISCIPLINE_MAX_FREQ_PPB),
 	};
 	double freq_ppb = ds_clock_rate_ppb(clock);
 	double sd_ppb = UNKNOWN_FREQ_SD_PPB;
@@ -102,9 +76,10 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	ds_reference_init(&tk->reference, conf, clock);
 	tk->drift_due_monotonic_ns = ds_monotonic_ns() + DRIFT_INTERVAL_NS;
 	tk->suspended_ns = ds_suspended_ns();
-	known = read_drift(conf->drift_file, &freq_ppb, &sd_ppb);
+	known = ds_driftfile_read(conf->drift_file, &freq_ppb, &sd_ppb);
 	if (!known && fabs(freq_ppb) > SANE_RATE_PPB)
 		freq_ppb = 0.0;
+	ds_holdover_init(&tk->holdover);
 	ds_discipline_init(&tk->discipline, &config, freq_ppb, sd_ppb);
 	ds_bounds_init(&tk->bounds, conf, clock, &tk->discipline, &tk->reference, page, steer);
 	start.rate_ppb = freq_ppb;
@@ -192,6 +167,25 @@ static void record_update(const struct ds_timekeeper *tk, const struct ds_timeke
 	ds_record_tracking(&t);
 }
 
+/* maxchange: is the clock off by more than it may ever be put right by? Says so. */
+static bool refuses(struct ds_timekeeper *tk, int64_t offset_ns)
+{
+	const struct ds_conf *conf = tk->conf;
+	double offset_s = (double)offset_ns * 1e-9;
+
+	if (!(conf->max_change_s > 0.0) || fabs(offset_s) <= conf->max_change_s ||
+	    (int64_t)tk->discipline.updates < conf->max_change_start)
+		return false;
+	if (conf->max_change_ignore >= 0 && tk->changes_refused >= conf->max_change_ignore)
+		tk->give_up = true;
+	else if (tk->changes_refused < INT32_MAX)
+		tk->changes_refused++;
+	ds_log(tk->give_up ? DS_LOG_ERROR : DS_LOG_WARNING,
+	       "Adjustment of %.3f seconds exceeds the allowed maximum of %.3f seconds (%s)",
+	       offset_s, conf->max_change_s, tk->give_up ? "exiting" : "ignored");
+	return true;
+}
+
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input)
 {
 	struct ds_select_config config = DS_SELECT_DEFAULTS;
@@ -221,18 +215,24 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 
 	bool first = !tk->reference.synchronised;
 	int64_t remaining_before = first ? 0 : ds_discipline_remaining_ns(&tk->discipline, &now);
+	int64_t change =
+		combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns) - remaining_before;
+	if (refuses(tk, change))
+		return false;
 	int64_t max_error = tk->reference.root_delay_ns / 2 + tk->reference.root_dispersion_ns +
 			    (first ? 0 : ds_reference_growth_ns(&tk->reference, &now)) +
 			    abs_ns(remaining_before);
 
-	tk->last_offset_ns = combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns);
+	tk->last_offset_ns = change + remaining_before;
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);
-	if (!tk->quiet && (first || abs_ns(tk->last_offset_ns - remaining_before) > OFFSET_LOG_NS))
+	if (!tk->quiet && (first || fabs((double)change * 1e-9) > tk->conf->log_change_s))
 		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds",
 		       (double)tk->last_offset_ns * 1e-9);
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
+	ds_holdover_learn(&tk->holdover, now.raw_ns, tk->discipline.freq_ppb, combined.freq_sd_ppb,
+			  combined.wander_ppb);
 	ds_bounds_update(&tk->bounds, &now, input->candidates, input->count, &combined,
-			 first ? 0 : tk->last_offset_ns - remaining_before, input->interval_ns);
+			 first ? 0 : change, input->interval_ns);
 	if (correction.step)
 		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
 	apply(tk, &correction);
@@ -258,20 +258,16 @@ void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_
 				  ds_discipline_remaining_ns(&tk->discipline, now), state);
 }
 
+/* Temperature has its cycles: whenever we start again, the frequency may be anywhere in them. */
 static void write_drift(struct ds_timekeeper *tk)
 {
-	char text[64];
-	int rc;
+	double skew_ppb = tk->reference.skew_ppb;
 
-	if (!tk->drift_changed || !tk->steer || tk->conf->drift_file[0] == '\0' ||
-	    tk->reference.skew_ppb >= DS_UNKNOWN_SKEW_PPB ||
-	    tk->reference.skew_ppb > tk->conf->max_update_skew_ppm * 1e3)
+	if (!tk->drift_changed || !tk->steer || skew_ppb >= DS_UNKNOWN_SKEW_PPB ||
+	    skew_ppb > tk->conf->max_update_skew_ppm * 1e3)
 		return;
-	snprintf(text, sizeof text, "%20.6f %20.6f\n", -tk->discipline.freq_ppb * 1e-3,
-		 tk->reference.skew_ppb * 1e-3);
-	rc = ds_file_replace(tk->conf->drift_file, text, 0644);
-	if (rc != 0)
-		ds_log(DS_LOG_WARNING, "cannot write %s: %s", tk->conf->drift_file, strerror(-rc));
+	ds_driftfile_write(tk->conf->drift_file, tk->discipline.freq_ppb,
+			   ds_holdover_freq_sd_ppb(&tk->holdover, skew_ppb, DRIFT_AGE_S));
 	tk->drift_changed = false;
 }
 
@@ -289,14 +285,15 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 {
 	int64_t suspended_ns = ds_suspended_ns();
 	int64_t slept_ns = suspended_ns - tk->suspended_ns;
-	int64_t jump_ns = ds_clock_take_jump(tk->clock);
 	struct ds_correction correction;
 	struct ds_reading now;
+	int64_t jump_ns;
 
+	ds_clock_read(tk->clock, &now); /* finds out */
+	jump_ns = ds_clock_take_jump(tk->clock);
 	tk->suspended_ns = suspended_ns;
 	if (slept_ns < SLEEP_LEAST_NS && (jump_ns == 0 || tk->clock->kind != DS_CLOCK_SYSTEM))
 		return DS_UNDISTURBED;
-	ds_clock_read(tk->clock, &now);
 	if (slept_ns >= SLEEP_LEAST_NS) {
 		ds_log(DS_LOG_NOTICE, "the host slept for %.3f s", (double)slept_ns * 1e-9);
 		ds_reference_lose(&tk->reference);
@@ -307,7 +304,7 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 		return DS_HOST_SLEPT;
 	}
 	ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
-	if (tk->steer) {
+	if (tk->steer && !refuses(tk, jump_ns)) {
 		ds_log(DS_LOG_WARNING, "the clock was set by somebody else, by %.6f s",
 		       (double)jump_ns * 1e-9);
 		ds_discipline_disturbed(&tk->discipline, &now, &correction);

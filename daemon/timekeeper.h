@@ -10,6 +10,7 @@
 
 #include "core/clock/combine.h"
 #include "core/clock/discipline.h"
+#include "core/clock/holdover.h"
 #include "core/clock/select.h"
 #include "core/exchange/server.h"
 #include "daemon/bounds.h"
@@ -29,6 +30,7 @@ struct ds_timekeeper {
 	struct ds_combiner combiner;
 	struct ds_reference reference;
 	struct ds_bounds bounds;
+	struct ds_holdover holdover;
 	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
 	bool stepped; /* the last update stepped the clock: saved stamps are of another time */
 
@@ -36,6 +38,8 @@ struct ds_timekeeper {
 	int64_t drift_due_monotonic_ns;
 	int64_t suspended_ns; /* ds_suspended_ns() as last seen */
 	bool drift_changed;
+	int32_t changes_refused; /* offsets over maxchange that were ignored */
+	bool give_up;		 /* maxchange: one too many; the daemon has to end */
 };
 
 /* clock is open; the drift file is read here. steer: corrections are applied to `clock`. page:
@@ -56,6 +60,10 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 
 /* The correction under way comes to an end. */
 void ds_timekeeper_timer(struct ds_timekeeper *tk);
+
+/* While the clock is steered ds_timekeeper_check() has to be called at least this often: a clock
+ * that somebody else has set is wrong until then. */
+#define DS_TIMEKEEPER_CHECK_NS INT64_C(8000000000)
 
 /* Was the clock set by others since the last call, or did the host sleep? Says so in the log, and
  * brings the clock back, or takes it as it stands after a sleep. Returns what happened; the

@@ -3,21 +3,34 @@
 # It must never judge on the machine's own clock: without a simulator it says so and ends.
 #
 # The simulator is not part of this repository. The user names it:
-#   PRELOAD_LIB=/path/library.so PRELOAD_SERVER=/path/server test/simulated.sh
-#   CHRONYD=/path/chronyd   the perfect server is chronyd, not drivestampd
+#   PRELOAD_LIB=/path/library.so PRELOAD_SERVER=/path/server test/simulated.sh [OPTIONS] [S1 ...]
+#   CHRONYD=/path/chronyd   the servers are chronyd's, not drivestampd's, and it can be compared
 #   DAEMON=/path/daemon     what is tested (default: drivestampd of DS_BUILD)
 #   RUNS=N                  so many simulations, each with other noise (3)
-# Scenario: one perfect server, 100 us and exponential jitter of 100 us each way, wander 1e-9,
-# start 100 ms and 100 ppm wrong, 10000 s at default polls.
+#
+# Without options it is a test. Scenario: one perfect server, 100 us and exponential jitter of
+# 100 us each way, wander 1e-9, start 100 ms and 100 ppm wrong, 10000 s at default polls.
 # Limits: below 1 ms from 210 s on, RMS below 200 us from there, no interval between the client's
 # packets below 1.8 s, clean ends on SIGTERM.
+#
+# --table measures the scenarios named (S1 to S14, or S12X; default all), RUNS times each, and
+# prints for each: RMS and maximum of the error with the first quarter left out, the second from
+# which the error stays below the scenario's threshold for 200 s (for S8 after its step), and the
+# packets that the clients sent.
+#   --client ours|chrony|both   who follows (ours). With both, or --against: also the ratios of
+#                               ours to chrony's, and their geometric means
+#   --polls fixed|default|both  poll 6 (S2: 0, S13: 4), or as the daemons choose (fixed)
+#   --against FILE, --save FILE lines of results of an earlier run; where to add those of this one
+#   --json                      the table as JSON
+#   --jobs N                    so many at once (1)
+#   --seconds N                 length of a simulation (100000; S2 a fifth of it)
+#   --keep DIR                  keep each simulation's logs there
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=${DS_BUILD:-build}
 library=${PRELOAD_LIB:-} simulator=${PRELOAD_SERVER:-}
 ours=$build/daemon/drivestampd
 daemon=${DAEMON:-$ours}
-seconds=10000
 failures=0
 ok() { echo "ok - $*"; }
 not_ok() { echo "not ok - $*"; failures=$((failures + 1)); }
@@ -70,6 +83,17 @@ finish()
 	return $status
 }
 
+# run_simulator SECONDS NODES: with $dir/hosts; returns whether it came to its end
+run_simulator()
+{
+	timeout -k 5 300 "$simulator" -s "$dir/socket" -o "$dir/offsets" -p "$dir/packets" \
+		-l "$1" "$dir/hosts" "$2" >"$dir/statistics" 2>&1 </dev/null
+}
+
+# ---- the test ----
+
+test_seconds=10000
+
 write_files()
 {
 	cat >"$dir/hosts" <<-END
@@ -117,8 +141,7 @@ simulate()
 	write_files
 	node 1 "${CHRONYD:-$ours}"
 	node 2 "$daemon"
-	if ! timeout -k 5 300 "$simulator" -s "$dir/socket" -o "$dir/offsets" -p "$dir/packets" \
-		-l $seconds "$dir/hosts" 2 >"$dir/statistics" 2>&1 </dev/null; then
+	if ! run_simulator $test_seconds 2; then
 		not_ok "run $run: the simulation ends"
 		tail -n 5 "$dir/statistics" "$dir"/log.*
 		return
@@ -129,7 +152,7 @@ simulate()
 	limit "run $run: exit status of the server on SIGTERM" $? == 0
 	read -r synchronised rms max n < <(figures)
 	read -r least packets < <(least_interval)
-	limit "run $run: seconds of simulation after 210 s" "$n" '>' $((seconds - 300))
+	limit "run $run: seconds of simulation after 210 s" "$n" '>' $((test_seconds - 300))
 	limit "run $run: below 1 ms from s" "$synchronised" '<=' 210
 	limit "run $run: RMS of the error from 210 s on, us" "$rms" '<' 200
 	limit "run $run: greatest error from 210 s on, us" "$max" '<' 1000
@@ -138,5 +161,236 @@ simulate()
 	[ $failures = 0 ] || tail -n 15 "$dir"/log.*
 }
 
+# ---- the table ----
+
+scenarios=(S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S12X S13 S14)
+
+# Each scenario sets these; the defaults are those of S7, S8, S11 and S12.
+defaults()
+{
+	delay=1e-4 jitter=1e-4 jitter_back= wander=1e-9 poll=6 maxpoll=10
+	servers=1 clients=1 loss= down= chain= peers= refclock= step= false=
+	threshold=1e-3 sync_from=0 frequency='1e-4'
+	seconds=${SECONDS_SIMULATED:-100000}
+}
+
+# A value of 0.3 (uniform) is below it in 30 of 100 cases: a negative delay is a loss.
+scenario()
+{
+	defaults
+	case $1 in
+	S1) jitter=1e-5 ;;
+	S2) delay=1e-5 jitter=1e-7 wander=1e-10 poll=0 threshold=1e-4 seconds=$((seconds / 5)) ;;
+	S3) delay=2e-2 jitter=1e-3 threshold=1e-2 ;;
+	S4) delay=5e-2 jitter=1e-2 wander=1e-8 threshold=5e-2 ;;
+	S5) delay=1e-2 jitter=2e-3 jitter_back=0 threshold=5e-3 ;;
+	S6) wander=1e-7 ;;
+	S7) frequency='1e-5 (* 1e-6 (sine 3600))' wander=0 ;;
+	S8) step='(* 1.0 (equal 0.1 (sum 1.0) 2000))' sync_from=2001 ;;
+	S9) delay=2e-2 jitter=1e-3 threshold=1e-2 loss='(* -1 (equal 0.15 (uniform) 0.15))' ;;
+	S10) delay=2e-2 jitter=1e-3 threshold=1e-2 servers=4 false=0.05 ;;
+	S11) down='(* -1 (equal 1000 (% time 3000) 2000))' ;;
+	S12) peers=' ' clients=2 ;;
+	S12X) peers=' xleave' clients=2 ;;
+	S13) refclock='(* 1e-6 (normal))' servers=0 poll=4 threshold=1e-4 ;;
+	S14) jitter=1e-5 chain=1 clients=4 ;;
+	*) echo "no scenario $1" >&2; exit 1 ;;
+	esac
+}
+
+address() { echo "192.168.123.$1"; }
+
+# hosts and conf.N of the scenario that is set; polls: fixed or default
+write_scenario()
+{
+	local polls=$1 i j options= nodes=$((servers + clients)) back=${jitter_back:-$jitter}
+	[ "$polls" = default ] || options=" minpoll $poll maxpoll $poll"
+	: >"$dir/hosts"
+	for ((i = servers + 1; i <= nodes; i++)); do
+		{
+			echo "node${i}_offset = 0.1"
+			echo "node${i}_freq = (+ $frequency (sum (* $wander (normal))))"
+			[ -z "$step" ] || echo "node${i}_step = $step"
+			[ -z "$refclock" ] || echo "node${i}_refclock = $refclock"
+		} >>"$dir/hosts"
+		printf '%s\n' "pidfile $dir/pid.$i" 'cmdport 0' >"$dir/conf.$i"
+		[ -z "$chain$peers" ] || echo allow >>"$dir/conf.$i"
+		[ -z "$refclock" ] || echo "refclock SHM 0 dpoll 0 poll $poll" >>"$dir/conf.$i"
+		for ((j = 1; j < i; j++)); do
+			if [ $j -le $servers ] && [ -z "$chain" ]; then
+				[ -z "$peers" ] || [ $((i - servers)) = 1 ] || continue
+				echo "server $(address $j)$options" >>"$dir/conf.$i"
+			elif [ -n "$chain" ] && [ $j = $((i - 1)) ]; then
+				echo "server $(address $j)$options" >>"$dir/conf.$i"
+			elif [ -n "$peers" ]; then
+				echo "peer $(address $j)$options${peers% }" >>"$dir/conf.$i"
+				echo "peer $(address "$i")$options${peers% }" >>"$dir/conf.$j"
+			fi
+			cat >>"$dir/hosts" <<-END
+				node${j}_delay$i = (+ $delay (* $back (exponential)) $loss $down)
+				node${i}_delay$j = (+ $delay (* $jitter (exponential)) $loss $down)
+			END
+		done
+	done
+	for ((i = 1; i <= servers; i++)); do
+		printf '%s\n' "pidfile $dir/pid.$i" 'local stratum 1' allow 'cmdport 0' \
+			>"$dir/conf.$i"
+	done
+	[ -z "$false" ] || echo "node${servers}_offset = $false" >>"$dir/hosts"
+}
+
+# RMS and maximum after the first quarter, seconds until the error stays below the threshold for
+# 200 s, of the last host; requests of all clients.
+measure()
+{
+	local nodes=$((servers + clients)) packets
+	packets=$(awk -v servers="$servers" '$2 > servers && $6 == 123 { n++ }
+		END { print n + 0 }' "$dir/packets" 2>/dev/null)
+	awk -v node=$nodes -v threshold="$threshold" -v from="$sync_from" -v packets="${packets:-0}" '
+		function abs(x) { return x < 0 ? -x : x }
+		{ e = abs($node); error[NR - 1] = e }
+		END {
+			for (i = int(NR / 4); i < NR; i++) {
+				sum += error[i] ^ 2; n++
+				if (error[i] > max) max = error[i]
+			}
+			sync = from
+			for (i = from; i < NR && i < sync + 200; i++)
+				if (error[i] >= threshold) sync = i + 1
+			printf "%.6e %.6e %d %d\n", sqrt(sum / n), max, sync - from, packets
+		}' "$dir/offsets"
+}
+
+# one CLIENT POLLS SCENARIO SEED: a line of results
+one()
+{
+	local client=$1 polls=$2 name=$3 seed=$4 program=$daemon i status=0 nodes
+	[ "$client" = ours ] || program=$CHRONYD
+	scenario "$name"
+	nodes=$((servers + clients))
+	export CLKNETSIM_RANDOM_SEED=$((seed * 1000 + 1))
+	write_scenario "$polls"
+	for ((i = 1; i <= nodes; i++)); do
+		[ $i -le $servers ] && node $i "${CHRONYD:-$ours}" || node $i "$program"
+	done
+	run_simulator "$seconds" $nodes || status=$?
+	for ((i = nodes; i >= 1; i--)); do finish $i || status=$?; done
+	if [ $status = 0 ]; then
+		echo "$client $polls $name $seed $(measure)"
+	else
+		echo "$client $polls $name $seed failed: $(tail -qn 1 "$dir"/log.* "$dir/statistics" | tr '\n' ' ')"
+	fi
+	if [ -n "${KEEP:-}" ]; then
+		mkdir -p "$KEEP/$client-$polls-$name-$seed" &&
+			cp "$dir"/* "$KEEP/$client-$polls-$name-$seed/" 2>/dev/null
+	fi
+}
+
+summary='
+function short(x) {
+	if (x >= 1e-3) return sprintf("%.3f ms", x * 1e3)
+	return x >= 1e-6 ? sprintf("%.3f us", x * 1e6) : sprintf("%.2f ns", x * 1e9)
+}
+function ratio(what, k) {
+	if (!n["ours" k] || !n["chrony" k] || !what["chrony" k]) return "-"
+	return sprintf("%.2f", what["ours" k] / what["chrony" k])
+}
+function line(client, k, name, polls,   c) {
+	c = client k
+	if (!n[c]) return
+	if (json) {
+		printf "%s\n  {\"client\": \"%s\", \"polls\": \"%s\", \"scenario\": \"%s\", \"runs\": %d, " \
+			"\"rms_s\": %.4e, \"max_s\": %.4e, \"sync_s\": %.1f, \"packets\": %.1f}", comma,
+			client, polls, name, n[c], rms[c], max[c], sync[c], packets[c]
+		comma = ","
+		return
+	}
+	printf "%-7s %-5s %-7s %3d %12s %12s %7.1f %8.1f", polls, name, client, n[c], short(rms[c]),
+		short(max[c]), sync[c], packets[c]
+	if (client == "ours" && n["chrony" k]) {
+		printf "   %5s %5s %+7.1f %6s", ratio(rms, k), ratio(max, k),
+			sync[c] - sync["chrony" k], ratio(packets, k)
+		logs[polls] += log(rms[c] / rms["chrony" k]); count[polls]++
+	}
+	printf "\n"
+}
+$5 == "failed:" { failed[++fails] = $0; next }
+{
+	k = SUBSEP $2 SUBSEP $3; c = $1 k
+	if (!((k) in seen)) { seen[k] = 1; order[++keys] = k; name[keys] = $3; polls[keys] = $2 }
+	n[c]++; square[c] += $5 * $5; top[c] += $6; until[c] += $7; sent[c] += $8
+}
+END {
+	for (c in n) {
+		rms[c] = sqrt(square[c] / n[c]); max[c] = top[c] / n[c]
+		sync[c] = until[c] / n[c]; packets[c] = sent[c] / n[c]
+	}
+	if (json) printf "{\"schema\": 1, \"results\": ["
+	else printf "%-7s %-5s %-7s %3s %12s %12s %7s %8s   %5s %5s %7s %6s\n", "polls", "", "client",
+		"n", "RMS", "max", "sync s", "packets", "RMS", "max", "sync", "packets"
+	for (i = 1; i <= keys; i++) {
+		line("chrony", order[i], name[i], polls[i])
+		line("ours", order[i], name[i], polls[i])
+	}
+	for (p in count)
+		if (!json) printf "%s polls: geometric mean of %d ratios of RMS: %.3f\n", p, count[p],
+			exp(logs[p] / count[p])
+	if (json) print "\n]}"
+	for (i = 1; i <= fails; i++) print failed[i] >"/dev/stderr"
+	exit fails > 0
+}'
+
+table()
+{
+	local wanted=("$@") client polls s seed
+	[ ${#wanted[@]} -gt 0 ] || wanted=("${scenarios[@]}")
+	: >"$dir/results"
+	for s in "${wanted[@]}"; do
+		for polls in $which_polls; do
+			if [ "$polls" = default ]; then
+				case $s in S2 | S8 | S13) continue ;; esac
+			fi
+			for client in $who; do
+				for ((seed = 1; seed <= ${RUNS:-3}; seed++)); do
+					echo "$client $polls $s $seed"
+				done
+			done
+		done
+	done | xargs -r -P "$jobs" -L 1 ./test/simulated.sh --one >"$dir/results"
+	[ -z "$save" ] || cat "$dir/results" >>"$save"
+	{
+		if [ -n "$against" ]; then
+			for s in "${wanted[@]}"; do
+				for polls in $which_polls; do
+					grep "^chrony $polls $s " "$against"
+				done
+			done
+		fi
+		cat "$dir/results"
+	} | awk -v json="$json" "$summary"
+}
+
+mode='' who=ours which_polls=fixed against='' save='' json=0 jobs=1
+while [ $# -gt 0 ]; do
+	case $1 in
+	--table) mode=table ;;
+	--one) shift; one "$@"; exit ;;
+	--client) who=$2; [ "$2" != both ] || who='chrony ours'; shift ;;
+	--polls) which_polls=$2; [ "$2" != both ] || which_polls='fixed default'; shift ;;
+	--against) against=$2; shift ;;
+	--save) save=$2; shift ;;
+	--json) json=1 ;;
+	--jobs) jobs=$2; shift ;;
+	--seconds) export SECONDS_SIMULATED=$2; shift ;;
+	--keep) export KEEP=$2; shift ;;
+	-*) echo "simulated.sh: unknown option $1" >&2; exit 1 ;;
+	*) break ;;
+	esac
+	shift
+done
+if [ "$mode" = table ]; then
+	table "$@"
+	exit
+fi
 for ((i = 1; i <= ${RUNS:-3}; i++)); do simulate "$i"; done
 exit $((failures > 0))

@@ -31,6 +31,8 @@ begin one-of-two -q --clock virtual,offset=5 'port 0' 'server nowhere.invalid' "
 begin timed -d -x 'port 0' "$line" -t 1.5 "pidfile $TMP/timed.pid"
 # Such a run is no daemon: it takes neither the port nor the pid file.
 begin beside -Q --clock virtual,offset=5 'port 11123' allow "$line" "pidfile $TMP/server.pid"
+begin change -d --clock virtual,offset=5 'port 0' "$line" 'maxchange 1 0 2' -t 20 "pidfile $TMP/change.pid"
+begin change-later -d --clock virtual,offset=5 'port 0' "$line" 'maxchange 1 1 0' -t 3 "pidfile $TMP/later.pid"
 begin badtime -d -x -t soon 'port 0'
 wait "${runs[@]}"
 
@@ -39,6 +41,11 @@ ended() { expect "$1 ends with status $2 (was $(status_of "$1"))" [ "$(status_of
 # wrong NAME: the error it reports, in seconds
 wrong() { sed -n 's/.*System clock wrong by \([-0-9.]*\) seconds.*/\1/p' "$TMP/$1.log"; }
 
+ended change 1
+expect "maxchange ignores two offsets, then ends" \
+	[ "$(lines "$TMP/change.log" 'Adjustment of -[45].[0-9]* seconds exceeds .* of 1.000 seconds \(ignored\)') $(lines "$TMP/change.log" 'exceeds the allowed maximum .*\(exiting\)')" = "2 1" ]
+ended change-later 0
+expect "maxchange lets the first offset pass" [ "$(lines "$TMP/change-later.log" exceeds)" = 0 ]
 ended set 0
 expect "-q says how wrong the clock was ($(wrong set))" between -5.001 "$(wrong set)" -4.999
 expect "-q steps once" [ "$(lines "$TMP/set.log" 'clock was stepped by -(5\.000|4\.999)')" = 1 ]

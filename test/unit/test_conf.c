@@ -116,6 +116,9 @@ static void test_every_directive(void **state)
 	good("log measurements STATISTICS");
 	good("log");
 	good("makestep 0.1 -1");
+	good("maxchange 1000 1 -2");
+	good("logchange 0.25");
+	good("maxdrift 200");
 	good("maxdistance 2.5");
 	good("maxslewrate 500");
 	good("maxclockerror 0.5");
@@ -144,6 +147,9 @@ static void test_every_directive(void **state)
 	assert_true(conf.log_measurements && conf.log_statistics);
 	assert_false(conf.log_raw_measurements || conf.log_tracking || conf.log_shadow);
 	assert_true(conf.makestep_threshold_s == 0.1 && conf.makestep_limit == -1);
+	assert_true(conf.max_change_s == 1000 && conf.log_change_s == 0.25);
+	assert_true(conf.max_change_start == 1 && conf.max_change_ignore == -2);
+	assert_true(conf.max_drift_ppm == 200);
 	assert_true(conf.max_distance_s == 2.5 && conf.max_slew_ppm == 500);
 	assert_true(conf.max_clock_error_ppm == 0.5 && conf.max_update_skew_ppm == 100);
 	assert_true(conf.clock_precision_s == 8e-9);
@@ -244,6 +250,11 @@ static void test_bounds(void **state)
 		{"logbanner %s", "0", "1000000000", "-1", "1000000001"},
 		{"makestep %s 3", "0", "1e9", "-1", "1.1e9"},
 		{"makestep 1 %s", "-1000000000", "1000000000", "-1000000001", "1000000001"},
+		{"logchange %s", "0", "1e9", "-1e-9", "1.1e9"},
+		{"maxchange %s 1 2", "1e-9", "1e9", "0", "1.1e9"},
+		{"maxchange 1 %s 2", "0", "1000000000", "-1", "1000000001"},
+		{"maxchange 1 2 %s", "-1000000000", "1000000000", "-1000000001", "1000000001"},
+		{"maxdrift %s", "0.001", "500000", "0", "500001"},
 		{"maxclockerror %s", "0", "1e5", "-1e-9", "100001"},
 		{"maxdistance %s", "1e-6", "1e6", "0", "1000001"},
 		{"maxsamples %s", "0", "64", "-1", "65"},
@@ -300,8 +311,8 @@ static void test_text_limits(void **state)
 	static const struct {
 		const char *word;
 		size_t most;
-	} limits[] = {{"driftfile", 255}, {"keyfile", 255}, {"pidfile", 255}, {"boundfile", 255}, {"logdir", 255},
-		      {"user", 63},	  {"server", 255},  {"pool", 255}};
+	} limits[] = {{"driftfile", 255}, {"keyfile", 255}, {"pidfile", 255}, {"boundfile", 255},
+		      {"logdir", 255},	  {"user", 63},	    {"server", 255},  {"pool", 255}};
 	char text[400];
 
 	(void)state;

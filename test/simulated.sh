@@ -168,8 +168,8 @@ scenarios=(S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S12X S13 S14)
 # Each scenario sets these; the defaults are those of S7, S8, S11 and S12.
 defaults()
 {
-	delay=1e-4 jitter=1e-4 jitter_back= wander=1e-9 poll=6 maxpoll=10
-	servers=1 clients=1 loss= down= chain= peers= refclock= step= false=
+	delay=1e-4 jitter=1e-4 jitter_back='' wander=1e-9 poll=6
+	servers=1 clients=1 loss='' down='' chain='' peers='' refclock='' step='' false=''
 	threshold=1e-3 sync_from=0 frequency='1e-4'
 	seconds=${SECONDS_SIMULATED:-100000}
 }
@@ -203,7 +203,7 @@ address() { echo "192.168.123.$1"; }
 # hosts and conf.N of the scenario that is set; polls: fixed or default
 write_scenario()
 {
-	local polls=$1 i j options= nodes=$((servers + clients)) back=${jitter_back:-$jitter}
+	local polls=$1 i j options='' nodes=$((servers + clients)) back=${jitter_back:-$jitter}
 	[ "$polls" = default ] || options=" minpoll $poll maxpoll $poll"
 	: >"$dir/hosts"
 	for ((i = servers + 1; i <= nodes; i++)); do

@@ -11,6 +11,7 @@
 #include "daemon/serve.h"
 
 #define NS_PER_S	       INT64_C(1000000000)
+#define NTP32_UNIT_NS	       15259 /* 2^-16 s, rounded up */
 #define FIRST_REQUEST_NS       (NS_PER_S / 5)
 #define APART_NS	       (NS_PER_S / 5) /* requests to different servers, where polls allow it */
 #define FIRST_ANSWER_NS	       (2 * NS_PER_S)  /* to a peer that nobody knew, at most */
@@ -493,6 +494,19 @@ static uint32_t upstream_of(const struct ds_remote *remote)
 	return remote->stratum > 1 && remote->ref_id >> 24 != IN_LOOPBACKNET ? remote->ref_id : 0;
 }
 
+/* What the source says of its own error. The field counts units of 15 us, and is rounded up: one
+ * unit is the least that a server can say of a clock that it reads to a nanosecond, and is taken
+ * for the precision that it also states. */
+static int64_t stated_dispersion_ns(const struct ds_remote *remote)
+{
+	int64_t precision_ns = (int64_t)ceil(ldexp((double)NS_PER_S, remote->precision_log2));
+
+	return remote->root_dispersion_ns <= NTP32_UNIT_NS &&
+			       precision_ns < remote->root_dispersion_ns
+		       ? precision_ns
+		       : remote->root_dispersion_ns;
+}
+
 static void fill_candidate(const struct ds_sources *s, const struct ds_source *source,
 			   int64_t raw_ns, struct ds_candidate *c)
 {
@@ -517,7 +531,7 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	c->upstream_id = upstream_of(&source->remote);
 	c->jitter_ns = source->estimate.sample_sd_ns;
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
-	c->stated_dispersion_ns = source->remote.root_dispersion_ns;
+	c->stated_dispersion_ns = stated_dispersion_ns(&source->remote);
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
 	c->systematic_ns =
 		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;

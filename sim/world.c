@@ -471,14 +471,12 @@ static bool turn(struct sim_host *h)
 static double bound_ns(struct sim_host *h)
 {
 	struct ds_clock clock = h->daemon->clock; /* a copy: looking must change nothing */
-	struct ds_server_state state;
+	struct ds_bound_value value;
 	struct ds_reading now;
 
 	ds_clock_read(&clock, &now);
-	ds_timekeeper_server_state(&h->daemon->timekeeper, &now, &state);
-	if (state.leap == DS_LEAP_UNSYNCHRONISED)
-		return INFINITY;
-	return (double)(state.root_delay_ns / 2 + state.root_dispersion_ns);
+	ds_bounds_at(&h->daemon->timekeeper.bounds, &now, &value);
+	return value.bound_ns < DS_BOUND_UNKNOWN_NS ? (double)value.bound_ns : INFINITY;
 }
 
 static void sample_host(struct sim_host *h, struct sim_sample *to)

@@ -14,6 +14,7 @@
 
 #include "daemon/conf_broadcast.h"
 #include "daemon/conf_fields.h"
+#include "daemon/conf_local.h"
 #include "daemon/conf_words.h"
 #include "include/drivestamp/bound.h"
 
@@ -112,7 +113,7 @@ static void set_field(struct reader *r, const struct ds_field *field, void *base
 void ds_conf_defaults(struct ds_conf *conf)
 {
 	memset(conf, 0, sizeof(*conf));
-	conf->local_stratum = 10;
+	ds_conf_local_defaults(conf);
 	conf->port = 123;
 	conf->ipv4 = conf->ipv6 = true;
 	conf->client_log_limit = 524288;
@@ -120,6 +121,10 @@ void ds_conf_defaults(struct ds_conf *conf)
 	strcpy(conf->bound_file, DRIVESTAMP_BOUND_PATH);
 	conf->log_banner = 32;
 	conf->max_distance_s = 3;
+	conf->max_jitter_s = 1;
+	conf->combine_limit = 3;
+	conf->reselect_dist_s = 1e-4;
+	conf->stratum_weight_s = 1e-3;
 	conf->max_slew_ppm = 83333.333;
 	conf->log_change_s = 1;
 	conf->max_drift_ppm = 500000;
@@ -387,26 +392,10 @@ static void read_bind(struct reader *r, const struct words *words,
 
 static void read_local(struct reader *r, const struct words *words)
 {
-	static const struct ds_field stratum = {"stratum", DS_FIELD_UINT8,
-						offsetof(struct ds_conf, local_stratum), 1, 15};
+	char why[DS_FIELD_WHY];
 
-	r->conf->local = true;
-	r->conf->local_stratum = 10;
-	for (unsigned at = 1; at < words->count;) {
-		const char *text = word_at(words, at++);
-		const struct ds_word *word = ds_words_find(&ds_words_local_options, text);
-		if (word == NULL) {
-			complain_unknown(r, &ds_words_local_options, text);
-			return;
-		}
-		if (words->count - at < word->min_args) {
-			complain(r, true, "'%s' needs a value", word->word);
-			return;
-		}
-		if (judge(r, word, NULL))
-			set_field(r, &stratum, r->conf, word_at(words, at));
-		at += word->min_args;
-	}
+	if (!ds_conf_local_parse(r->conf, words->word, words->count, why))
+		complain(r, true, "%s", why);
 }
 
 static bool *log_switch(struct ds_conf *conf, const char *word)
@@ -426,6 +415,7 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 }
 
 static const char *const auth_selects[] = {
+	[DS_AUTH_SELECT_MIX] = "mix",
 	[DS_AUTH_SELECT_IGNORE] = "ignore",
 	[DS_AUTH_SELECT_PREFER] = "prefer",
 	[DS_AUTH_SELECT_REQUIRE] = "require",
@@ -438,13 +428,8 @@ static void read_auth_select(struct reader *r, const char *value)
 			r->conf->auth_select = (uint8_t)i;
 			return;
 		}
-	if (strcasecmp(value, "mix") == 0)
-		complain(r, true,
-			 "'authselectmode mix' is not supported: selection cannot trust "
-			 "one source more than another; use 'prefer' or 'require'");
-	else
-		complain(r, true, "'authselectmode' takes require, prefer or ignore, not '%.64s'",
-			 value);
+	complain(r, true, "'authselectmode' takes require, prefer, mix or ignore, not '%.64s'",
+		 value);
 }
 
 static void read_log(struct reader *r, const struct words *words)
@@ -884,23 +869,36 @@ static void check_listen(struct reader *r, const struct ds_conf *conf,
 /* How many of those that can be followed have a key; all of them in *all. */
 static size_t count_keyed(const struct ds_conf *conf, size_t *all)
 {
-	size_t count = 0;
+	size_t keyed = 0;
 
-	for (size_t i = 0; i < conf->source_count; i++)
-		count += conf->sources[i].key != 0;
-	for (int i = 0; i < conf->listen_count; i++)
-		count += conf->listens[i].source.key != 0;
-	*all = conf->source_count + conf->listen_count;
-	return count;
+	*all = 0;
+	for (size_t i = 0; i < conf->source_count; i++) {
+		*all += !conf->sources[i].noselect;
+		keyed += !conf->sources[i].noselect && conf->sources[i].key != 0;
+	}
+	for (int i = 0; i < conf->listen_count; i++) {
+		*all += !conf->listens[i].source.noselect;
+		keyed += !conf->listens[i].source.noselect && conf->listens[i].source.key != 0;
+	}
+	return keyed;
 }
 
-bool ds_conf_selectable(const struct ds_conf *conf, const struct ds_conf_source *source)
+struct ds_conf_select ds_conf_select(const struct ds_conf *conf,
+				     const struct ds_conf_source *source)
 {
+	struct ds_conf_select select = {source->noselect, source->prefer, source->trust,
+					source->require};
 	size_t all;
+	size_t keyed = count_keyed(conf, &all);
 
-	if (source->key != 0 || conf->auth_select == DS_AUTH_SELECT_IGNORE)
-		return true;
-	return conf->auth_select == DS_AUTH_SELECT_PREFER && count_keyed(conf, &all) == 0;
+	if (source->noselect)
+		return select;
+	if (source->key == 0 && (conf->auth_select == DS_AUTH_SELECT_REQUIRE ||
+				 (conf->auth_select == DS_AUTH_SELECT_PREFER && keyed > 0)))
+		select.noselect = true;
+	if (source->key != 0 && conf->auth_select == DS_AUTH_SELECT_MIX && keyed < all)
+		select.trust = select.require = true;
+	return select;
 }
 
 static void check_auth_select(struct reader *r, const struct ds_conf *conf)
@@ -914,7 +912,7 @@ static void check_auth_select(struct reader *r, const struct ds_conf *conf)
 	if (conf->auth_select == DS_AUTH_SELECT_IGNORE && keyed > 0 && keyed < all)
 		complain(r, false,
 			 "sources with a key and without count the same; 'authselectmode "
-			 "prefer' follows those with a key");
+			 "mix' believes those with a key");
 }
 
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
@@ -1025,14 +1023,14 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 	for (int i = 0; i < conf->broadcast_count; i++)
 		ds_conf_broadcast_print(&conf->broadcasts[i], out);
 	if (conf->local)
-		fprintf(out, "local stratum %u\n", conf->local_stratum);
+		ds_conf_local_print(conf, out);
 	for (uint16_t i = 0; i < conf->access.count; i++)
 		fprintf(out, "%s %s\n", conf->access.rules[i].allow ? "allow" : "deny",
 			ds_access_rule_text(&conf->access.rules[i], text));
 	print_binds("bindaddress", conf->bind, out);
 	print_binds("bindacqaddress", conf->bind_acq, out);
 	ds_fields_print(&ds_fields_conf, conf, defaults, "", "\n", out);
-	if (conf->auth_select != DS_AUTH_SELECT_IGNORE)
+	if (conf->auth_select != DS_AUTH_SELECT_MIX)
 		fprintf(out, "authselectmode %s\n", auth_selects[conf->auth_select]);
 	print_makestep(conf, out);
 	print_maxchange(conf, out);

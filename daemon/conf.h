@@ -39,10 +39,14 @@ enum ds_source_kind {
 
 /* `authselectmode`: what sources without a key are for. */
 enum ds_auth_select {
-	DS_AUTH_SELECT_IGNORE,	/* the same as those with one; the default */
+	DS_AUTH_SELECT_MIX,	/* followed where those with one agree; the default */
+	DS_AUTH_SELECT_IGNORE,	/* the same as those with one */
 	DS_AUTH_SELECT_PREFER,	/* measured only, where any source has a key */
 	DS_AUTH_SELECT_REQUIRE, /* measured only */
 };
+
+/* local_wait_unsynced_s where it is not written: 300 in orphan mode, else 0. */
+#define DS_CONF_WAIT_BY_KIND (-1.0)
 
 struct ds_conf_source {
 	char name[DS_CONF_NAME]; /* host name or numeric address, as written; ephemeral: none */
@@ -51,13 +55,14 @@ struct ds_conf_source {
 	bool from_sourcedir;	 /* replaced by `reload sources` */
 	uint16_t port;		 /* 123 */
 	int8_t minpoll, maxpoll; /* 6, 10; log2 seconds, -6..24 */
-	bool iburst, burst, xleave, noselect, prefer, offline_;
-	bool any_interface; /* answers may come by another interface than requests leave by */
-	uint8_t version;    /* 4 */
-	uint32_t key;	    /* requests are signed with it, answers must be; 0: none */
-	double offset_s;    /* added to measured offsets */
-	double max_delay_s; /* 3 */
-	int8_t presend;	    /* send a packet ahead at this and longer polls; 100: never */
+	bool iburst, burst, xleave, noselect, prefer, trust, require, offline_;
+	bool any_interface;  /* answers may come by another interface than requests leave by */
+	uint8_t version;     /* 4 */
+	uint8_t min_stratum; /* 0; a lower one of the source counts as this */
+	uint32_t key;	     /* requests are signed with it, answers must be; 0: none */
+	double offset_s;     /* added to measured offsets */
+	double max_delay_s;  /* 3 */
+	int8_t presend;	     /* send a packet ahead at this and longer polls; 100: never */
 	uint8_t min_samples, max_samples; /* 0: the global value */
 	uint8_t max_sources;		  /* pool: 4, 1..16 */
 	uint8_t max_peers;		  /* ephemeral: 1, 1..16 */
@@ -102,11 +107,16 @@ struct ds_conf {
 	struct ds_conf_listen listens[DS_CONF_LISTENS];
 	uint8_t listen_count;
 
-	struct ds_access access;	      /* allow, deny: who may ask us */
-	bool local;			      /* `local`: serve without sources */
-	uint8_t local_stratum;		      /* 10 */
-	uint16_t port;			      /* 123; 0: serve nobody */
-	uint16_t acquisition_port;	      /* 0: a new one for each request */
+	struct ds_access access;    /* allow, deny: who may ask us */
+	bool local;		    /* `local`: serve without sources */
+	uint8_t local_stratum;	    /* 10 */
+	bool local_orphan;	    /* of all that do so, the others follow one */
+	double local_distance_s;    /* 1; not before the root distance is this, once synchronised */
+	double local_activate_s;    /* 0; not before it was below this once; 0: at once */
+	double local_wait_synced_s; /* 0; not before so long after the last update */
+	double local_wait_unsynced_s; /* the same from the start on, see DS_CONF_WAIT_BY_KIND */
+	uint16_t port;		      /* 123; 0: serve nobody */
+	uint16_t acquisition_port;    /* 0: a new one for each request */
 	union ds_address bind[DS_CONF_BINDS]; /* family 0: wildcard. [0] IPv4, [1] IPv6 */
 	union ds_address bind_acq[DS_CONF_BINDS];
 	char bind_device[DS_CONF_DEVICE];     /* the interface served; "": all */
@@ -135,6 +145,10 @@ struct ds_conf {
 	double log_change_s;		  /* 1 */
 	double max_drift_ppm;		  /* 500000: what the clock can be made to run */
 	double max_distance_s;		  /* 3 */
+	double max_jitter_s;		  /* 1 */
+	double combine_limit;		  /* 3; 0: nothing is combined */
+	double reselect_dist_s;		  /* 1e-4 */
+	double stratum_weight_s;	  /* 1e-3 */
 	double max_slew_ppm;		  /* 83333.333 */
 	double max_clock_error_ppm;	  /* 1 */
 	double max_asymmetry;		  /* 0, of 1; see core/clock/bound.h */
@@ -175,8 +189,13 @@ struct ds_conf_key {
 bool ds_conf_key(const struct ds_conf *conf, size_t i, struct ds_conf_key *key);
 /* Does anybody but clients live at the server's port: peers, broadcasts? */
 bool ds_conf_shares_port(const struct ds_conf *conf);
-/* May this source be followed, as far as `authselectmode` goes? */
-bool ds_conf_selectable(const struct ds_conf *conf, const struct ds_conf_source *source);
+/* What selection is to do with a source: its own options, and those that `authselectmode` gives it.
+ * A source with `noselect` has its own alone, and counts for nothing there. */
+struct ds_conf_select {
+	bool noselect, prefer, trust, require;
+};
+struct ds_conf_select ds_conf_select(const struct ds_conf *conf,
+				     const struct ds_conf_source *source);
 /* Print it back as directives that give the same configuration (-p): what differs from the
  * defaults. Not in it: ipv4 and ipv6, which are the command line's, and which file a source came
  * from. */

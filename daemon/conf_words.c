@@ -20,7 +20,6 @@
 #define RTC	  "the real-time clock is not tracked; 'rtcsync' is supported"
 #define NO_TIME	  "a source of time would be missing"
 #define NO_SERVED "clients would get another time, or none"
-#define WEAKER	  "leaving it out would weaken security"
 
 /* clang-format off */
 static const struct ds_word directives[] = {
@@ -42,7 +41,7 @@ static const struct ds_word directives[] = {
 	{"cmddeny", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
 	{"cmdport", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"cmdratelimit", DS_WORD_NOTED, 0, ANY, NULL, CONTROL},
-	{"combinelimit", DS_WORD_WARNED, 1, 1, NULL, "sources are combined by their own weights"},
+	{"combinelimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"commandkey", DS_WORD_NOTED, 0, ANY, NULL, OBSOLETE},
 	{"confdir", DS_WORD_SUPPORTED, 1, 10, NULL, NULL},
 	{"corrtimeratio", DS_WORD_WARNED, 1, 1, NULL, "the time of a correction is chosen by itself"},
@@ -80,7 +79,7 @@ static const struct ds_word directives[] = {
 	{"maxclockerror", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxdistance", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxdrift", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"maxjitter", DS_WORD_WARNED, 1, 1, NULL, "'maxdistance' alone rejects poor sources"},
+	{"maxjitter", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxntsconnections", DS_WORD_WARNED, 1, 1, NULL, NTS_AIDS},
 	{"maxsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxslewrate", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -113,7 +112,7 @@ static const struct ds_word directives[] = {
 	{"ratelimit", DS_WORD_WARNED, 0, ANY, NULL, "every allowed request is answered"},
 	{"refclock", DS_WORD_REFUSED, 2, ANY, NULL, NO_TIME},
 	{"refresh", DS_WORD_WARNED, 1, 1, NULL, "names are looked up again when a source fails"},
-	{"reselectdist", DS_WORD_WARNED, 1, 1, NULL, "selection has a hysteresis of its own"},
+	{"reselectdist", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"rtcautotrim", DS_WORD_WARNED, 1, 1, NULL, RTC},
 	{"rtcdevice", DS_WORD_WARNED, 1, 1, NULL, RTC},
 	{"rtcfile", DS_WORD_WARNED, 1, 1, NULL, RTC},
@@ -123,7 +122,7 @@ static const struct ds_word directives[] = {
 	{"server", DS_WORD_SUPPORTED, 1, ANY, NULL, NULL},
 	{"smoothtime", DS_WORD_REFUSED, 2, 3, NULL, NO_SERVED},
 	{"sourcedir", DS_WORD_SUPPORTED, 1, 10, NULL, NULL},
-	{"stratumweight", DS_WORD_WARNED, 1, 1, NULL, "the root distance decides"},
+	{"stratumweight", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"tempcomp", DS_WORD_REFUSED, 3, 6, NULL, "the frequency would not be compensated"},
 	{"user", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };
@@ -152,7 +151,7 @@ static const struct ds_word source_options[] = {
 	{"mindelay", DS_WORD_WARNED, 1, 1, NULL, "the least delay is taken from the measurements"},
 	{"minpoll", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"minsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"minstratum", DS_WORD_REFUSED, 1, 1, NULL, "the source could be selected before better ones"},
+	{"minstratum", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"noselect", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"nts", DS_WORD_REFUSED, 0, 0, NULL, "the source would be followed without authentication"},
 	{"ntsport", DS_WORD_WARNED, 1, 1, NULL, NTS_AIDS},
@@ -162,8 +161,8 @@ static const struct ds_word source_options[] = {
 	{"port", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"prefer", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"presend", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"require", DS_WORD_REFUSED, 0, 0, NULL, WEAKER},
-	{"trust", DS_WORD_REFUSED, 0, 0, NULL, WEAKER},
+	{"require", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"trust", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"version", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"xleave", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 };
@@ -176,20 +175,23 @@ static const struct ds_word listen_options[] = {
 	{"maxsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxsources", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"minsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"minstratum", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"noselect", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"offset", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"prefer", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"require", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"trust", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"unauthenticated", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"version", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };
 
 static const struct ds_word local_options[] = {
-	{"activate", DS_WORD_REFUSED, 1, 1, NULL, NO_SERVED},
-	{"distance", DS_WORD_REFUSED, 1, 1, NULL, NO_SERVED},
-	{"orphan", DS_WORD_REFUSED, 0, 0, NULL, "servers could follow each other in a loop"},
+	{"activate", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"distance", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"orphan", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"stratum", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"waitsynced", DS_WORD_REFUSED, 1, 1, NULL, NO_SERVED},
-	{"waitunsynced", DS_WORD_REFUSED, 1, 1, NULL, NO_SERVED},
+	{"waitsynced", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"waitunsynced", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };
 
 static const struct ds_word log_options[] = {

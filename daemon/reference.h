@@ -19,6 +19,8 @@ struct ds_reference {
 	const struct ds_conf *conf;
 	const struct ds_clock *clock;
 	bool synchronised;
+	bool was_near;		       /* the root distance was below `local activate` once */
+	int64_t unsynchronised_raw_ns; /* since when it is not, where it is not */
 	uint8_t leap, stratum;
 	uint32_t ref_id;
 	int64_t root_delay_ns;
@@ -33,7 +35,7 @@ struct ds_reference {
 
 /* Both are kept, and must outlive it. */
 void ds_reference_init(struct ds_reference *ref, const struct ds_conf *conf,
-		       const struct ds_clock *clock);
+		       const struct ds_clock *clock, const struct ds_reading *now);
 
 /* The system's variables after a selection (RFC 5905 section 11.2.3). best: the selected source.
  */
@@ -41,12 +43,14 @@ void ds_reference_take(struct ds_reference *ref, const struct ds_candidate *best
 		       const struct ds_combined *combined, const struct ds_reading *now);
 
 /* The time is no longer known (the host slept). */
-void ds_reference_lose(struct ds_reference *ref);
+void ds_reference_lose(struct ds_reference *ref, const struct ds_reading *now);
 
 /* By how much the root dispersion has grown since the last update. */
 int64_t ds_reference_growth_ns(const struct ds_reference *ref, const struct ds_reading *now);
 
-/* What answers say of us now. remaining_ns: how far the clock still is from where it ought to be
+/* What answers say of us now: what was last taken, if its root distance is below 16 s and `local`
+ * does not stand in for it (chrony.conf(5): `distance`, `waitsynced`, `waitunsynced`, `activate`);
+ * else that we have no time. remaining_ns: how far the clock still is from where it ought to be
  * (any sign). */
 void ds_reference_server_state(const struct ds_reference *ref, const struct ds_reading *now,
 			       int64_t remaining_ns, struct ds_server_state *state);

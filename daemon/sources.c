@@ -512,13 +512,17 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 {
 	double growth_ppb = s->context.conf->max_clock_error_ppm * 1e3;
 	const struct ds_prediction *p = &c->prediction;
+	struct ds_conf_select select;
 
 	memset(c, 0, sizeof *c);
 	if (source->address.family == 0)
 		return;
 	c->reachable = source->reach != 0;
-	c->noselect = source->conf->noselect || !ds_conf_selectable(s->context.conf, source->conf);
-	c->prefer = source->conf->prefer;
+	select = ds_conf_select(s->context.conf, source->conf);
+	c->noselect = select.noselect;
+	c->prefer = select.prefer;
+	c->trust = select.trust;
+	c->require = select.require;
 	c->ref_id = ds_address_ref_id(&source->address);
 	c->path_id = UINT32_C(1) << 24 | ds_address_prefix_hash(&source->address, 0);
 	if (source->local.family != 0)
@@ -528,6 +532,8 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	c->loop = is_peer(source->conf) && follows_us(source);
 	c->leap = source->remote.leap;
 	c->stratum = source->remote.stratum;
+	if (c->stratum < source->conf->min_stratum)
+		c->stratum = source->conf->min_stratum;
 	c->upstream_id = upstream_of(&source->remote);
 	c->jitter_ns = source->estimate.sample_sd_ns;
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);

@@ -67,13 +67,15 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	double sd_ppb = UNKNOWN_FREQ_SD_PPB;
 	bool known;
 	struct ds_correction start = {.until_raw_ns = INT64_MAX, .changed = true};
+	struct ds_reading now;
 
 	memset(tk, 0, sizeof *tk);
 	tk->conf = conf;
 	tk->clock = clock;
 	tk->steer = steer;
-	tk->selected = -1;
-	ds_reference_init(&tk->reference, conf, clock);
+	ds_selecting_init(&tk->selecting, conf);
+	ds_clock_read(clock, &now);
+	ds_reference_init(&tk->reference, conf, clock, &now);
 	tk->drift_due_monotonic_ns = ds_monotonic_ns() + DRIFT_INTERVAL_NS;
 	tk->suspended_ns = ds_suspended_ns();
 	known = ds_driftfile_read(conf->drift_file, &freq_ppb, &sd_ppb);
@@ -96,50 +98,8 @@ static int64_t abs_ns(int64_t ns)
 	return ns < 0 ? -ns : ns;
 }
 
-/* Log lines that people and tools look for are chrony's, word for word. */
-static void say_no_source(const struct ds_timekeeper_input *input)
+static void lose_sources(struct ds_timekeeper *tk)
 {
-	uint32_t n[DS_S_SELECTED + 1] = {0};
-
-	for (uint32_t i = 0; i < input->count; i++)
-		n[input->candidates[i].selection]++;
-	if (n[DS_S_FALSETICKER] > 0)
-		ds_log(DS_LOG_WARNING,
-		       "Can't synchronise: no majority (no agreement among %u sources)",
-		       n[DS_S_FALSETICKER]);
-	else if (n[DS_S_WAITING] > 0)
-		ds_log(DS_LOG_NOTICE, "Can't synchronise: only %u good sources (minsources)",
-		       n[DS_S_WAITING]);
-	else if (n[DS_S_UNREACHABLE] > 0)
-		ds_log(DS_LOG_NOTICE, "Can't synchronise: no selectable sources (%u unreachable)",
-		       n[DS_S_UNREACHABLE]);
-	else
-		ds_log(DS_LOG_NOTICE, "Can't synchronise: no selectable sources");
-}
-
-/* Once a change. */
-static void say_selection(struct ds_timekeeper *tk, const struct ds_timekeeper_input *input,
-			  int32_t selected)
-{
-	char text[DS_ADDRESS_TEXT];
-
-	if (selected == tk->selected)
-		return;
-	if (selected >= 0)
-		ds_log(DS_LOG_NOTICE, "Selected source %s",
-		       ds_address_text(input->addresses[selected], false, text));
-	else
-		say_no_source(input);
-	tk->selected = selected;
-}
-
-static void lose_sources(struct ds_timekeeper *tk, const struct ds_timekeeper_input *input)
-{
-	bool had = tk->selected >= 0;
-
-	say_selection(tk, input, -1);
-	if (!had)
-		return;
 	ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_SOURCES_LOST);
 	ds_bounds_tell(&tk->bounds);
 }
@@ -188,30 +148,19 @@ static bool refuses(struct ds_timekeeper *tk, int64_t offset_ns)
 
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input)
 {
-	struct ds_select_config config = DS_SELECT_DEFAULTS;
-	struct ds_selected selected;
 	struct ds_combined combined;
 	struct ds_correction correction;
+	bool had = tk->selecting.selected >= 0;
 	struct ds_reading now;
 
 	tk->stepped = false;
 	ds_clock_read(tk->clock, &now);
-	config.max_distance_ns = (int64_t)(tk->conf->max_distance_s * 1e9);
-	config.max_clock_error_ppb = tk->conf->max_clock_error_ppm * 1e3;
-	config.min_sources = tk->conf->min_sources;
-	for (uint32_t i = 0; i < input->count; i++)
-		input->candidates[i].combined_before =
-			tk->selections[i] == DS_S_SELECTED || tk->selections[i] == DS_S_COMBINED;
-	bool found = ds_select(input->candidates, input->count, tk->selected, &config, &selected);
-	for (uint32_t i = 0; i < input->count; i++)
-		tk->selections[i] = (uint8_t)input->candidates[i].selection;
-	if (!found) {
-		lose_sources(tk, input);
+	if (!ds_selecting_run(&tk->selecting, input->candidates, input->count, input->addresses,
+			      now.raw_ns, input->interval_ns, &combined)) {
+		if (had)
+			lose_sources(tk);
 		return false;
 	}
-	ds_combine(&tk->combiner, input->candidates, input->count, &selected, now.raw_ns,
-		   input->interval_ns, &combined);
-	say_selection(tk, input, (int32_t)combined.best);
 
 	bool first = !tk->reference.synchronised;
 	int64_t remaining_before = first ? 0 : ds_discipline_remaining_ns(&tk->discipline, &now);
@@ -296,8 +245,8 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 		return DS_UNDISTURBED;
 	if (slept_ns >= SLEEP_LEAST_NS) {
 		ds_log(DS_LOG_NOTICE, "the host slept for %.3f s", (double)slept_ns * 1e-9);
-		ds_reference_lose(&tk->reference);
-		memset(&tk->combiner, 0, sizeof tk->combiner);
+		ds_reference_lose(&tk->reference, &now);
+		ds_selecting_restart(&tk->selecting);
 		ds_discipline_slept(&tk->discipline, &now, &correction);
 		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_SLEPT);
 		apply(tk, &correction);

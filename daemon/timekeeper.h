@@ -16,6 +16,7 @@
 #include "daemon/bounds.h"
 #include "daemon/conf.h"
 #include "daemon/reference.h"
+#include "daemon/selecting.h"
 #include "os/clock.h"
 
 struct ds_timekeeper {
@@ -24,10 +25,8 @@ struct ds_timekeeper {
 	struct ds_discipline discipline;
 	bool steer; /* false under -x: everything is worked out, nothing is applied */
 
-	bool quiet;	  /* whoever owns this says how wrong the clock is (-q, -Q) */
-	int32_t selected; /* index of the selected source, -1 */
-	uint8_t selections[DS_SOURCES_MAX]; /* enum ds_selection of each, as of the last update */
-	struct ds_combiner combiner;
+	bool quiet; /* whoever owns this says how wrong the clock is (-q, -Q) */
+	struct ds_selecting selecting;
 	struct ds_reference reference;
 	struct ds_bounds bounds;
 	struct ds_holdover holdover;

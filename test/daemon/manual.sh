@@ -31,8 +31,9 @@ attitude == "SUPPORTED" && /^\*/ {
 		print attitude, list, substr(text, RSTART + 3, RLENGTH - 4)
 		text = substr(text, RSTART + RLENGTH)
 	}
-	if (match($0, /^\*local\* \[\*[a-z]*\*/))
-		print attitude, "local_options", substr($0, RSTART + 10, RLENGTH - 11)
+	if (/^\*local\* /)
+		for (text = $0; match(text, /\[\*[a-z]*\*/); text = substr(text, RSTART + RLENGTH))
+			print attitude, "local_options", substr(text, RSTART + 2, RLENGTH - 3)
 }
 attitude != "SUPPORTED" && /^- \*/ { split($0, parts, "*"); print attitude, list, parts[2] }
 ' $page | sort >"$dir/page"

@@ -128,7 +128,12 @@ static void test_every_directive(void **state)
 	good("minsources 2");
 	good("clockprecision 8e-9");
 	good("rtcsync");
+	good("local distance 2");
 	good("local stratum 3");
+	good("maxjitter 0.5");
+	good("combinelimit 0");
+	good("reselectdist 1e-3");
+	good("stratumweight 0");
 	good("bindaddress 192.0.2.1");
 	good("bindaddress 2001:db8::1");
 	good("bindacqaddress 192.0.2.2");
@@ -157,6 +162,9 @@ static void test_every_directive(void **state)
 	assert_int_equal(conf.max_samples, 33);
 	assert_int_equal(conf.min_sources, 2);
 	assert_int_equal(conf.local_stratum, 3);
+	assert_true(conf.local_distance_s == 1);
+	assert_true(conf.max_jitter_s == 0.5 && conf.combine_limit == 0);
+	assert_true(conf.reselect_dist_s == 1e-3 && conf.stratum_weight_s == 0);
 	assert_int_equal(conf.bind[0].family, AF_INET);
 	assert_int_equal(conf.bind[1].family, AF_INET6);
 	assert_int_equal(conf.bind_acq[0].family, AF_INET);
@@ -263,7 +271,16 @@ static void test_bounds(void **state)
 		{"minsamples %s", "1", "64", "0", "65"},
 		{"minsources %s", "1", "64", "0", "65"},
 		{"port %s", "0", "65535", "-1", "65536"},
+		{"combinelimit %s", "0", "1e6", "-0.1", "1000001"},
+		{"maxjitter %s", "1e-6", "1e6", "0", "1000001"},
+		{"reselectdist %s", "0", "1e6", "-1e-9", "1000001"},
+		{"stratumweight %s", "0", "1e6", "-1e-9", "1000001"},
 		{"local stratum %s", "1", "15", "0", "16"},
+		{"local distance %s", "0", "1e6", "-1", "1000001"},
+		{"local activate %s", "0", "1e6", "-1", "1000001"},
+		{"local waitsynced %s", "0", "1e6", "-1", "1000001"},
+		{"local waitunsynced %s", "0", "1e6", "-1", "1000001"},
+		{"server a minstratum %s", "0", "15", "-1", "16"},
 		{"server a minpoll %s", "-6", "24", "-7", "25"},
 		{"server a maxpoll %s", "-6", "24", "-7", "25"},
 		{"server a port %s", "1", "65535", "0", "65536"},
@@ -368,12 +385,11 @@ static void test_messages(void **state)
 	message("deny 10 all", "error command line:1: 'all' is one too many");
 	message("bindaddress eth0",
 		"error command line:1: 'bindaddress' takes a numeric address, not 'eth0'");
-	message("local orphan",
-		"error command line:1: 'orphan' is not supported: servers could follow "
-		"each other in a loop");
 	message("local startum 3",
 		"error command line:1: unknown option of 'local' 'startum': did you mean 'stratum'?");
 	message("local stratum", "error command line:1: 'stratum' needs a value");
+	message("local orphan distance -1",
+		"error command line:1: 'distance' takes a number from 0 to 1000000, not '-1'");
 	message("log tracing",
 		"error command line:1: unknown option of 'log' 'tracing': did you mean "
 		"'tracking'?");
@@ -381,19 +397,14 @@ static void test_messages(void **state)
 				  "4294967295, not '0'");
 	message("server a nts", "error command line:1: 'nts' is not supported: the source would be "
 				"followed without authentication");
-	message("authselectmode mix",
-		"error command line:1: 'authselectmode mix' is not supported: selection cannot "
-		"trust one source more than another; use 'prefer' or 'require'");
 	message("authselectmode sometimes", "error command line:1: 'authselectmode' takes require, "
-					    "prefer or ignore, not 'sometimes'");
+					    "prefer, mix or ignore, not 'sometimes'");
 	message("cmdport 0",
 		"warning command line:1: 'cmdport' is noted, no more: the control channel "
 		"does not exist yet");
 	message("cmdallow 1.2.3.4.5",
 		"warning command line:1: 'cmdallow' is noted, no more: the control channel does not exist "
 		"yet\nerror command line:1: '1.2.3.4.5' is neither an address nor a subnet");
-	message("maxjitter 1", "warning command line:1: 'maxjitter' is not supported and left out: "
-			       "'maxdistance' alone rejects poor sources");
 	message("include /nowhere/at/all",
 		"error command line:1: cannot open '/nowhere/at/all': No such file or directory");
 	message("include /nowhere/*.conf",
@@ -483,19 +494,25 @@ static void test_too_long(void **state)
 	assert_string_equal(said, "error command line:1: more than 128 words in a line\n");
 }
 
+static bool followed(size_t i)
+{
+	return !ds_conf_select(&conf, &conf.sources[i]).noselect;
+}
+
 /* Which of a source with a key and one without may be followed, and what is said of it. */
 static void test_auth_select(void **state)
 {
 	static const struct {
 		const char *mode;
-		bool alone, with, without;
+		bool alone, with, without, trusted;
 		const char *said;
 	} cases[] = {
-		{"ignore", true, true, true,
+		{"mix", true, true, true, true, ""},
+		{"ignore", true, true, true, false,
 		 "warning f:0: sources with a key and without count the same; "
-		 "'authselectmode prefer' follows those with a key\n"},
-		{"Prefer", true, true, false, ""},
-		{"require", false, true, false, ""},
+		 "'authselectmode mix' believes those with a key\n"},
+		{"Prefer", true, true, false, false, ""},
+		{"require", false, true, false, false, ""},
 	};
 
 	(void)state;
@@ -507,7 +524,7 @@ static void test_auth_select(void **state)
 		good(text);
 		good("keyfile /d/keys");
 		good("server a");
-		assert_int_equal(ds_conf_selectable(&conf, &conf.sources[0]), cases[i].alone);
+		assert_true(followed(0) == cases[i].alone);
 		said[0] = '\0';
 		assert_true(ds_conf_check(&conf, "f", say, NULL));
 		assert_string_equal(
@@ -516,8 +533,12 @@ static void test_auth_select(void **state)
 				      : "warning f:0: 'authselectmode "
 					"require', and no source has a key: none is followed\n");
 		good("server b key 1");
-		assert_int_equal(ds_conf_selectable(&conf, &conf.sources[0]), cases[i].without);
-		assert_int_equal(ds_conf_selectable(&conf, &conf.sources[1]), cases[i].with);
+		assert_true(followed(0) == cases[i].without);
+		assert_true(followed(1) == cases[i].with);
+		struct ds_conf_select select = ds_conf_select(&conf, &conf.sources[1]);
+
+		assert_true(select.trust == cases[i].trusted);
+		assert_true(select.require == cases[i].trusted);
 		said[0] = '\0';
 		assert_true(ds_conf_check(&conf, "f", say, NULL));
 		assert_string_equal(said, cases[i].said);
@@ -1172,7 +1193,14 @@ static void random_conf(struct ds_conf *c)
 				 draw(2) ? &c->bind[i] : &c->bind_acq[i]);
 	}
 	c->local = draw(2);
-	c->local_stratum = (uint8_t)(c->local ? 1 + draw(15) : 10);
+	if (c->local) {
+		c->local_stratum = (uint8_t)(1 + draw(15));
+		c->local_orphan = draw(2);
+		c->local_distance_s = draw_between(1e-9, 1e6);
+		c->local_activate_s = draw(2) ? 0 : draw_between(1e-9, 1e6);
+		c->local_wait_synced_s = draw(2) ? 0 : draw_between(1e-9, 1e6);
+		c->local_wait_unsynced_s = draw(2) ? DS_CONF_WAIT_BY_KIND : draw_between(1e-9, 1e6);
+	}
 	c->log_measurements = draw(2);
 	c->log_raw_measurements = draw(2);
 	c->log_statistics = draw(2);
@@ -1196,6 +1224,30 @@ static void test_round_trip(void **state)
 		assert_int_equal(to.access.count, from.access.count);
 		assert_memory_equal(&to, &from, sizeof(to));
 	}
+}
+
+/* The options that selection reads, and those that `authselectmode mix` gives. */
+static void test_select_options(void **state)
+{
+	struct ds_conf_select select;
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	good("server a prefer trust require minstratum 3");
+	good("server b noselect key 2");
+	good("server c noselect trust");
+	good("local stratum 9 orphan distance 0.5 activate 0.1 waitsynced 20 waitunsynced 3");
+	select = ds_conf_select(&conf, &conf.sources[0]);
+	assert_true(select.prefer && select.trust && select.require && !select.noselect);
+	assert_int_equal(conf.sources[0].min_stratum, 3);
+	/* What is only measured is left as it is, and makes nobody the trusted one. */
+	select = ds_conf_select(&conf, &conf.sources[1]);
+	assert_true(select.noselect && !select.trust && !select.require);
+	select = ds_conf_select(&conf, &conf.sources[2]);
+	assert_true(select.noselect && select.trust && !select.require);
+	assert_true(conf.local_orphan && conf.local_stratum == 9);
+	assert_true(conf.local_distance_s == 0.5 && conf.local_activate_s == 0.1);
+	assert_true(conf.local_wait_synced_s == 20 && conf.local_wait_unsynced_s == 3);
 }
 
 static void test_print(void **state)
@@ -1293,7 +1345,7 @@ static void test_broadcast_messages(void **state)
 		"by any");
 	message("broadcastclient key 1 iburst",
 		"error command line:1: unknown option of a listener to broadcasts 'iburst': the "
-		"nearest known word is 'from'");
+		"nearest known word is 'trust'");
 	message("broadcastclient key 1 from", "error command line:1: 'from' needs a value");
 	message("broadcastclient key 1 from all",
 		"error command line:1: 'all' is neither an address nor a subnet");
@@ -1336,6 +1388,7 @@ int main(void)
 		cmocka_unit_test(test_too_many_subnets),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_auth_select),
+		cmocka_unit_test(test_select_options),
 		cmocka_unit_test(test_check),
 		cmocka_unit_test(test_words_in_order),
 		cmocka_unit_test(test_attitudes),

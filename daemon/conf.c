@@ -15,6 +15,7 @@
 #include "daemon/conf_broadcast.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_local.h"
+#include "daemon/conf_refclock.h"
 #include "daemon/conf_words.h"
 #include "include/drivestamp/bound.h"
 
@@ -358,6 +359,63 @@ static void read_listen(struct reader *r, const struct words *words, bool multic
 	r->failed |= failed_before;
 }
 
+/* Take the option that words[*at] begins, and move *at behind it. */
+static bool refclock_option(struct reader *r, const struct words *words, unsigned *at,
+			    struct ds_conf_refclock *c)
+{
+	const char *text = word_at(words, (*at)++);
+	const struct ds_word *word = ds_words_find(&ds_words_refclock_options, text);
+	const char *value = NULL;
+	char why[DS_FIELD_WHY];
+
+	if (word == NULL) {
+		complain_unknown(r, &ds_words_refclock_options, text);
+		return false;
+	}
+	if (words->count - *at < word->min_args) {
+		complain(r, true, "'%s' needs a value", word->word);
+		return false;
+	}
+	if (word->min_args > 0)
+		value = word_at(words, (*at)++);
+	if (judge(r, word, value) && !ds_conf_refclock_option(c, word->word, value, why))
+		complain(r, true, "%s", why);
+	return true;
+}
+
+static void read_refclock(struct reader *r, const struct words *words)
+{
+	struct ds_conf_refclock *c = &r->conf->refclocks[r->conf->refclock_count];
+	bool failed_before = r->failed, known;
+	char why[DS_FIELD_WHY];
+	unsigned at = 3;
+
+	if (r->conf->refclock_count == DS_CONF_REFCLOCKS) {
+		complain(r, true, "more than %d reference clocks", DS_CONF_REFCLOCKS);
+		return;
+	}
+	r->failed = false;
+	source_defaults(&c->source, DS_SOURCE_REFCLOCK, false);
+	c->source.max_sources = 1;
+	snprintf(c->source.file, sizeof(c->source.file), "%s", r->file);
+	c->source.line = r->line;
+	if (!ds_conf_refclock_begin(c, word_at(words, 1), word_at(words, 2),
+				    r->conf->refclock_count, &known, why)) {
+		if (known)
+			complain(r, true, "%s", why);
+		else
+			complain_unknown(r, &ds_words_refclock_drivers, word_at(words, 1));
+	} else {
+		while (at < words->count && refclock_option(r, words, &at, c))
+			;
+		if (!r->failed && !ds_conf_refclock_finish(c, why))
+			complain(r, true, "%s", why);
+	}
+	if (!r->failed)
+		r->conf->refclock_count++;
+	r->failed |= failed_before;
+}
+
 static void read_access(struct reader *r, const struct words *words, struct ds_access *access,
 			bool allow)
 {
@@ -406,7 +464,7 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 	case 'm':
 		return &conf->log_measurements;
 	case 'r':
-		return &conf->log_raw_measurements;
+		return word[1] == 'e' ? &conf->log_refclocks : &conf->log_raw_measurements;
 	case 't':
 		return &conf->log_tracking;
 	default:
@@ -613,6 +671,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_broadcast(r, words);
 	else if (is(word, "broadcastclient") || is(word, "multicastclient"))
 		read_listen(r, words, is(word, "multicastclient"));
+	else if (is(word, "refclock"))
+		read_refclock(r, words);
 	else if (is(word, "allow") || is(word, "deny"))
 		read_access(r, words, &r->conf->access, is(word, "allow"));
 	else if (is(word, "cmdallow") || is(word, "cmddeny"))
@@ -800,7 +860,7 @@ static const char *source_word(const struct ds_conf_source *s)
 static bool any_log(const struct ds_conf *conf)
 {
 	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
-	       conf->log_tracking || conf->log_shadow || conf->log_bound;
+	       conf->log_tracking || conf->log_shadow || conf->log_bound || conf->log_refclocks;
 }
 
 static struct ds_conf_key key_of(const struct ds_conf_source *s)
@@ -883,20 +943,31 @@ static size_t count_keyed(const struct ds_conf *conf, size_t *all)
 	return keyed;
 }
 
+/* Nobody forges the packets of a reference clock: it is as good as a source with a key. */
+static size_t count_refclocks(const struct ds_conf *conf)
+{
+	size_t count = 0;
+
+	for (int i = 0; i < conf->refclock_count; i++)
+		count += !conf->refclocks[i].source.noselect;
+	return count;
+}
+
 struct ds_conf_select ds_conf_select(const struct ds_conf *conf,
 				     const struct ds_conf_source *source)
 {
 	struct ds_conf_select select = {source->noselect, source->prefer, source->trust,
 					source->require};
 	size_t all;
-	size_t keyed = count_keyed(conf, &all);
+	size_t keyed = count_keyed(conf, &all), refclocks = count_refclocks(conf);
+	bool authentic = source->key != 0 || source->kind == DS_SOURCE_REFCLOCK;
 
 	if (source->noselect)
 		return select;
-	if (source->key == 0 && (conf->auth_select == DS_AUTH_SELECT_REQUIRE ||
-				 (conf->auth_select == DS_AUTH_SELECT_PREFER && keyed > 0)))
+	if (!authentic && (conf->auth_select == DS_AUTH_SELECT_REQUIRE ||
+			   (conf->auth_select == DS_AUTH_SELECT_PREFER && keyed + refclocks > 0)))
 		select.noselect = true;
-	if (source->key != 0 && conf->auth_select == DS_AUTH_SELECT_MIX && keyed < all)
+	if (authentic && conf->auth_select == DS_AUTH_SELECT_MIX && keyed < all)
 		select.trust = select.require = true;
 	return select;
 }
@@ -906,13 +977,42 @@ static void check_auth_select(struct reader *r, const struct ds_conf *conf)
 	size_t all;
 	size_t keyed = count_keyed(conf, &all);
 
-	if (conf->auth_select == DS_AUTH_SELECT_REQUIRE && keyed == 0 && all > 0)
+	if (conf->auth_select == DS_AUTH_SELECT_REQUIRE && keyed + count_refclocks(conf) == 0 &&
+	    all > 0)
 		complain(r, false,
 			 "'authselectmode require', and no source has a key: none is followed");
 	if (conf->auth_select == DS_AUTH_SELECT_IGNORE && keyed > 0 && keyed < all)
 		complain(r, false,
 			 "sources with a key and without count the same; 'authselectmode "
 			 "mix' believes those with a key");
+}
+
+/* A pulse is of no use without the second, and that is not told by another pulse. */
+static void check_refclock(struct reader *r, const struct ds_conf *conf,
+			   const struct ds_conf_refclock *c)
+{
+	int lock = ds_conf_refclock_lock(conf, c);
+	struct reader there = *r;
+	int tell = conf->source_count + conf->listen_count > 0;
+
+	there.file = c->source.file;
+	there.line = c->source.line;
+	for (const struct ds_conf_refclock *other = conf->refclocks; other < c; other++)
+		if (strcmp(other->ref_id, c->ref_id) == 0)
+			complain(&there, false, "two reference clocks have the 'refid' %s",
+				 c->ref_id);
+	for (int i = 0; i < conf->refclock_count; i++)
+		tell += !ds_conf_refclock_pulses(&conf->refclocks[i]);
+	if (c->lock[0] != '\0' && lock < 0)
+		complain(&there, true, "'lock %s': no other reference clock has this 'refid'",
+			 c->lock);
+	else if (lock >= 0 && ds_conf_refclock_pulses(&conf->refclocks[lock]))
+		complain(&there, true, "'lock %s': that one gives pulses, and no second", c->lock);
+	else if (ds_conf_refclock_pulses(c) && tell == 0)
+		complain(&there, false,
+			 "%s gives pulses, and no other source tells of which seconds they are",
+			 c->ref_id);
+	r->failed |= there.failed;
 }
 
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
@@ -935,7 +1035,9 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	}
 	if (any_log(conf) && conf->log_dir[0] == '\0')
 		complain(&r, false, "'log' without 'logdir': no log file is written");
-	if (conf->source_count == 0 && conf->listen_count == 0 && !conf->local)
+	for (int i = 0; i < conf->refclock_count; i++)
+		check_refclock(&r, conf, &conf->refclocks[i]);
+	if (conf->source_count + conf->listen_count + conf->refclock_count == 0 && !conf->local)
 		complain(&r, false,
 			 "neither a source nor 'local': there is no time to follow or serve");
 	return !r.failed;
@@ -971,6 +1073,17 @@ static void print_listen_source(const struct ds_conf_source *s, FILE *out)
 	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
 }
 
+static void print_refclock_source(const struct ds_conf_source *s, FILE *out)
+{
+	struct ds_conf_source defaults;
+
+	source_defaults(&defaults, DS_SOURCE_REFCLOCK, false);
+	defaults.max_sources = 1;
+	defaults.minpoll = s->minpoll;
+	defaults.maxpoll = s->maxpoll;
+	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
+}
+
 static void print_binds(const char *word, const union ds_address binds[DS_CONF_BINDS], FILE *out)
 {
 	char text[DS_ADDRESS_TEXT];
@@ -984,10 +1097,11 @@ static void print_logs(const struct ds_conf *conf, FILE *out)
 {
 	if (!any_log(conf))
 		return;
-	fprintf(out, "log%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
+	fprintf(out, "log%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
 		conf->log_raw_measurements ? " rawmeasurements" : "",
 		conf->log_statistics ? " statistics" : "", conf->log_tracking ? " tracking" : "",
-		conf->log_shadow ? " shadow" : "", conf->log_bound ? " bound" : "");
+		conf->log_shadow ? " shadow" : "", conf->log_bound ? " bound" : "",
+		conf->log_refclocks ? " refclocks" : "");
 }
 
 static void print_makestep(const struct ds_conf *conf, FILE *out)
@@ -1020,6 +1134,8 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 		print_source(&conf->sources[i], out);
 	for (int i = 0; i < conf->listen_count; i++)
 		ds_conf_listen_print(&conf->listens[i], print_listen_source, out);
+	for (int i = 0; i < conf->refclock_count; i++)
+		ds_conf_refclock_print(&conf->refclocks[i], print_refclock_source, out);
 	for (int i = 0; i < conf->broadcast_count; i++)
 		ds_conf_broadcast_print(&conf->broadcasts[i], out);
 	if (conf->local)

@@ -23,6 +23,8 @@
 #define DS_CONF_SOURCES	   64
 #define DS_CONF_BROADCASTS 16
 #define DS_CONF_LISTENS	   8
+#define DS_CONF_REFCLOCKS  16
+#define DS_CONF_REF_ID	   5 /* four characters and the end */
 #define DS_CONF_FROM	   8 /* subnets a `from` */
 #define DS_CONF_PATH	   256
 #define DS_CONF_NAME	   256
@@ -35,6 +37,15 @@ enum ds_source_kind {
 	DS_SOURCE_PEER,	     /* `peer`: symmetric mode */
 	DS_SOURCE_EPHEMERAL, /* `ephemeral`: places for peers that are in no line */
 	DS_SOURCE_LISTENER,  /* `broadcastclient`, `multicastclient` */
+	DS_SOURCE_REFCLOCK,  /* `refclock` */
+};
+
+enum ds_refclock_driver {
+	DS_REFCLOCK_PHC,  /* a card's clock */
+	DS_REFCLOCK_PPS,  /* pulses that the kernel stamps */
+	DS_REFCLOCK_RTC,  /* the machine's real-time clock */
+	DS_REFCLOCK_SHM,  /* shared memory */
+	DS_REFCLOCK_SOCK, /* a UNIX socket */
 };
 
 /* `authselectmode`: what sources without a key are for. */
@@ -99,6 +110,32 @@ struct ds_conf_listen {
 	char dev[DS_CONF_DEVICE]; /* "": all interfaces */
 };
 
+/* `refclock`: a clock at this host. */
+struct ds_conf_refclock {
+	struct ds_conf_source source; /* name: the reference ID; minpoll and maxpoll: `poll` */
+	uint8_t driver;		      /* enum ds_refclock_driver */
+	uint8_t unit;		      /* of SHM */
+	char path[DS_CONF_PATH];      /* device, interface or socket */
+	uint16_t perm;		      /* 0600; of SHM and SOCK */
+	char owner[64], group[64];    /* of SOCK; "": as we are */
+	bool nocrossts, extpps;	      /* of PHC */
+	uint8_t pin, channel;	      /* likewise */
+	bool clear;		      /* of PPS and PHC: the falling edge */
+	bool utc;		      /* of RTC */
+	char ref_id[DS_CONF_REF_ID];
+	char lock[DS_CONF_REF_ID];    /* "": to none */
+	int8_t poll_log2, dpoll_log2; /* 4, 0 */
+	uint16_t filter;	      /* 64, samples */
+	uint16_t max_lock_age;	      /* 2, pulses */
+	uint8_t stratum;	      /* 0 */
+	bool pps;		      /* treat samples as pulses */
+	double offset_s;	      /* added to each sample */
+	double delay_s;		      /* 1e-9 */
+	double precision_s;	      /* 0: the clock's own */
+	double max_dispersion_s;      /* 0: no limit */
+	double rate_hz, width_s;      /* of pulses: 1, 0 (any edge) */
+};
+
 struct ds_conf {
 	struct ds_conf_source sources[DS_CONF_SOURCES];
 	size_t source_count;
@@ -106,6 +143,8 @@ struct ds_conf {
 	uint8_t broadcast_count;
 	struct ds_conf_listen listens[DS_CONF_LISTENS];
 	uint8_t listen_count;
+	struct ds_conf_refclock refclocks[DS_CONF_REFCLOCKS];
+	uint8_t refclock_count;
 
 	struct ds_access access;    /* allow, deny: who may ask us */
 	bool local;		    /* `local`: serve without sources */
@@ -134,7 +173,7 @@ struct ds_conf {
 	char user[64];
 	char log_dir[DS_CONF_PATH];
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
-	bool log_bound;
+	bool log_bound, log_refclocks;
 	int log_banner; /* 32; a header every so many lines, 0: none */
 
 	double makestep_threshold_s;	  /* 0: never */

@@ -110,7 +110,7 @@ static const struct ds_word directives[] = {
 	{"ptpdomain", DS_WORD_WARNED, 1, 1, NULL, "only used with 'ptpport'"},
 	{"ptpport", DS_WORD_REFUSED, 1, 1, "0", NO_TIME},
 	{"ratelimit", DS_WORD_WARNED, 0, ANY, NULL, "every allowed request is answered"},
-	{"refclock", DS_WORD_REFUSED, 2, ANY, NULL, NO_TIME},
+	{"refclock", DS_WORD_SUPPORTED, 2, ANY, NULL, NULL},
 	{"refresh", DS_WORD_WARNED, 1, 1, NULL, "names are looked up again when a source fails"},
 	{"reselectdist", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"rtcautotrim", DS_WORD_WARNED, 1, 1, NULL, RTC},
@@ -185,6 +185,32 @@ static const struct ds_word listen_options[] = {
 	{"version", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };
 
+static const struct ds_word refclock_options[] = {
+	{"delay", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"dpoll", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"filter", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"local", DS_WORD_REFUSED, 0, 0, NULL, "a clock that only runs evenly would be taken for the time"},
+	{"lock", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxdispersion", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxlockage", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxunreach", DS_WORD_WARNED, 1, 1, NULL, "a source counts for as long as its distance allows"},
+	{"minsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"noselect", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"offset", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"poll", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"pps", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"precision", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"prefer", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"rate", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"refid", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"require", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"stratum", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"tai", DS_WORD_REFUSED, 0, 0, NULL, "the time would be wrong by TAI minus UTC; 'offset' can take it off"},
+	{"trust", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"width", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+};
+
 static const struct ds_word local_options[] = {
 	{"activate", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"distance", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -198,7 +224,7 @@ static const struct ds_word log_options[] = {
 	{"bound", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"measurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rawmeasurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
-	{"refclocks", DS_WORD_WARNED, 0, 0, NULL, "there are no reference clocks yet"},
+	{"refclocks", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rtc", DS_WORD_WARNED, 0, 0, NULL, RTC},
 	{"selection", DS_WORD_WARNED, 0, 0, NULL, "no such log is written"},
 	{"shadow", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
@@ -212,6 +238,8 @@ const struct ds_words ds_words_directives = TABLE("directive", directives);
 const struct ds_words ds_words_source_options = TABLE("option of a source", source_options);
 const struct ds_words ds_words_listen_options =
 	TABLE("option of a listener to broadcasts", listen_options);
+const struct ds_words ds_words_refclock_options =
+	TABLE("option of a reference clock", refclock_options);
 const struct ds_words ds_words_local_options = TABLE("option of 'local'", local_options);
 const struct ds_words ds_words_log_options = TABLE("option of 'log'", log_options);
 

@@ -38,6 +38,7 @@ struct ds_words {
 extern const struct ds_words ds_words_directives;
 extern const struct ds_words ds_words_source_options; /* server, pool, peer */
 extern const struct ds_words ds_words_listen_options; /* broadcastclient, multicastclient */
+extern const struct ds_words ds_words_refclock_options;
 extern const struct ds_words ds_words_local_options;
 extern const struct ds_words ds_words_log_options;
 

@@ -9,6 +9,7 @@
 #include "daemon/conf.h"
 #include "daemon/hearing.h"
 #include "daemon/keys.h"
+#include "daemon/refclocks.h"
 #include "daemon/serve.h"
 #include "daemon/sources.h"
 #include "daemon/timekeeper.h"
@@ -30,6 +31,7 @@ struct ds_daemon {
 	struct ds_serve serve;
 	struct ds_broadcasting broadcasting;
 	struct ds_hearing hearing;
+	struct ds_refclocks refclocks;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;

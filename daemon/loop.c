@@ -52,6 +52,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 
 	next = earliest(next, ds_broadcasting_next_ns(&d->broadcasting));
 	next = earliest(next, ds_hearing_next_ns(&d->hearing));
+	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	next = earliest(next, d->timekeeper.bounds.due_monotonic_ns);
@@ -73,6 +74,9 @@ static int64_t shadow_interval_ns(const struct ds_conf *conf)
 	for (size_t i = 0; i < conf->source_count; i++)
 		if (conf->sources[i].minpoll < 0)
 			interval = earliest(interval, NS_PER_S >> -conf->sources[i].minpoll);
+	for (int i = 0; i < conf->refclock_count; i++)
+		if (conf->refclocks[i].poll_log2 < 0)
+			interval = earliest(interval, NS_PER_S >> -conf->refclocks[i].poll_log2);
 	return interval;
 }
 
@@ -99,8 +103,10 @@ static void update_clock(struct ds_daemon *d)
 	ds_sources_candidates(&d->sources, &now, candidates, &input);
 	if (!ds_timekeeper_update(&d->timekeeper, &input))
 		return;
-	if (d->timekeeper.stepped)
+	if (d->timekeeper.stepped) {
 		ds_serve_clock_stepped(&d->serve);
+		ds_refclocks_clock_stepped(&d->refclocks);
+	}
 	d->sources.context.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper);
 }
 
@@ -112,8 +118,11 @@ static void check_disturbance(struct ds_daemon *d)
 	if (what == DS_UNDISTURBED)
 		return;
 	ds_serve_clock_stepped(&d->serve);
-	if (what == DS_HOST_SLEPT)
-		ds_sources_restart(&d->sources);
+	ds_refclocks_clock_stepped(&d->refclocks);
+	if (what != DS_HOST_SLEPT)
+		return;
+	ds_sources_restart(&d->sources);
+	ds_refclocks_restart(&d->refclocks);
 }
 
 /* -q and -Q: have the sources been asked enough? Then say it (the correction was made by
@@ -122,7 +131,8 @@ static bool once_done(struct ds_daemon *d, int *status)
 {
 	const struct ds_timekeeper *tk = &d->timekeeper;
 
-	if (d->once == DS_ONCE_NO || !ds_sources_settled(&d->sources))
+	if (d->once == DS_ONCE_NO || !ds_sources_settled(&d->sources) ||
+	    !ds_refclocks_settled(&d->refclocks))
 		return false;
 	update_clock(d);
 	*status = tk->reference.synchronised ? 0 : 1;
@@ -137,7 +147,7 @@ static bool once_done(struct ds_daemon *d, int *status)
 
 void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
 {
-	l->served = l->count = 0;
+	l->served = l->refclocks = l->count = 0;
 	l->shadow_ns = ds_monotonic_ns();
 	l->status = d->once == DS_ONCE_NO ? 0 : 1;
 }
@@ -145,8 +155,12 @@ void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
 int ds_loop_watch(struct ds_loop *l, const struct ds_daemon *d)
 {
 	l->served = ds_serve_watch(&d->serve, l->fds, l->who, DS_LOOP_WATCHED);
-	l->count = l->served + ds_sources_watch(&d->sources, l->fds + l->served, l->who + l->served,
-						DS_LOOP_WATCHED - l->served);
+	l->refclocks = l->served;
+	l->refclocks += ds_refclocks_watch(&d->refclocks, l->fds + l->refclocks,
+					   l->who + l->refclocks, DS_LOOP_WATCHED - l->refclocks);
+	l->count = l->refclocks;
+	l->count += ds_sources_watch(&d->sources, l->fds + l->count, l->who + l->count,
+				     DS_LOOP_WATCHED - l->count);
 	return timeout_ms(d, ds_monotonic_ns(), l->shadow_ns);
 }
 
@@ -160,6 +174,8 @@ static bool hand_out(struct ds_loop *l, struct ds_daemon *d)
 			continue;
 		if (i < l->served)
 			ds_serve_handle(&d->serve, l->who[i], l->fds[i].revents);
+		else if (i < l->refclocks)
+			ds_refclocks_handle(&d->refclocks, l->who[i]);
 		else
 			sample |= ds_sources_handle(&d->sources, l->who[i], l->fds[i].revents);
 	}
@@ -174,6 +190,7 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 	check_disturbance(d);
 	ds_broadcasting_run(&d->broadcasting, now_ns);
 	sample |= ds_hearing_run(&d->hearing, now_ns);
+	sample |= ds_refclocks_run(&d->refclocks, now_ns);
 	sample |= ds_sources_run(&d->sources, now_ns);
 	if (sample && d->once == DS_ONCE_NO)
 		update_clock(d);

@@ -35,6 +35,10 @@ static struct record_file tracking = {
 		"   Date (UTC) Time     IP Address   St   Freq ppm   Skew ppm     Offset L Co  Offset "
 		"sd Rem. corr. Root delay Root disp. Max. error",
 };
+static struct record_file refclocks = {
+	.name = "refclocks.log",
+	.banner = "   Date (UTC) Time         Refid  DP L P  Raw offset   Cooked offset      Disp.",
+};
 static struct record_file shadow = {
 	.name = "shadow.log",
 	.banner = "   Date (UTC) Time         Clock-system s    Rate ppm  Remaining s",
@@ -73,6 +77,7 @@ void ds_record_open(const struct ds_conf *conf)
 	open_file(&measurements, directory, conf->log_measurements || conf->log_raw_measurements);
 	open_file(&statistics, directory, conf->log_statistics);
 	open_file(&tracking, directory, conf->log_tracking);
+	open_file(&refclocks, directory, conf->log_refclocks);
 	open_file(&shadow, directory, conf->log_shadow);
 	open_file(&bound, directory, conf->log_bound);
 }
@@ -89,6 +94,7 @@ void ds_record_close(void)
 	close_file(&measurements);
 	close_file(&statistics);
 	close_file(&tracking);
+	close_file(&refclocks);
 	close_file(&shadow);
 	close_file(&bound);
 }
@@ -248,6 +254,25 @@ void ds_record_bound(const struct ds_record_bound *b)
 		seconds(b->lines->end_ns), seconds(b->remaining_ns), b->scale,
 		(unsigned long long)b->generation, b->flags);
 	end_line(&bound);
+}
+
+void ds_record_refclock(const struct ds_record_refclock *r)
+{
+	char when[32];
+	FILE *out;
+
+	if (refclocks.stream == NULL)
+		return;
+	out = begin_line(&refclocks);
+	fprintf(out, "%s.%06d %-4s ", utc_text(r->clock_ns, when),
+		(int)(r->clock_ns / 1000 % 1000000), r->name);
+	if (r->filtered)
+		fprintf(out, "   - %c -       -      ", leap_letter(r->leap));
+	else
+		fprintf(out, "%4u %c %d %13.6e", r->sequence, leap_letter(r->leap), r->pulse,
+			seconds(r->raw_offset_ns));
+	fprintf(out, " %13.6e %10.3e", seconds(r->offset_ns), seconds(r->dispersion_ns));
+	end_line(&refclocks);
 }
 
 bool ds_record_wants_shadow(void)

@@ -1,6 +1,6 @@
 /*
- * record: measurements.log, statistics.log, tracking.log with chrony's columns, shadow.log
- * and bound.log.
+ * record: measurements.log, statistics.log, tracking.log, refclocks.log with chrony's columns,
+ * shadow.log and bound.log.
  * It must never stop the daemon: a file that cannot be written is said once and left.
  *
  * Columns as chrony.conf(5) describes them under `log`, so that converters and plots go on to
@@ -70,6 +70,20 @@ struct ds_record_bound {
 	unsigned flags;
 };
 void ds_record_bound(const struct ds_record_bound *b);
+
+struct ds_record_refclock {
+	int64_t clock_ns;
+	const char *name; /* its reference ID */
+	bool filtered;	  /* the sample that the filter made of a poll's; else one of these */
+	uint8_t sequence; /* of this poll; raw samples only, as all up to raw_offset_ns */
+	bool pulse;
+	int64_t raw_offset_ns; /* as the driver has it; positive: our clock is slow */
+	uint8_t leap;
+	int64_t offset_ns; /* with all corrections */
+	int64_t dispersion_ns;
+};
+/* refclocks.log. */
+void ds_record_refclock(const struct ds_record_refclock *r);
 
 /* shadow.log: the kept clock beside CLOCK_REALTIME. */
 bool ds_record_wants_shadow(void);

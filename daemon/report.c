@@ -35,6 +35,22 @@ static void report_heard(const struct ds_source *s)
 	       l->measured_count > 0 ? ds_listening_delay_ns(l) : -1, ds_listening_way_ns(l));
 }
 
+static void report_refclock(const struct ds_refclock *r)
+{
+	char text[DS_REFDROP_COUNT * COUNTER_TEXT];
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (int i = 0; i < DS_REFDROP_COUNT; i++) {
+		if (r->drops[i] == 0)
+			continue;
+		used += (size_t)snprintf(text + used, COUNTER_TEXT, " %s=%" PRIu64,
+					 ds_refdrop_name((enum ds_refdrop)i), r->drops[i]);
+	}
+	ds_log(DS_LOG_INFO, "refclock %s: samples=%" PRIu64 " used=%" PRIu64 "%s", r->conf->ref_id,
+	       r->samples, r->used, text);
+}
+
 static void report_broadcast(const struct ds_broadcasting_one *one)
 {
 	char text[DS_ADDRESS_TEXT];
@@ -120,6 +136,8 @@ void ds_report(const struct ds_daemon *d)
 		if (d->sources.table[i].address.family != 0 &&
 		    d->sources.table[i].listening != NULL)
 			report_heard(&d->sources.table[i]);
+	for (int i = 0; i < d->refclocks.count; i++)
+		report_refclock(&d->refclocks.table[i]);
 	for (int i = 0; i < d->broadcasting.count; i++)
 		report_broadcast(&d->broadcasting.table[i]);
 	report_served(&d->serve);

@@ -335,7 +335,7 @@ void ds_source_note_answer(struct ds_source *s, const struct ds_exchange *exchan
 	s->failures = 0;
 	s->said_silent = false;
 	s->said_refused = false;
-	if (exchange == NULL)
+	if (exchange == NULL || exchange->kind == DS_EXCHANGE_REFCLOCK)
 		return;
 	if (exchange->kind == DS_EXCHANGE_BASIC)
 		s->basic++;

@@ -595,6 +595,10 @@ void ds_sources_restart(struct ds_sources *s)
 		if (address.family == 0)
 			continue;
 		ds_source_stop(&s->table[i], s->context.counters);
+		if (address.family == DS_ADDRESS_REFCLOCK) { /* read by daemon/refclocks */
+			ds_source_init(&s->table[i], s->table[i].conf, s->context.conf, &address);
+			continue;
+		}
 		/* The next packet of theirs finds the place empty, and begins anew. */
 		if (s->table[i].conf->kind == DS_SOURCE_EPHEMERAL ||
 		    s->table[i].conf->kind == DS_SOURCE_LISTENER)

@@ -118,7 +118,11 @@ bool ds_start_open(struct ds_daemon *d)
 	say_stamping(d);
 	open_route(d);
 	open_bound_page(d);
-	return true;
+	if (ds_refclocks_open(&d->refclocks, &d->conf))
+		return true;
+	ds_log_fatal("a reference clock cannot be had");
+	ds_refclocks_close(&d->refclocks);
+	return false;
 }
 
 static bool take_broadcast(void *context, const struct ds_datagram *datagram,
@@ -175,6 +179,7 @@ void ds_start_work(struct ds_daemon *d)
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 	};
 	ds_sources_init(&d->sources, &context);
+	ds_refclocks_start(&d->refclocks, &d->sources, &d->timekeeper);
 	start_broadcasts(d);
 }
 
@@ -184,6 +189,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
 	ds_sources_close(&d->sources);
+	ds_refclocks_close(&d->refclocks);
 	ds_route_close(&d->route);
 	ds_serve_close(&d->serve);
 	ds_keys_free(&d->keys);

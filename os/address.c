@@ -61,6 +61,13 @@ bool ds_address_parse(const char *text, uint16_t port, union ds_address *out)
 	return ok;
 }
 
+void ds_address_set_refclock(union ds_address *a, uint32_t ref_id)
+{
+	memset(a, 0, sizeof(*a));
+	a->family = DS_ADDRESS_REFCLOCK;
+	a->in.sin_addr.s_addr = htonl(ref_id);
+}
+
 socklen_t ds_address_length(const union ds_address *a)
 {
 	switch (a->family) {
@@ -99,6 +106,7 @@ bool ds_address_same_host(const union ds_address *a, const union ds_address *b)
 		return false;
 	switch (a->family) {
 	case AF_INET:
+	case DS_ADDRESS_REFCLOCK:
 		return a->in.sin_addr.s_addr == b->in.sin_addr.s_addr;
 	case AF_INET6:
 		return !memcmp(&a->in6.sin6_addr, &b->in6.sin6_addr, sizeof(a->in6.sin6_addr)) &&
@@ -139,11 +147,27 @@ static void host_text(const union ds_address *a, char *out, size_t size)
 		snprintf(out + length, size - length, "%%%u", a->in6.sin6_scope_id);
 }
 
+static const char *ref_id_text(const union ds_address *a, char *out)
+{
+	const uint32_t id = ntohl(a->in.sin_addr.s_addr);
+	int length = 0;
+
+	for (int shift = 24; shift >= 0 && (id << (24 - shift)) != 0; shift -= 8) {
+		char c = (char)(id >> shift & 0xff);
+
+		out[length++] = c > ' ' && c < 0x7f ? c : '?';
+	}
+	out[length] = '\0';
+	return out;
+}
+
 const char *ds_address_text(const union ds_address *a, bool with_port, char buffer[DS_ADDRESS_TEXT])
 {
 	/* the longest: 45 characters of address, '%' and 15 of interface */
 	char host[INET6_ADDRSTRLEN + IF_NAMESIZE];
 
+	if (a->family == DS_ADDRESS_REFCLOCK)
+		return ref_id_text(a, buffer);
 	if (a->family != AF_INET && a->family != AF_INET6) {
 		snprintf(buffer, DS_ADDRESS_TEXT, "(none)");
 		return buffer;
@@ -173,6 +197,7 @@ uint32_t ds_address_ref_id(const union ds_address *a)
 {
 	switch (a->family) {
 	case AF_INET:
+	case DS_ADDRESS_REFCLOCK:
 		return ntohl(a->in.sin_addr.s_addr);
 	case AF_INET6:
 		return fnv1a(a->in6.sin6_addr.s6_addr, sizeof(a->in6.sin6_addr.s6_addr));

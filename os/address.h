@@ -11,17 +11,23 @@
 #include <sys/socket.h>
 
 union ds_address {
-	sa_family_t family; /* AF_UNSPEC (0), AF_INET, AF_INET6 */
+	sa_family_t family; /* AF_UNSPEC (0), AF_INET, AF_INET6, DS_ADDRESS_REFCLOCK */
 	struct sockaddr sa;
 	struct sockaddr_in in;
 	struct sockaddr_in6 in6;
 };
+
+/* A reference clock is at no address; its name is its reference ID, which stands where IPv4 has its
+ * address. No packet can come from it. */
+#define DS_ADDRESS_REFCLOCK AF_UNIX
 
 #define DS_ADDRESS_TEXT 64 /* "[...%iface]:port" and its end */
 
 /* Parse a numeric address (IPv6 may carry %interface). False for anything else; *out then has
  * family 0. port: host order. */
 bool ds_address_parse(const char *text, uint16_t port, union ds_address *out);
+/* The name of a reference clock; ref_id: as on the wire, the first character highest. */
+void ds_address_set_refclock(union ds_address *a, uint32_t ref_id);
 socklen_t ds_address_length(const union ds_address *a);
 uint16_t ds_address_port(const union ds_address *a);
 void ds_address_set_port(union ds_address *a, uint16_t port);
@@ -29,11 +35,13 @@ bool ds_address_same_host(const union ds_address *a, const union ds_address *b);
 bool ds_address_equal(const union ds_address *a, const union ds_address *b);
 /* Of a group of hosts: 224.0.0.0/4 or ff00::/8. */
 bool ds_address_is_multicast(const union ds_address *a);
-/* "192.0.2.1" or "2001:db8::1"; with_port: "192.0.2.1:123", "[2001:db8::1]:123". Returns buffer. */
+/* "192.0.2.1" or "2001:db8::1"; with_port: "192.0.2.1:123", "[2001:db8::1]:123". Of a reference
+ * clock its ID ("GPS"), unprintable characters as '?'. Returns buffer. */
 const char *ds_address_text(const union ds_address *a, bool with_port,
 			    char buffer[DS_ADDRESS_TEXT]);
 /* What a server has as reference id of this source: IPv4: the address; IPv6: 32 bits of a hash of
- * it (RFC 5905 says MD5; any that loops are detected with: FNV-1a here, see address.c). */
+ * it (RFC 5905 says MD5; any that loops are detected with: FNV-1a here, see address.c); its own of
+ * a reference clock. */
 uint32_t ds_address_ref_id(const union ds_address *a);
 /* Keyed hash, 24 bits, of the prefix that shares slots: /24 of IPv4, /48 of IPv6. */
 uint32_t ds_address_prefix_hash(const union ds_address *a, uint64_t key);

@@ -66,6 +66,7 @@ not_deciding()
 	header.c ds_header_describe_remote copies
 	wire.c get16|get32|ds_wire_read_ntp64|read_header copies
 	exchange.c ds_gained_ns|derive|ds_exchange_make_broadcast computes
+	exchange.c ds_exchange_make_refclock no packet
 	peer.c ds_peer_init|ds_peer_forget the owner's calls
 	peer.c is_taken|unique|begins_anew|name_basic|ds_peer_send the way out
 	peer.c ds_peer_tx_stamp|is_answered a stamp

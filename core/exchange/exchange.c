@@ -121,3 +121,23 @@ enum ds_reason ds_exchange_make_broadcast(struct ds_exchange *exchange, enum ds_
 	*exchange = e;
 	return DS_R_OK;
 }
+
+enum ds_reason ds_exchange_make_refclock(struct ds_exchange *exchange, int64_t reference_ns,
+					 const struct ds_rx_stamp *local, int64_t delay_ns,
+					 const struct ds_remote *remote)
+{
+	struct ds_exchange e = {.kind = DS_EXCHANGE_REFCLOCK,
+				.t1 = {.clock_ns = local->clock_ns, .raw_ns = local->raw_ns},
+				.t2_ns = reference_ns,
+				.t3_ns = reference_ns,
+				.t4 = *local,
+				.remote = *remote,
+				.delay_ns = delay_ns};
+
+	if (local->source == DS_STAMP_NONE)
+		return DS_R_STAMP_MISSING;
+	if (delay_ns < 0 || delay_ns > DS_DELAY_ONE_WAY_MAX_NS || !derive(&e, 0, 0.0))
+		return DS_R_DELAY_NEGATIVE;
+	*exchange = e;
+	return DS_R_OK;
+}

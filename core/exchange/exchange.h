@@ -23,19 +23,21 @@ enum ds_exchange_kind {
 	DS_EXCHANGE_SET2 = 2, /* interleaved: T1, T2 of this round trip; T3, T4 of the previous */
 	DS_EXCHANGE_BROADCAST = 3, /* T3 and T4 of a broadcast; T1, T2 as a known delay has them */
 	DS_EXCHANGE_BROADCAST_DRIVESTAMP =
-		4, /* the same of the broadcast before; T3 its drivestamp */
+		4,		  /* the same of the broadcast before; T3 its drivestamp */
+	DS_EXCHANGE_REFCLOCK = 5, /* no packets: what a reference clock showed at T4 */
 };
 
 /* Was T3 a drivestamp? For logs. */
 static inline bool ds_exchange_is_interleaved(enum ds_exchange_kind kind)
 {
-	return kind != DS_EXCHANGE_BASIC && kind != DS_EXCHANGE_BROADCAST;
+	return kind != DS_EXCHANGE_BASIC && kind != DS_EXCHANGE_BROADCAST &&
+	       kind != DS_EXCHANGE_REFCLOCK;
 }
 
 /* What the server said of itself in the packet that completed the exchange. */
 struct ds_remote {
 	uint8_t leap;	 /* enum ds_leap, never unsynchronised */
-	uint8_t stratum; /* 1..15 */
+	uint8_t stratum; /* 1..15; of a reference clock 0..15 */
 	int8_t poll_log2;
 	int8_t precision_log2;
 	uint32_t ref_id;
@@ -107,5 +109,15 @@ enum ds_reason ds_exchange_make_broadcast(struct ds_exchange *exchange, enum ds_
 					  int64_t t3_ns, const struct ds_rx_stamp *t4,
 					  int64_t delay_ns, const struct ds_remote *remote,
 					  double freq_ppb);
+
+/* What a reference clock showed when this host's clock showed `local`: reference_ns, in nanoseconds
+ * since 1970. No packet went anywhere, so that all four moments are one and noise has two sides;
+ * delay_ns (0 to DS_DELAY_ONE_WAY_MAX_NS) is what the clock's owner allows for the way to it, and
+ * moves nothing. What it may be wrong by besides is remote->root_dispersion_ns. T1 is of no source.
+ * DS_R_STAMP_MISSING where `local` is of no source, DS_R_DELAY_NEGATIVE for a delay out of range,
+ * or moments that 64 bits cannot compare. */
+enum ds_reason ds_exchange_make_refclock(struct ds_exchange *exchange, int64_t reference_ns,
+					 const struct ds_rx_stamp *local, int64_t delay_ns,
+					 const struct ds_remote *remote);
 
 #endif

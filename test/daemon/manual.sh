@@ -22,6 +22,7 @@ awk '
 /^## / { list = "directives" }
 /^(## )?Options of \*?server/ { list = "source_options" }
 /^(## )?Options of \*?broadcastclient/ { list = "listen_options" }
+/^(## )?Options of \*?refclock/ { list = "refclock_options" }
 /^(## )?Names of logs/ { list = "log_options" }
 /^Options of \*local/ { list = "local_options" }
 attitude == "" { next }
@@ -51,13 +52,15 @@ else
 fi
 
 # bounds: the numbers of each field stand in the entry of its word
-awk -F'"' '/^\t(CONF|SOURCE)\(/ && !/TEXT|FLAG/ {
-	n = split($3, part, ", "); print ($0 ~ /^\tSOURCE/ ? "source" : "conf"), $2, part[n - 1], part[n] }' \
-	daemon/conf_fields.c | sed 's/),$//; s/1e9$/1000000000/; s/1e5$/100000/; s/1e-3/0.001/
+awk -F'"' '/^\t(CONF|SOURCE|FIELD)\(/ && !/TEXT|FLAG/ {
+	n = split($3, part, ", "); print ($0 ~ /^\tSOURCE/ ? "source" : $0 ~ /^\tFIELD/ ? "refclock" : "conf"), $2, part[n - 1], part[n] }' \
+	daemon/conf_fields.c daemon/conf_refclock.c | sed 's/),$//; s/1e9$/1000000000/; s/1e5$/100000/; s/1e-3/0.001/
 	s/2147483648\.0/2147483648/; s/4294967295\.0/4294967295/; s/DS_CONF_SOURCES/64/' >"$dir/bounds"
 while read -r kind word least most; do
 	if [ "$kind" = source ]; then
 		lines=$(sed -n '/^## Options of server/,/^## Client/p' $page)
+	elif [ "$kind" = refclock ]; then
+		lines=$(sed -n '/^## Options of refclock/,/^## Client/p' $page)
 	else
 		lines=$(sed '/^## Options of server/,/^## Client/d' $page)
 	fi

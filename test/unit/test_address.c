@@ -50,6 +50,36 @@ static void longest_text_fits(void **state)
 			    "[fefe:fefe:fefe:fefe:fefe:fefe:fefe:fefe%4294967295]:65535");
 }
 
+static void reference_clocks_have_a_name(void **state)
+{
+	static const struct {
+		uint32_t ref_id;
+		const char *text;
+	} table[] = {
+		{0x47505300, "GPS"}, {0x53484d30, "SHM0"}, {0x50000000, "P"}, {0, ""},
+		{0x41004200, "A?B"}, {0x41207fff, "A???"},
+	};
+	union ds_address a, b, of_ipv4;
+	char text[DS_ADDRESS_TEXT];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		ds_address_set_refclock(&a, table[i].ref_id);
+		assert_string_equal(ds_address_text(&a, true, text), table[i].text);
+		assert_int_equal(ds_address_ref_id(&a), table[i].ref_id);
+		assert_int_equal(ds_address_length(&a), 0);
+		assert_int_equal(ds_address_port(&a), 0);
+		ds_address_set_port(&a, 123);
+		ds_address_set_refclock(&b, table[i].ref_id);
+		assert_true(ds_address_equal(&a, &b));
+		ds_address_set_refclock(&b, 1);
+		assert_false(ds_address_same_host(&a, &b));
+		assert_true(ds_address_parse("71.80.83.0", 0, &of_ipv4));
+		assert_false(ds_address_same_host(&a, &of_ipv4));
+		assert_false(ds_address_is_multicast(&a));
+	}
+}
+
 static void others_are_refused(void **state)
 {
 	static const char *const table[] = {
@@ -154,9 +184,13 @@ static void prefixes_spread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(texts_come_back),    cmocka_unit_test(longest_text_fits),
-		cmocka_unit_test(others_are_refused), cmocka_unit_test(hosts_are_compared),
-		cmocka_unit_test(reference_ids),      cmocka_unit_test(prefixes_share_a_hash),
+		cmocka_unit_test(texts_come_back),
+		cmocka_unit_test(longest_text_fits),
+		cmocka_unit_test(reference_clocks_have_a_name),
+		cmocka_unit_test(others_are_refused),
+		cmocka_unit_test(hosts_are_compared),
+		cmocka_unit_test(reference_ids),
+		cmocka_unit_test(prefixes_share_a_hash),
 		cmocka_unit_test(prefixes_spread),
 	};
 

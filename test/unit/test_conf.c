@@ -577,9 +577,9 @@ static void test_check(void **state)
 
 /* ---- words ---- */
 
-static const struct ds_words *const all_words[] = {&ds_words_directives, &ds_words_source_options,
-						   &ds_words_listen_options,
-						   &ds_words_local_options, &ds_words_log_options};
+static const struct ds_words *const all_words[] = {
+	&ds_words_directives,	    &ds_words_source_options, &ds_words_listen_options,
+	&ds_words_refclock_options, &ds_words_local_options,  &ds_words_log_options};
 
 static void test_words_in_order(void **state)
 {
@@ -601,7 +601,8 @@ static void test_attitudes(void **state)
 		[DS_WORD_NOTED] = "warning command line:1: '%s' is noted",
 		[DS_WORD_WARNED] = "warning command line:1: '%s' is not",
 		[DS_WORD_REFUSED] = "error command line:1: '%s' is not"};
-	static const char *const before[] = {"", "server a ", "broadcastclient ", "local ", "log "};
+	static const char *const before[] = {
+		"", "server a ", "broadcastclient ", "refclock SHM 0 ", "local ", "log "};
 	char text[256], expected[256];
 
 	(void)state;
@@ -1372,6 +1373,140 @@ static void test_broadcast_messages(void **state)
 		"warning command line:1: 'xleave' needs version 4: these broadcasts stay basic");
 }
 
+/* ---- reference clocks ---- */
+
+static void test_refclock_round_trip(void **state)
+{
+	static const char lines_[] =
+		"refclock SHM 1 refid GPS delay 0.1 dpoll -2 filter 32 offset 0.5 poll 3 precision "
+		"1e-07 noselect\n"
+		"refclock SHM 255:perm=0660 refid SHM1\n"
+		"refclock SOCK /run/gps.sock:perm=0620:owner=root:group=dialout refid PPS lock GPS "
+		"maxdispersion 0.001 maxlockage 5 pps rate 5 stratum 2 width 0.1\n"
+		"refclock PPS /dev/pps0:clear refid PPS3 poll -3 maxsamples 32 minsamples "
+		"8 prefer\n"
+		"refclock PHC eth0:nocrossts:extpps:clear:pin=1:channel=2 refid PHC4\n"
+		"refclock RTC /dev/rtc0:utc refid RTC5\n"
+		"log refclocks\n";
+	char text[2048], copy[2048];
+	FILE *out = fmemopen(text, sizeof(text), "w");
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	snprintf(copy, sizeof(copy), "%s", lines_);
+	for (char *rest = copy, *one; (one = strsep(&rest, "\n")) != NULL;)
+		good(one);
+	assert_int_equal(conf.refclock_count, 6);
+	ds_conf_print(&conf, out);
+	fclose(out);
+	assert_string_equal(text, lines_);
+}
+
+static void test_refclock_values(void **state)
+{
+	const struct ds_conf_refclock *c = &conf.refclocks[0];
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	good("refclock shm 0");
+	assert_int_equal(c->driver, DS_REFCLOCK_SHM);
+	assert_int_equal(c->source.kind, DS_SOURCE_REFCLOCK);
+	assert_int_equal(c->perm, 0600);
+	assert_int_equal(c->poll_log2, 4);
+	assert_int_equal(c->source.minpoll, 4);
+	assert_int_equal(c->source.maxpoll, 4);
+	assert_int_equal(c->dpoll_log2, 0);
+	assert_int_equal(c->filter, 64);
+	assert_int_equal(c->max_lock_age, 2);
+	assert_true(c->delay_s > 0.9e-9 && c->delay_s < 1.1e-9);
+	assert_true(c->precision_s == 0 && c->offset_s == 0 && c->rate_hz == 1 && c->width_s == 0);
+	assert_string_equal(c->ref_id, "SHM0");
+	assert_string_equal(c->source.name, "SHM0");
+	good("refclock SOCK /a dpoll 6"); /* no longer than the poll */
+	assert_int_equal(conf.refclocks[1].dpoll_log2, 4);
+	assert_string_equal(conf.refclocks[1].ref_id, "SOC1");
+	for (int i = 2; i < DS_CONF_REFCLOCKS; i++)
+		good("refclock SHM 0");
+	assert_false(line("refclock SHM 0"));
+	assert_string_equal(said, "error command line:1: more than 16 reference clocks\n");
+	/* a reference clock is as good as a source with a key */
+	conf.auth_select = DS_AUTH_SELECT_REQUIRE;
+	assert_false(ds_conf_select(&conf, &c->source).noselect);
+	ds_conf_check(&conf, "conf", say, NULL);
+	assert_null(strstr(said, "no source has a key"));
+}
+
+static void test_refclock_messages(void **state)
+{
+	(void)state;
+#define REFCLOCK(line_, text)                                                                      \
+	ds_conf_defaults(&conf);                                                                   \
+	message("refclock " line_, "error command line:1: " text);                                 \
+	assert_int_equal(conf.refclock_count, 0)
+	REFCLOCK("SHN 0", "unknown driver of a reference clock 'SHN': did you mean 'SHM'?");
+	REFCLOCK("SHM x", "'refclock SHM' takes a unit from 0 to 255, not 'x'");
+	REFCLOCK("SHM 256", "'refclock SHM' takes a unit from 0 to 255, not '256'");
+	REFCLOCK("SHM 0:prem=0600",
+		 "unknown option of the driver SHM 'prem': the nearest is 'perm'");
+	REFCLOCK("SHM 0:perm=8", "'perm' takes octal rights up to 0777, not '8'");
+	REFCLOCK("SHM 0:perm=1777", "'perm' takes octal rights up to 0777, not '1777'");
+	REFCLOCK("SHM 0:perm", "'perm' needs '=' and a value");
+	REFCLOCK("SHM 0:", "unknown option of the driver SHM '': the nearest is 'perm'");
+	REFCLOCK("PPS /dev/pps0:clear=1", "'clear' takes no value");
+	REFCLOCK("PPS :clear", "'refclock PPS' takes a path of 1 to 255 characters");
+	REFCLOCK("PHC eth0:pin=-1", "'pin' takes a whole number from 0 to 255, not '-1'");
+	REFCLOCK("SOCK /a:owner=", "'owner' takes a name of 1 to 63 characters, not ''");
+	REFCLOCK("SHM 0 pol 3", "unknown option of a reference clock 'pol': did you mean 'poll'?");
+	REFCLOCK("SHM 0 poll", "'poll' needs a value");
+	REFCLOCK("SHM 0 poll 25", "'poll' takes a whole number from -6 to 24, not '25'");
+	REFCLOCK("SHM 0 filter 0", "'filter' takes a whole number from 1 to 256, not '0'");
+	REFCLOCK("SHM 0 refid GPSGPS", "'refid' takes 1 to 4 printable characters, not 'GPSGPS'");
+	REFCLOCK("SHM 0 lock SHM0", "'lock SHM0': a reference clock cannot be locked to itself");
+	REFCLOCK("PPS /a rate 2.5", "'rate' takes a whole number above 1");
+	REFCLOCK("PPS /a rate 10 width 0.1",
+		 "'width' must be shorter than the interval of the pulses");
+	REFCLOCK("SHM 0 minsamples 9 maxsamples 8", "'minsamples' 9 is above 'maxsamples' 8");
+	REFCLOCK("SHM 0 local", "'local' is not supported: a clock that only runs evenly would be "
+				"taken for the time");
+	ds_conf_defaults(&conf);
+	message("refclock SHM", "error command line:1: 'refclock' takes at least 2 values, not 1");
+	message("refclock SHM 0 maxunreach 5",
+		"warning command line:1: 'maxunreach' is not supported and left out: a source "
+		"counts for as long as its distance allows");
+}
+
+static void check_refclocks(const char *const *lines_, const char *expected)
+{
+	ds_conf_defaults(&conf);
+	for (; *lines_ != NULL; lines_++)
+		good(*lines_);
+	said[0] = '\0';
+	ds_conf_check(&conf, "conf", say, NULL);
+	assert_string_equal(said, expected);
+}
+
+static void test_refclock_check(void **state)
+{
+	(void)state;
+	check_refclocks((const char *const[]){"refclock SHM 0", NULL}, "");
+	check_refclocks((const char *const[]){"refclock PPS /a lock GPS", NULL},
+			"error command line:1: 'lock GPS': no other reference clock has this "
+			"'refid'\n");
+	check_refclocks(
+		(const char *const[]){"refclock PPS /a lock GPS", "refclock SHM 0 refid GPS", NULL},
+		"");
+	check_refclocks((const char *const[]){"refclock PPS /a lock GPS",
+					      "refclock SHM 0 refid GPS pps", "server a", NULL},
+			"error command line:1: 'lock GPS': that one gives pulses, and no second\n");
+	check_refclocks((const char *const[]){"refclock PPS /a", NULL},
+			"warning command line:1: PPS0 gives pulses, and no other source tells of "
+			"which seconds they are\n");
+	check_refclocks((const char *const[]){"refclock PPS /a", "server a", NULL}, "");
+	check_refclocks(
+		(const char *const[]){"refclock SHM 0 refid A", "refclock SHM 1 refid A", NULL},
+		"warning command line:1: two reference clocks have the 'refid' A\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1412,6 +1547,10 @@ int main(void)
 		cmocka_unit_test(test_broadcast_round_trip),
 		cmocka_unit_test(test_broadcast_values),
 		cmocka_unit_test(test_broadcast_messages),
+		cmocka_unit_test(test_refclock_round_trip),
+		cmocka_unit_test(test_refclock_values),
+		cmocka_unit_test(test_refclock_messages),
+		cmocka_unit_test(test_refclock_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,6 +262,35 @@ static void test_a_step_between_t1_and_t4_does_not_show(void **state)
 	assert_true(e.offset_ns == 3600 * S);
 }
 
+static void test_reference_clocks(void **state)
+{
+	const struct ds_remote of = {.ref_id = 0x47505300, .root_dispersion_ns = 7};
+	struct ds_rx_stamp local = {.clock_ns = 1000, .raw_ns = 400, .source = DS_STAMP_DAEMON};
+	struct ds_exchange e = {.delay_ns = -1};
+
+	(void)state;
+	assert_int_equal(ds_exchange_make_refclock(&e, 1250, &local, 100, &of), DS_R_OK);
+	assert_int_equal(e.kind, DS_EXCHANGE_REFCLOCK);
+	assert_int_equal(e.offset_ns, 250);
+	assert_int_equal(e.delay_ns, 100); /* and moves nothing */
+	assert_int_equal(e.raw_ns, 400);
+	assert_int_equal(e.server_minus_raw_ns, 850);
+	assert_int_equal(e.t1.source, DS_STAMP_NONE);
+	assert_int_equal(e.remote.stratum, 0);
+	assert_false(ds_exchange_is_interleaved(e.kind));
+
+	e.delay_ns = -1;
+	assert_int_equal(ds_exchange_make_refclock(&e, 0, &local, -1, &of), DS_R_DELAY_NEGATIVE);
+	assert_int_equal(ds_exchange_make_refclock(&e, 0, &local, DS_DELAY_ONE_WAY_MAX_NS + 1, &of),
+			 DS_R_DELAY_NEGATIVE);
+	local.source = DS_STAMP_NONE;
+	assert_int_equal(ds_exchange_make_refclock(&e, 0, &local, 0, &of), DS_R_STAMP_MISSING);
+	local = (struct ds_rx_stamp){INT64_MAX, INT64_MIN, DS_STAMP_KERNEL};
+	assert_int_equal(ds_exchange_make_refclock(&e, INT64_MAX, &local, 0, &of),
+			 DS_R_DELAY_NEGATIVE);
+	assert_int_equal(e.delay_ns, -1); /* nothing was written */
+}
+
 /* What a broadcast is made an exchange of. */
 static void test_broadcasts(void **state)
 {
@@ -343,6 +372,7 @@ int main(void)
 		cmocka_unit_test(test_no_difference_overflows),
 		cmocka_unit_test(test_a_step_between_t1_and_t4_does_not_show),
 		cmocka_unit_test(test_broadcasts),
+		cmocka_unit_test(test_reference_clocks),
 		cmocka_unit_test(test_held_for_long),
 	};
 

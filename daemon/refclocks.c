@@ -1,0 +1,475 @@
+/* refclocks: see refclocks.h. */
+#include "daemon/refclocks.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock/pulse.h"
+#include "daemon/conf_refclock.h"
+#include "daemon/log.h"
+#include "daemon/record.h"
+
+#define NS_PER_S	INT64_C(1000000000)
+#define FIRST_READ_NS	(NS_PER_S / 20)
+#define STALE_NS	(4 * NS_PER_S) /* beyond an interval of reading */
+#define FUTURE_NS	INT64_C(1000000)
+#define FIRST_POLL_LOG2 2 /* above dpoll: four samples */
+#define SETTLE_POLLS	8
+#define SEQUENCE_MAX	99
+#define RETRIES		8
+
+static const char *const drop_names[] = {
+#define X(symbol, name, sentence) name,
+	DS_REFDROPS(X)
+#undef X
+};
+static const char *const drop_words[] = {
+#define X(symbol, name, sentence) sentence,
+	DS_REFDROPS(X)
+#undef X
+};
+
+const char *ds_refdrop_name(enum ds_refdrop drop)
+{
+	return (unsigned)drop < DS_REFDROP_COUNT ? drop_names[drop] : "unknown";
+}
+
+/* ---- opening ---- */
+
+static uint32_t ref_id_of(const char *text)
+{
+	uint32_t id = 0;
+
+	for (int i = 0; i < 4; i++) {
+		id = id << 8 | (uint8_t)*text;
+		text += *text != '\0';
+	}
+	return id;
+}
+
+/* Who is read by the timer gives 2^(poll - dpoll) samples a poll: a filter for more would never
+ * be full. */
+static uint16_t filter_length(const struct ds_refclock *r)
+{
+	int doublings = r->conf->poll_log2 - r->conf->dpoll_log2;
+
+	if (ds_refdriver_fd(&r->driver) >= 0 || doublings >= 8 || r->conf->filter < 1U << doublings)
+		return r->conf->filter;
+	return (uint16_t)(1U << doublings);
+}
+
+bool ds_refclocks_open(struct ds_refclocks *all, const struct ds_conf *conf)
+{
+	char why[DS_WHY];
+	bool good = true;
+
+	memset(all, 0, sizeof *all);
+	all->count = conf->refclock_count;
+	all->not_before_raw_ns = INT64_MIN;
+	for (int i = 0; i < all->count; i++) {
+		struct ds_refclock *r = &all->table[i];
+		int lock;
+
+		r->conf = &conf->refclocks[i];
+		lock = ds_conf_refclock_lock(conf, r->conf);
+		r->lock = lock >= 0 ? &all->table[lock] : NULL;
+		r->ref_id = ref_id_of(r->conf->ref_id);
+		if (ds_refdriver_open(&r->driver, r->conf, why) != 0) {
+			ds_log(DS_LOG_ERROR, "%s:%d: %s: %s", r->conf->source.file,
+			       r->conf->source.line, r->conf->ref_id, why);
+			good = false;
+		}
+	}
+	return good;
+}
+
+static void begin(struct ds_refclock *r, int64_t now_ns)
+{
+	int8_t first_log2 = (int8_t)(r->conf->dpoll_log2 + FIRST_POLL_LOG2);
+
+	ds_filter_init(&r->filter, filter_length(r));
+	r->has_last = false;
+	r->poll_log2 = first_log2 < r->conf->poll_log2 ? first_log2 : r->conf->poll_log2;
+	r->source->poll_log2 = r->poll_log2;
+	r->read_due_ns = ds_refdriver_fd(&r->driver) >= 0 ? INT64_MAX : now_ns + FIRST_READ_NS;
+	r->poll_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
+}
+
+void ds_refclocks_start(struct ds_refclocks *all, struct ds_sources *sources,
+			const struct ds_timekeeper *timekeeper)
+{
+	all->sources = sources;
+	all->timekeeper = timekeeper;
+	for (int i = 0; i < all->count; i++) {
+		struct ds_refclock *r = &all->table[i];
+		uint32_t place = sources->count;
+		union ds_address name;
+
+		r->read_due_ns = r->poll_due_ns = INT64_MAX;
+		if (ds_sources_reserve(sources, &r->conf->source) == 0)
+			continue;
+		ds_address_set_refclock(&name, r->ref_id);
+		r->source = &sources->table[place];
+		ds_source_init(r->source, &r->conf->source, sources->context.conf, &name);
+		begin(r, ds_monotonic_ns());
+	}
+}
+
+void ds_refclocks_close(struct ds_refclocks *all)
+{
+	for (int i = 0; i < all->count; i++)
+		ds_refdriver_close(&all->table[i].driver);
+}
+
+/* ---- a sample ---- */
+
+static void drop(struct ds_refclock *r, enum ds_refdrop why)
+{
+	r->drops[why]++;
+	if (r->said[why])
+		return;
+	r->said[why] = true;
+	ds_log(DS_LOG_WARNING, "source %s: %s", r->conf->ref_id, drop_words[why]);
+}
+
+static double interval_ns(double rate_hz)
+{
+	return 1e9 / rate_hz;
+}
+
+/* What the clock that this one is locked to showed at raw_ns, if that was not long ago. */
+static bool ask_lock(const struct ds_refclock *r, int64_t raw_ns, double freq_ppb,
+		     int64_t *about_ns)
+{
+	int64_t age_ns = raw_ns - r->lock->last.raw_ns;
+	double most_ns = r->conf->max_lock_age * interval_ns(r->conf->rate_hz);
+
+	if (!r->lock->has_last || !(fabs((double)age_ns) <= most_ns))
+		return false;
+	*about_ns = raw_ns + r->lock->last.reference_minus_raw_ns + ds_gained_ns(age_ns, freq_ppb);
+	return true;
+}
+
+/* What our own clock is heading for, if it is known well enough to tell a second. */
+static bool ask_ourselves(const struct ds_refclocks *all, const struct ds_refclock *r,
+			  const struct ds_reading *at, int64_t *about_ns)
+{
+	const struct ds_timekeeper *tk = all->timekeeper;
+	const struct ds_reference *ref = &tk->reference;
+	int64_t error_ns =
+		ref->root_delay_ns / 2 + ref->root_dispersion_ns + ds_reference_growth_ns(ref, at);
+	int64_t width_ns = (int64_t)(r->conf->width_s * 1e9);
+
+	if (!ref->synchronised || error_ns > ds_pulse_reach_ns(r->conf->rate_hz, width_ns))
+		return false;
+	*about_ns = at->clock_ns + ds_discipline_remaining_ns(&tk->discipline, at);
+	return true;
+}
+
+/* Give a pulse its second. */
+static bool complete(const struct ds_refclocks *all, struct ds_refclock *r,
+		     const struct ds_reading *at, int64_t *reference_ns)
+{
+	int64_t about_ns;
+	bool known = r->lock != NULL
+			     ? ask_lock(r, at->raw_ns, all->sources->context.freq_ppb, &about_ns)
+			     : ask_ourselves(all, r, at, &about_ns);
+
+	if (!known) {
+		drop(r, DS_REFDROP_ALONE);
+		return false;
+	}
+	if (!ds_pulse_complete(*reference_ns, about_ns, r->conf->rate_hz,
+			       (int64_t)(r->conf->width_s * 1e9), reference_ns)) {
+		drop(r, DS_REFDROP_AMBIGUOUS);
+		return false;
+	}
+	return true;
+}
+
+/* Of this moment: not of the future, and not left over. */
+static bool is_fresh(const struct ds_refclock *r, const struct ds_reading *now,
+		     const struct ds_reading *at)
+{
+	int64_t age_ns = now->raw_ns - at->raw_ns;
+
+	return age_ns >= -FUTURE_NS &&
+	       age_ns <= ds_source_interval_ns(r->conf->dpoll_log2) + STALE_NS;
+}
+
+static int64_t dispersion_ns(const struct ds_refclocks *all, const struct ds_refclock *r,
+			     const struct ds_refsample *sample)
+{
+	int64_t grain_ns = all->sources->context.clock->precision_ns;
+
+	if (r->conf->precision_s > 0)
+		return (int64_t)ceil(r->conf->precision_s * 1e9);
+	return sample->dispersion_ns > grain_ns ? sample->dispersion_ns : grain_ns;
+}
+
+static void record_sample(const struct ds_refclock *r, const struct ds_reading *at,
+			  const struct ds_refsample *sample, const struct ds_filter_sample *used)
+{
+	const struct ds_record_refclock line = {
+		.clock_ns = at->clock_ns,
+		.name = r->conf->ref_id,
+		.sequence = r->sequence,
+		.leap = r->leap,
+		.pulse = sample->pulse,
+		.raw_offset_ns = sample->reference_ns - at->clock_ns,
+		.offset_ns = used->reference_minus_raw_ns - (at->clock_ns - at->raw_ns),
+		.dispersion_ns = used->dispersion_ns,
+	};
+
+	ds_record_refclock(&line);
+}
+
+static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
+			struct ds_refsample *sample)
+{
+	struct ds_clock *clock = all->sources->context.clock;
+	struct ds_filter_sample used;
+	struct ds_reading now, at;
+	int64_t reference_ns;
+
+	r->samples++;
+	ds_clock_read(clock, &now); /* a fresh anchor before a stamp is carried */
+	ds_clock_carry(clock, sample->local_ns, &at);
+	if (at.raw_ns <= all->not_before_raw_ns) { /* as must be, once, after a step */
+		r->drops[DS_REFDROP_STALE]++;
+		return;
+	}
+	if (!is_fresh(r, &now, &at)) {
+		drop(r, DS_REFDROP_STALE);
+		return;
+	}
+	reference_ns = sample->reference_ns + llrint(r->conf->offset_s * 1e9);
+	sample->pulse |= ds_conf_refclock_pulses(r->conf);
+	if (sample->pulse && !complete(all, r, &at, &reference_ns))
+		return;
+	used = (struct ds_filter_sample){
+		.raw_ns = at.raw_ns,
+		.reference_minus_raw_ns = reference_ns - at.raw_ns,
+		.dispersion_ns = dispersion_ns(all, r, sample),
+	};
+	if (!ds_filter_add(&r->filter, &used)) {
+		drop(r, DS_REFDROP_ORDER);
+		return;
+	}
+	r->used++;
+	r->leap = sample->leap;
+	r->last = used;
+	r->has_last = !sample->pulse;
+	record_sample(r, &at, sample, &used);
+	r->sequence = r->sequence < SEQUENCE_MAX ? (uint8_t)(r->sequence + 1) : 0;
+}
+
+static void read_driver(struct ds_refclocks *all, struct ds_refclock *r)
+{
+	struct ds_refsample sample;
+
+	switch (ds_refdriver_read(&r->driver, &sample)) {
+	case DS_REF_SAMPLE:
+		take_sample(all, r, &sample);
+		break;
+	case DS_REF_BAD:
+		drop(r, DS_REFDROP_BAD);
+		break;
+	case DS_REF_TORN:
+		drop(r, DS_REFDROP_TORN);
+		break;
+	case DS_REF_UNSYNCHRONISED:
+		drop(r, DS_REFDROP_UNSYNCHRONISED);
+		break;
+	case DS_REF_FAILED:
+		drop(r, DS_REFDROP_FAILED);
+		/* poll() would report it again and again */
+		if (ds_refdriver_fd(&r->driver) >= 0)
+			ds_refdriver_close(&r->driver);
+		break;
+	case DS_REF_NOTHING:
+		break;
+	}
+}
+
+/* ---- a poll ---- */
+
+static struct ds_exchange make_exchange(const struct ds_refclocks *all, const struct ds_refclock *r,
+					const struct ds_filter_result *result)
+{
+	const struct ds_source_context *c = &all->sources->context;
+	double grain_s = r->conf->precision_s > 0 ? r->conf->precision_s
+						  : (double)c->clock->precision_ns * 1e-9;
+	const struct ds_remote remote = {
+		.leap = r->leap,
+		.stratum = r->conf->stratum,
+		.poll_log2 = r->poll_log2,
+		.precision_log2 = (int8_t)ceil(fmax(log2(grain_s), -40.0)),
+		.ref_id = r->ref_id,
+		.root_dispersion_ns = result->dispersion_ns + (int64_t)ceil(result->sd_ns),
+		.reference_ns = result->raw_ns + result->reference_minus_raw_ns,
+	};
+	struct ds_rx_stamp local = {.raw_ns = result->raw_ns, .source = DS_STAMP_DAEMON};
+	struct ds_exchange x = {.kind = DS_EXCHANGE_REFCLOCK};
+	struct ds_reading now;
+
+	ds_clock_read(c->clock, &now);
+	local.clock_ns = now.clock_ns - (now.raw_ns - result->raw_ns) -
+			 ds_gained_ns(now.raw_ns - result->raw_ns, c->freq_ppb);
+	ds_exchange_make_refclock(&x, remote.reference_ns, &local, llrint(r->conf->delay_s * 1e9),
+				  &remote);
+	return x;
+}
+
+static void record_poll(const struct ds_refclock *r, const struct ds_exchange *x)
+{
+	const struct ds_record_refclock line = {
+		.clock_ns = x->t4.clock_ns,
+		.name = r->conf->ref_id,
+		.filtered = true,
+		.leap = r->leap,
+		.offset_ns = x->offset_ns,
+		.dispersion_ns = x->remote.root_dispersion_ns,
+	};
+
+	ds_record_refclock(&line);
+}
+
+/* The filter's samples become one. Returns whether there is a new sample. */
+static bool reduce(struct ds_refclocks *all, struct ds_refclock *r)
+{
+	struct ds_source_context *c = &all->sources->context;
+	struct ds_filter_result result;
+	struct ds_exchange x;
+	bool taken;
+
+	if (!ds_filter_take(&r->filter, c->freq_ppb, &result))
+		return false;
+	r->sequence = 0;
+	x = make_exchange(all, r, &result);
+	if (r->conf->max_dispersion_s > 0 &&
+	    (double)x.remote.root_dispersion_ns > r->conf->max_dispersion_s * 1e9) {
+		drop(r, DS_REFDROP_DISPERSION);
+		return false;
+	}
+	record_poll(r, &x);
+	ds_source_note_answer(r->source, &x);
+	taken = ds_source_take_exchange(r->source, c, &x);
+	if (r->poll_log2 < r->conf->poll_log2)
+		r->poll_log2++;
+	return taken;
+}
+
+/* The end of a poll. Returns whether selection has something new to see: a sample, or silence. */
+static bool end_poll(struct ds_refclocks *all, struct ds_refclock *r, int64_t now_ns)
+{
+	bool reached = r->source->reach != 0;
+	bool taken;
+
+	/* At the start, too few came yet: not a whole poll more. */
+	if (r->source->requests == 0 && r->used > 0 && !ds_filter_is_ready(&r->filter) &&
+	    r->retries < RETRIES) {
+		r->retries++;
+		r->poll_due_ns = now_ns + ds_source_interval_ns(r->conf->dpoll_log2);
+		return false;
+	}
+	r->source->requests++;
+	ds_source_count_unanswered(r->source);
+	taken = reduce(all, r);
+	r->source->poll_log2 = r->poll_log2;
+	r->poll_due_ns += ds_source_interval_ns(r->poll_log2);
+	if (r->poll_due_ns <= now_ns) /* the loop was held up */
+		r->poll_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
+	return taken || (reached && r->source->reach == 0);
+}
+
+int64_t ds_refclocks_next_ns(const struct ds_refclocks *all)
+{
+	int64_t next = INT64_MAX;
+
+	for (int i = 0; i < all->count; i++) {
+		const struct ds_refclock *r = &all->table[i];
+
+		if (r->read_due_ns < next)
+			next = r->read_due_ns;
+		if (r->poll_due_ns < next)
+			next = r->poll_due_ns;
+	}
+	return next;
+}
+
+static bool run_one(struct ds_refclocks *all, struct ds_refclock *r, int64_t now_ns)
+{
+	if (now_ns >= r->read_due_ns) {
+		read_driver(all, r);
+		r->read_due_ns += ds_source_interval_ns(r->conf->dpoll_log2);
+		if (r->read_due_ns <= now_ns)
+			r->read_due_ns = now_ns + ds_source_interval_ns(r->conf->dpoll_log2);
+	}
+	return now_ns >= r->poll_due_ns && end_poll(all, r, now_ns);
+}
+
+bool ds_refclocks_run(struct ds_refclocks *all, int64_t now_ns)
+{
+	bool news = false;
+
+	for (int i = 0; i < all->count; i++)
+		news |= run_one(all, &all->table[i], now_ns);
+	return news;
+}
+
+/* ---- events ---- */
+
+uint32_t ds_refclocks_watch(const struct ds_refclocks *all, struct pollfd *fds, uint32_t *who,
+			    uint32_t room)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < all->count && n < room; i++) {
+		int fd = ds_refdriver_fd(&all->table[i].driver);
+
+		if (fd < 0 || all->table[i].source == NULL)
+			continue;
+		fds[n] = (struct pollfd){.fd = fd, .events = POLLIN};
+		who[n++] = i;
+	}
+	return n;
+}
+
+void ds_refclocks_handle(struct ds_refclocks *all, uint32_t who)
+{
+	read_driver(all, &all->table[who]);
+}
+
+void ds_refclocks_clock_stepped(struct ds_refclocks *all)
+{
+	struct ds_reading now;
+
+	/* a step of a virtual clock is none of CLOCK_REALTIME */
+	if (all->count == 0 || all->sources->context.clock->kind != DS_CLOCK_SYSTEM)
+		return;
+	ds_clock_read(all->sources->context.clock, &now);
+	all->not_before_raw_ns = now.raw_ns;
+}
+
+void ds_refclocks_restart(struct ds_refclocks *all)
+{
+	ds_refclocks_clock_stepped(all);
+	for (int i = 0; i < all->count; i++)
+		if (all->table[i].source != NULL)
+			begin(&all->table[i], ds_monotonic_ns());
+}
+
+bool ds_refclocks_settled(const struct ds_refclocks *all)
+{
+	for (int i = 0; i < all->count; i++) {
+		const struct ds_source *s = all->table[i].source;
+
+		if (s != NULL && s->answers == 0 && s->requests < SETTLE_POLLS)
+			return false;
+	}
+	return true;
+}

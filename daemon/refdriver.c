@@ -1,0 +1,100 @@
+/* refdriver: see refdriver.h. */
+#include "daemon/refdriver.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+
+static int no_such(const char *what, const char *name, char why[DS_WHY])
+{
+	snprintf(why, DS_WHY, "no such %s: %s", what, name);
+	return -ENOENT;
+}
+
+static int open_sock(struct ds_refdriver *d, char why[DS_WHY])
+{
+	const struct ds_conf_refclock *conf = d->conf;
+	struct ds_sock_owner owner = {.perm = conf->perm, .uid = (uid_t)-1, .gid = (gid_t)-1};
+
+	if (conf->owner[0] != '\0') {
+		const struct passwd *user = getpwnam(conf->owner);
+
+		if (user == NULL)
+			return no_such("user", conf->owner, why);
+		owner.uid = user->pw_uid;
+	}
+	if (conf->group[0] != '\0') {
+		const struct group *group = getgrnam(conf->group);
+
+		if (group == NULL)
+			return no_such("group", conf->group, why);
+		owner.gid = group->gr_gid;
+	}
+	return ds_sock_clock_open(&d->sock, conf->path, &owner, why);
+}
+
+int ds_refdriver_open(struct ds_refdriver *d, const struct ds_conf_refclock *conf, char why[DS_WHY])
+{
+	int rc = -ENOSYS;
+
+	d->conf = conf;
+	snprintf(why, DS_WHY, "this driver does not exist yet");
+	switch (conf->driver) {
+	case DS_REFCLOCK_SHM:
+		rc = ds_shm_clock_open(&d->shm, conf->unit, conf->perm, why);
+		break;
+	case DS_REFCLOCK_SOCK:
+		rc = open_sock(d, why);
+		break;
+	case DS_REFCLOCK_PPS:
+		rc = ds_pps_open(&d->pps, conf->path, conf->clear, why);
+		break;
+	default:
+		break;
+	}
+	d->open = rc == 0;
+	return rc;
+}
+
+void ds_refdriver_close(struct ds_refdriver *d)
+{
+	if (!d->open)
+		return;
+	d->open = false;
+	switch (d->conf->driver) {
+	case DS_REFCLOCK_SHM:
+		ds_shm_clock_close(&d->shm);
+		break;
+	case DS_REFCLOCK_SOCK:
+		ds_sock_clock_close(&d->sock);
+		break;
+	case DS_REFCLOCK_PPS:
+		ds_pps_close(&d->pps);
+		break;
+	default:
+		break;
+	}
+}
+
+int ds_refdriver_fd(const struct ds_refdriver *d)
+{
+	return d->open && d->conf->driver == DS_REFCLOCK_SOCK ? d->sock.fd : -1;
+}
+
+enum ds_refresult ds_refdriver_read(struct ds_refdriver *d, struct ds_refsample *sample)
+{
+	if (!d->open)
+		return DS_REF_NOTHING;
+	switch (d->conf->driver) {
+	case DS_REFCLOCK_SHM:
+		return ds_shm_clock_read(&d->shm, sample);
+	case DS_REFCLOCK_SOCK:
+		return ds_sock_clock_read(&d->sock, sample);
+	case DS_REFCLOCK_PPS:
+		return ds_pps_read(&d->pps, sample);
+	default:
+		return DS_REF_NOTHING;
+	}
+}

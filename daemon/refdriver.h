@@ -1,0 +1,37 @@
+/*
+ * refdriver: the drivers of reference clocks behind one face.
+ * It must never wait, nor judge a sample: os/ reads it, daemon/refclocks asks what it is good for.
+ */
+#ifndef DS_DAEMON_REFDRIVER_H
+#define DS_DAEMON_REFDRIVER_H
+
+#include <stdbool.h>
+
+#include "daemon/conf.h"
+#include "os/pps.h"
+#include "os/refsample.h"
+#include "os/shm_clock.h"
+#include "os/sock_clock.h"
+
+struct ds_refdriver {
+	const struct ds_conf_refclock *conf;
+	bool open;
+	union { /* by conf->driver */
+		struct ds_pps pps;
+		struct ds_shm_clock shm;
+		struct ds_sock_clock sock;
+	};
+};
+
+/* To be called while there are rights. 0, or a negative errno with a sentence. */
+int ds_refdriver_open(struct ds_refdriver *driver, const struct ds_conf_refclock *conf,
+		      char why[DS_WHY]);
+void ds_refdriver_close(struct ds_refdriver *driver);
+
+/* What poll() is to watch; -1: it is read by the timer (dpoll). */
+int ds_refdriver_fd(const struct ds_refdriver *driver);
+
+/* The next sample, without waiting. What is watched: one a report. */
+enum ds_refresult ds_refdriver_read(struct ds_refdriver *driver, struct ds_refsample *sample);
+
+#endif

@@ -1,0 +1,415 @@
+/*
+ * Tests of os/shm_clock and os/sock_clock: fields and their bounds, microseconds and nanoseconds,
+ * segments that are being written, datagrams of other sizes, the socket's file.
+ * Segments that are made here are removed here.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <sys/shm.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "os/pps.h"
+#include "os/shm_clock.h"
+#include "os/sock_clock.h"
+
+#define S INT64_C(1000000000)
+
+static struct ds_refsample sample;
+
+/* ---- shared memory ---- */
+
+static struct ds_shm_segment good_segment(void)
+{
+	return (struct ds_shm_segment){.mode = 1,
+				       .count = 2,
+				       .clock_s = 1700000001,
+				       .clock_us = 5,
+				       .clock_ns = 5678,
+				       .receive_s = 1700000000,
+				       .receive_us = 999999,
+				       .receive_ns = 999999001,
+				       .precision_log2 = -20,
+				       .valid = 1};
+}
+
+static void test_layout(void **state)
+{
+	(void)state;
+	if (sizeof(time_t) != 8 || sizeof(long) != 8)
+		skip();
+	assert_int_equal(sizeof(struct ds_shm_segment), 96);
+	assert_int_equal(offsetof(struct ds_shm_segment, clock_s), 8);
+	assert_int_equal(offsetof(struct ds_shm_segment, receive_s), 24);
+	assert_int_equal(offsetof(struct ds_shm_segment, leap), 36);
+	assert_int_equal(offsetof(struct ds_shm_segment, valid), 48);
+	assert_int_equal(offsetof(struct ds_shm_segment, clock_ns), 52);
+	assert_int_equal(sizeof(struct ds_sock_message), 40);
+	assert_int_equal(offsetof(struct ds_sock_message, offset_s), 16);
+	assert_int_equal(offsetof(struct ds_sock_message, pulse), 24);
+	assert_int_equal(offsetof(struct ds_sock_message, magic), 36);
+}
+
+static void test_shm_values(void **state)
+{
+	struct ds_shm_segment s = good_segment();
+
+	(void)state;
+	assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.reference_ns, 1700000001 * S + 5678);
+	assert_int_equal(sample.local_ns, 1700000000 * S + 999999001);
+	assert_int_equal(sample.dispersion_ns, 954);
+	assert_int_equal(sample.leap, 0);
+	assert_false(sample.pulse);
+	/* nanoseconds that say something else than the microseconds are no nanoseconds */
+	s.clock_ns = 6000;
+	s.receive_ns = 0;
+	assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.reference_ns, 1700000001 * S + 5000);
+	assert_int_equal(sample.local_ns, 1700000000 * S + 999999000);
+	s.clock_ns = UINT32_MAX;
+	assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.reference_ns, 1700000001 * S + 5000);
+	/* a precision that is not said */
+	s.precision_log2 = 0;
+	assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.dispersion_ns, 0);
+	s.precision_log2 = INT32_MIN;
+	assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.dispersion_ns, 0);
+	s.precision_log2 = -1;
+	assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.dispersion_ns, S / 2);
+}
+
+static void test_shm_eras(void **state)
+{
+	static const int64_t seconds[] = {
+		0,	    INT32_MAX,		 INT64_C(2085978496),
+		UINT32_MAX, INT64_C(4294967296), DS_REFSAMPLE_SECONDS_MAX};
+	struct ds_shm_segment s = good_segment();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof seconds / sizeof seconds[0]; i++) {
+		s.clock_s = seconds[i];
+		s.receive_s = seconds[5 - i];
+		assert_int_equal(ds_shm_clock_decode(&s, &sample), DS_REF_SAMPLE);
+		assert_int_equal(sample.reference_ns, seconds[i] * S + 5678);
+	}
+}
+
+static void test_shm_nonsense(void **state)
+{
+	static const struct {
+		int64_t clock_s;
+		int clock_us;
+		int64_t receive_s;
+		int receive_us, leap;
+		enum ds_refresult result;
+	} table[] = {
+		{1, 0, 1, 0, 2, DS_REF_SAMPLE},
+		{1, 0, 1, 0, 3, DS_REF_UNSYNCHRONISED},
+		{-1, 0, 1, 0, 0, DS_REF_BAD},
+		{1, -1, 1, 0, 0, DS_REF_BAD},
+		{1, 1000000, 1, 0, 0, DS_REF_BAD},
+		{1, 0, -1, 0, 0, DS_REF_BAD},
+		{1, 0, 1, 1000000, 0, DS_REF_BAD},
+		{1, 0, 1, -1, 0, DS_REF_BAD},
+		{1, 0, 1, 0, 4, DS_REF_BAD},
+		{1, 0, 1, 0, -1, DS_REF_BAD},
+		{INT64_MAX, 0, 1, 0, 0, DS_REF_BAD},
+		{1, 0, INT64_MAX, 0, 0, DS_REF_BAD},
+		{DS_REFSAMPLE_SECONDS_MAX + 1, 0, 1, 0, 0, DS_REF_BAD},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		struct ds_shm_segment s = good_segment();
+
+		s.clock_s = table[i].clock_s;
+		s.clock_us = table[i].clock_us;
+		s.receive_s = table[i].receive_s;
+		s.receive_us = table[i].receive_us;
+		s.leap = table[i].leap;
+		sample.local_ns = 77;
+		assert_int_equal(ds_shm_clock_decode(&s, &sample), table[i].result);
+		assert_int_equal(sample.local_ns == 77, table[i].result != DS_REF_SAMPLE);
+	}
+}
+
+static void test_shm_taken_once(void **state)
+{
+	struct ds_shm_segment s = good_segment();
+	struct ds_shm_clock shm = {.segment = &s};
+
+	(void)state;
+	for (s.mode = 0; s.mode < 2; s.mode++) {
+		s.valid = 1;
+		assert_int_equal(ds_shm_clock_read(&shm, &sample), DS_REF_SAMPLE);
+		assert_int_equal(s.valid, 0);
+		assert_int_equal(ds_shm_clock_read(&shm, &sample), DS_REF_NOTHING);
+	}
+}
+
+/* A writer that never rests, and whose every sample is whole: seconds and the rest agree. */
+static volatile bool writing;
+static void *write_on(void *context)
+{
+	struct ds_shm_segment *s = context;
+
+	for (int64_t n = 1; writing; n++) {
+		__atomic_store_n(&s->valid, 0, __ATOMIC_SEQ_CST);
+		__atomic_fetch_add(&s->count, 1, __ATOMIC_SEQ_CST);
+		for (int i = 0; i < 30; i++) {
+			__atomic_store_n(&s->clock_s, n % 1000000, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&s->receive_s, n % 1000000, __ATOMIC_SEQ_CST);
+			__atomic_store_n(&s->clock_us, (int)(n % 1000000), __ATOMIC_SEQ_CST);
+			__atomic_store_n(&s->receive_us, (int)(n % 1000000), __ATOMIC_SEQ_CST);
+		}
+		__atomic_fetch_add(&s->count, 1, __ATOMIC_SEQ_CST);
+		__atomic_store_n(&s->valid, 1, __ATOMIC_SEQ_CST);
+		for (volatile int i = 0; i < 200; i++)
+			;
+	}
+	return NULL;
+}
+
+static void test_shm_torn(void **state)
+{
+	struct ds_shm_segment s = {.mode = 1};
+	struct ds_shm_clock shm = {.segment = &s};
+	const time_t end = time(NULL) + 60;
+	unsigned whole = 0, torn = 0;
+	pthread_t thread;
+
+	(void)state;
+	writing = true;
+	assert_int_equal(pthread_create(&thread, NULL, write_on, &s), 0);
+	while (whole < 300 && time(NULL) < end) {
+		switch (ds_shm_clock_read(&shm, &sample)) {
+		case DS_REF_SAMPLE:
+			whole++;
+			if (sample.local_ns != sample.reference_ns ||
+			    sample.local_ns / S != sample.local_ns % S / 1000) {
+				writing = false;
+				fail_msg("%lld is no whole sample", (long long)sample.local_ns);
+			}
+			break;
+		case DS_REF_TORN:
+			torn++;
+			break;
+		default:
+			sched_yield(); /* the writer may have no core of its own */
+			break;
+		}
+	}
+	writing = false;
+	pthread_join(thread, NULL);
+	print_message("%u samples whole, %u seen to be torn\n", whole, torn);
+	assert_int_equal(whole, 300);
+}
+
+static void test_shm_open(void **state)
+{
+	struct ds_shm_clock shm;
+	char why[DS_WHY];
+	int unit, id = -1;
+
+	(void)state;
+	/* a unit that nobody has */
+	for (unit = 255; unit > 200; unit--)
+		if (shmget(DS_SHM_CLOCK_KEY + unit, 1, 0) < 0 && errno == ENOENT)
+			break;
+	if (ds_shm_clock_open(&shm, unit, 0640, why) != 0) {
+		print_message("%s\n", why);
+		skip();
+	}
+	id = shmget(DS_SHM_CLOCK_KEY + unit, 1, 0);
+	struct shmid_ds status;
+	assert_int_equal(shmctl(id, IPC_STAT, &status), 0);
+	assert_int_equal(status.shm_perm.mode & 0777, 0640);
+	assert_int_equal(ds_shm_clock_read(&shm, &sample), DS_REF_NOTHING);
+	ds_shm_clock_close(&shm);
+	ds_shm_clock_close(&shm);
+	shmctl(id, IPC_RMID, NULL);
+	/* one that is too small */
+	id = shmget(DS_SHM_CLOCK_KEY + unit, 8, IPC_CREAT | 0600);
+	assert_true(id >= 0);
+	assert_int_equal(ds_shm_clock_open(&shm, unit, 0600, why), -EINVAL);
+	assert_non_null(strstr(why, "another size"));
+	shmctl(id, IPC_RMID, NULL);
+}
+
+/* ---- socket ---- */
+
+static const struct ds_sock_owner ours = {.perm = 0600, .uid = (uid_t)-1, .gid = (gid_t)-1};
+
+static struct ds_sock_message good_message(void)
+{
+	return (struct ds_sock_message){.tv = {1700000000, 250000},
+					.offset_s = -0.5,
+					.leap = 1,
+					.magic = DS_SOCK_CLOCK_MAGIC};
+}
+
+static void test_sock_values(void **state)
+{
+	struct ds_sock_message m = good_message();
+	uint8_t shifted[sizeof m + 3];
+
+	(void)state;
+	memcpy(shifted + 3, &m, sizeof m);
+	assert_int_equal(ds_sock_clock_decode(shifted + 3, sizeof m, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.local_ns, 1700000000 * S + S / 4);
+	assert_int_equal(sample.reference_ns, 1700000000 * S - S / 4);
+	assert_int_equal(sample.leap, 1);
+	assert_false(sample.pulse);
+	m.pulse = -5;
+	assert_int_equal(ds_sock_clock_decode(&m, sizeof m, &sample), DS_REF_SAMPLE);
+	assert_true(sample.pulse);
+	for (size_t n = 0; n < 2 * sizeof m; n++)
+		if (n != sizeof m)
+			assert_int_equal(ds_sock_clock_decode(&m, n < sizeof m ? n : n, &sample),
+					 DS_REF_BAD);
+}
+
+static void test_sock_nonsense(void **state)
+{
+	static const double offsets[] = {NAN, INFINITY, -INFINITY, 1e300, -1.8e9, 4e9, 1e10};
+	struct ds_sock_message m = good_message();
+
+	(void)state;
+	for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
+		m.offset_s = offsets[i];
+		assert_int_equal(ds_sock_clock_decode(&m, sizeof m, &sample), DS_REF_BAD);
+	}
+#define BAD(field, value, expected)                                                                \
+	m = good_message();                                                                        \
+	m.field = value;                                                                           \
+	assert_int_equal(ds_sock_clock_decode(&m, sizeof m, &sample), expected)
+	BAD(magic, 0, DS_REF_BAD);
+	BAD(magic, 0x4b434f53, DS_REF_BAD);
+	BAD(leap, -1, DS_REF_BAD);
+	BAD(leap, 4, DS_REF_BAD);
+	BAD(leap, 3, DS_REF_UNSYNCHRONISED);
+	BAD(tv.tv_sec, -1, DS_REF_BAD);
+	BAD(tv.tv_sec, DS_REFSAMPLE_SECONDS_MAX + 1, DS_REF_BAD);
+	BAD(tv.tv_usec, -1, DS_REF_BAD);
+	BAD(tv.tv_usec, 1000000, DS_REF_BAD);
+	BAD(pad, 77, DS_REF_SAMPLE);
+}
+
+static int connected(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+
+	snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+	if (connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void test_sock_file(void **state)
+{
+	char folder[] = "/tmp/drivestamp-sock-XXXXXX", path[80], why[DS_WHY];
+	struct ds_sock_message m = good_message();
+	struct ds_sock_clock first, second;
+	struct stat status;
+	uint8_t long_one[100] = {0};
+	int fd;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/sock", folder);
+	assert_int_equal(ds_sock_clock_open(&first, path, &ours, why), 0);
+	assert_int_equal(stat(path, &status), 0);
+	assert_true(S_ISSOCK(status.st_mode) && (status.st_mode & 0777) == 0600);
+	assert_int_equal(ds_sock_clock_read(&first, &sample), DS_REF_NOTHING);
+	fd = connected(path);
+	assert_true(fd >= 0);
+	assert_int_equal(send(fd, &m, sizeof m, 0), sizeof m);
+	memcpy(long_one, &m, sizeof m);
+	assert_int_equal(send(fd, long_one, sizeof long_one, 0), sizeof long_one);
+	assert_int_equal(send(fd, long_one, 0, 0), 0);
+	assert_int_equal(ds_sock_clock_read(&first, &sample), DS_REF_SAMPLE);
+	assert_int_equal(ds_sock_clock_read(&first, &sample), DS_REF_BAD);
+	assert_int_equal(ds_sock_clock_read(&first, &sample), DS_REF_BAD);
+	assert_int_equal(ds_sock_clock_read(&first, &sample), DS_REF_NOTHING);
+	close(fd);
+	/* another process's is left alone */
+	assert_int_equal(ds_sock_clock_open(&second, path, &ours, why), -EADDRINUSE);
+	assert_non_null(strstr(why, path));
+	/* a stale one is not */
+	close(first.fd);
+	struct ds_sock_owner wide = {.perm = 0662, .uid = geteuid(), .gid = getegid()};
+	assert_int_equal(ds_sock_clock_open(&second, path, &wide, why), 0);
+	assert_int_equal(stat(path, &status), 0);
+	assert_int_equal(status.st_mode & 0777, 0662);
+	/* what is not ours any more is not removed */
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(ds_sock_clock_open(&first, path, &ours, why), 0);
+	ds_sock_clock_close(&second);
+	assert_int_equal(access(path, F_OK), 0);
+	ds_sock_clock_close(&first);
+	assert_int_not_equal(access(path, F_OK), 0);
+	/* no socket: left */
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY, 0600)), 0);
+	assert_int_equal(ds_sock_clock_open(&first, path, &ours, why), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(symlink("/nowhere", path), 0);
+	assert_int_equal(ds_sock_clock_open(&first, path, &ours, why), -EEXIST);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+	assert_int_equal(ds_sock_clock_open(&first, path, &ours, why), -ENOENT);
+	memset(long_one, 'x', sizeof long_one);
+	char longest[300];
+	memset(longest, 'x', sizeof longest - 1);
+	longest[sizeof longest - 1] = '\0';
+	assert_int_equal(ds_sock_clock_open(&first, longest, &ours, why), -ENAMETOOLONG);
+	assert_int_equal(first.fd, -1);
+	ds_sock_clock_close(&first);
+}
+
+static void test_no_pps(void **state)
+{
+	struct ds_pps pps;
+	char why[DS_WHY];
+
+	(void)state;
+	assert_int_equal(ds_pps_open(&pps, "/dev/no-such-pps", false, why), -ENOENT);
+	assert_string_equal(why, "/dev/no-such-pps: cannot open: No such file or directory");
+	assert_int_equal(ds_pps_open(&pps, "/dev/null", true, why), -ENOTTY);
+	assert_non_null(strstr(why, "no PPS device"));
+	assert_int_equal(pps.fd, -1);
+	ds_pps_close(&pps);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_layout),	       cmocka_unit_test(test_shm_values),
+		cmocka_unit_test(test_shm_eras),       cmocka_unit_test(test_shm_nonsense),
+		cmocka_unit_test(test_shm_taken_once), cmocka_unit_test(test_shm_torn),
+		cmocka_unit_test(test_shm_open),       cmocka_unit_test(test_sock_values),
+		cmocka_unit_test(test_sock_nonsense),  cmocka_unit_test(test_sock_file),
+		cmocka_unit_test(test_no_pps),
+	};
+
+	return cmocka_run_group_tests_name("refsample", tests, NULL, NULL);
+}

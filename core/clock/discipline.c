@@ -7,18 +7,23 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/clock/holdover.h"
 #include "core/clock/scale.h"
 
-/* The frequency of an oscillator wanders: how fast the one in force loses its worth, ppb per
- * square root of a second. That of a poor crystal in a room. */
-#define WANDER_PPB	  3.0
 #define INTERVAL_LEAST_NS INT64_C(1000000)
-#define FAST_PPB	  1e5  /* slews above 100 ppm are ended early and measured */
-#define FAST_PART	  0.9  /* after so much of them */
-#define BEYOND_NOISE	  5.0  /* standard deviations */
-#define LARGE_NS	  1e6  /* below it 62 ppm are enough, whatever the noise */
-#define NEAR_ENOUGH_NS	  20.0 /* what is not worth a slew of its own */
-#define NEAR_ENOUGH_SDS	  0.5
+#define INTERVAL_PART	  0.0625 /* of it is slewed */
+#define FAST_PPB	  1e5	 /* slews above 100 ppm are ended early and measured */
+#define FAST_PART	  0.9	 /* after so much of them */
+#define BEYOND_NOISE	  5.0	 /* standard deviations */
+#define LARGE_NS	  1e6	 /* below it 250 ppm are enough, whatever the noise */
+/* What is not worth a slew of its own: a nanosecond is the grain of the scales, a tenth of a
+ * standard deviation adds half a per cent to the error. */
+#define NEAR_ENOUGH_NS	1.0
+#define NEAR_ENOUGH_SDS 0.1
+/* An estimate that knows the frequency three times less than what is in force would move it by a
+ * tenth of their difference: there is news in it for nobody but itself. */
+#define MUCH_LESS_SDS	3.0
+#define CONTRADICTS_SDS 3.0
 
 void ds_discipline_init(struct ds_discipline *d, const struct ds_discipline_config *config,
 			double freq_ppb, double freq_sd_ppb)
@@ -48,21 +53,39 @@ int64_t ds_discipline_remaining_ns(const struct ds_discipline *d, const struct d
 	return ds_ns_plus(remaining, 0.0);
 }
 
-/* See "Frequency" in the header. */
-static void take_frequency(struct ds_discipline *d, const struct ds_combined *combined,
-			   double elapsed_s, double interval_s)
+/* How well the frequency in force is known now. */
+static double held_variance(const struct ds_discipline *d, const struct ds_combined *combined,
+			    double elapsed_s)
 {
-	double held = d->freq_sd_ppb * d->freq_sd_ppb + WANDER_PPB * WANDER_PPB * elapsed_s;
-	double offered = combined->freq_sd_ppb * combined->freq_sd_ppb;
-	double gain = 1.0;
+	double wander = combined->wander_ppb > 0.0 ? combined->wander_ppb : DS_HOLDOVER_WANDER_PPB;
 
-	if (!isfinite(combined->freq_sd_ppb))
-		return;
-	if (offered > held && combined->freq_sd_ppb * interval_s > 2.0 * combined->sd_ns)
-		gain = held / (held + offered);
-	d->freq_ppb += gain * (combined->freq_ppb - d->freq_ppb);
-	d->freq_ppb = fmax(fmin(d->freq_ppb, d->config.max_freq_ppb), -d->config.max_freq_ppb);
-	d->freq_sd_ppb = gain < 1.0 ? sqrt(held * (1.0 - gain)) : combined->freq_sd_ppb;
+	return d->freq_sd_ppb * d->freq_sd_ppb + wander * wander * elapsed_s;
+}
+
+/* The frequency of the line, and what that makes of its offset: returns the latter's change. */
+static double take_frequency(struct ds_discipline *d, const struct ds_combined *combined,
+			     double elapsed_s)
+{
+	double held = held_variance(d, combined, elapsed_s);
+	double offered = combined->freq_sd_ppb * combined->freq_sd_ppb;
+	double innovation = d->freq_ppb - combined->freq_ppb;
+	double limit = d->config.max_freq_ppb;
+	double shift = 0.0;
+
+	if (!isfinite(offered)) {
+		d->freq_sd_ppb = sqrt(held);
+		return combined->blind_ns * 1e-9 * d->freq_ppb;
+	}
+	d->freq_ppb = combined->freq_ppb;
+	d->freq_sd_ppb = combined->freq_sd_ppb;
+	if (offered > MUCH_LESS_SDS * MUCH_LESS_SDS * held &&
+	    innovation * innovation < CONTRADICTS_SDS * CONTRADICTS_SDS * (offered + held)) {
+		d->freq_ppb += offered / (offered + held) * innovation;
+		d->freq_sd_ppb = sqrt(offered * held / (offered + held));
+		shift = combined->cov_ns_ppb / (offered + held) * innovation;
+	}
+	d->freq_ppb = fmax(fmin(d->freq_ppb, limit), -limit);
+	return shift + combined->blind_ns * 1e-9 * d->freq_ppb;
 }
 
 static bool may_step(const struct ds_discipline *d, int64_t remaining_ns)
@@ -105,7 +128,8 @@ static void tell(const struct ds_discipline *d, struct ds_correction *correction
 
 static double slew_duration(const struct ds_discipline *d, double remaining, int64_t interval_ns)
 {
-	double duration = fmin(0.25 * (double)interval_ns, (double)DS_DISCIPLINE_LONGEST_NS);
+	double duration =
+		fmin(INTERVAL_PART * (double)interval_ns, (double)DS_DISCIPLINE_LONGEST_NS);
 
 	if (fabs(remaining) > fmax(BEYOND_NOISE * d->offset_sd_ns, LARGE_NS))
 		duration = fmin(duration, (double)DS_DISCIPLINE_FAST_NS);
@@ -137,10 +161,9 @@ void ds_discipline_update(struct ds_discipline *d, const struct ds_reading *now,
 	memset(correction, 0, sizeof(*correction));
 	if (update_interval_ns < INTERVAL_LEAST_NS)
 		update_interval_ns = INTERVAL_LEAST_NS;
-	take_frequency(d, combined, fmax(elapsed, 0.0), (double)update_interval_ns * 1e-9);
+	d->target_minus_raw_ns = ds_ns_plus(combined->server_minus_raw_ns,
+					    take_frequency(d, combined, fmax(elapsed, 0.0)));
 	d->ref_raw_ns = now->raw_ns;
-	d->target_minus_raw_ns =
-		ds_ns_plus(combined->server_minus_raw_ns, combined->blind_ns * 1e-9 * d->freq_ppb);
 	d->offset_sd_ns = combined->sd_ns;
 	d->synchronised = true;
 	if (d->updates < UINT32_MAX)

@@ -8,13 +8,19 @@
  * onto it (at most max_slew), or is stepped where makestep allows. Whoever applies a correction
  * calls again at `until_raw_ns`; what was really slewed by then is measured, not assumed.
  *
- * Frequency. That of the selection is taken as it is where it is known at least as well as the
- * one in force, or well enough that until the next update it adds no more than the offset's own
- * noise. Else (a burst at the start knows little of it) the two are weighed by their variances.
- * Offset. The estimate is the best there is, so the clock is brought onto it well before the next
- * one comes: in a quarter of the update interval, at most DS_DISCIPLINE_LONGEST_NS; within a
- * second where it is beyond the noise, and over 1 ms. A fast slew is ended early, measured, and
- *followed by a slower one, so that a timer that fires late cannot carry the clock past the line.
+ * The estimate is the best there is, so it is followed at once and exactly, offset and frequency
+ * together: the clock is on the new line within a sixteenth of the update interval, at most
+ * DS_DISCIPLINE_LONGEST_NS. A slower approach would be a second filter behind the first one, and
+ * keep errors that are known; a faster one gains no more than 1 % and makes the rate rougher.
+ * Where the offset is beyond the noise, and over 1 ms, it takes a second, or as long as max_slew
+ *makes it. A fast slew is ended early, measured, and followed by a slower one, so that a timer that
+ * fires late cannot carry the clock past the line.
+ *
+ * The frequency in force is worth something to an estimate that begins anew (at the start with a
+ * drift file, a burst, a server that was stepped): where the estimate knows the frequency much less
+ * than what is in force, and does not contradict it, the two are one measurement each of the same
+ * thing. What is known of the frequency then says something of the offset, by their covariance
+ * (Kalman 1960, the measurement being the frequency in force).
  */
 #ifndef DS_CORE_CLOCK_DISCIPLINE_H
 #define DS_CORE_CLOCK_DISCIPLINE_H
@@ -28,7 +34,7 @@
 #define DS_DISCIPLINE_MAX_SLEW_PPB 83333333.0 /* 83333.333 ppm, chrony's maxslewrate */
 #define DS_DISCIPLINE_MAX_FREQ_PPB 1e8	      /* 10 %, what ADJ_TICK and ADJ_FREQUENCY reach */
 #define DS_DISCIPLINE_SHORTEST_NS  INT64_C(100000000)
-#define DS_DISCIPLINE_LONGEST_NS   INT64_C(16000000000)
+#define DS_DISCIPLINE_LONGEST_NS   INT64_C(4000000000)
 #define DS_DISCIPLINE_FAST_NS	   INT64_C(1000000000)
 
 struct ds_discipline_config {

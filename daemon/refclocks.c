@@ -16,7 +16,8 @@
 #define FIRST_READ_NS	(NS_PER_S / 20)
 #define STALE_NS	(4 * NS_PER_S) /* beyond an interval of reading */
 #define FUTURE_NS	INT64_C(1000000)
-#define FIRST_POLL_LOG2 2 /* above dpoll: four samples */
+#define BATCH_LOG2	2 /* above dpoll: four samples are made one ... */
+#define PARTS_LOG2	2 /* ... but no more often than four times a poll */
 #define SETTLE_POLLS	8
 #define SEQUENCE_MAX	99
 #define RETRIES		8
@@ -86,13 +87,26 @@ bool ds_refclocks_open(struct ds_refclocks *all, const struct ds_conf *conf)
 	return good;
 }
 
+static int8_t first_poll_log2(const struct ds_conf_refclock *conf)
+{
+	int log2 = conf->dpoll_log2 + BATCH_LOG2;
+
+	return (int8_t)(log2 < conf->poll_log2 ? log2 : conf->poll_log2);
+}
+
+static int8_t last_poll_log2(const struct ds_conf_refclock *conf)
+{
+	int8_t first_log2 = first_poll_log2(conf);
+	int log2 = conf->poll_log2 - PARTS_LOG2;
+
+	return (int8_t)(log2 > first_log2 ? log2 : first_log2);
+}
+
 static void begin(struct ds_refclock *r, int64_t now_ns)
 {
-	int8_t first_log2 = (int8_t)(r->conf->dpoll_log2 + FIRST_POLL_LOG2);
-
 	ds_filter_init(&r->filter, filter_length(r));
 	r->has_last = false;
-	r->poll_log2 = first_log2 < r->conf->poll_log2 ? first_log2 : r->conf->poll_log2;
+	r->poll_log2 = first_poll_log2(r->conf);
 	r->source->poll_log2 = r->poll_log2;
 	r->read_due_ns = ds_refdriver_fd(&r->driver) >= 0 ? INT64_MAX : now_ns + FIRST_READ_NS;
 	r->poll_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
@@ -358,7 +372,7 @@ static bool reduce(struct ds_refclocks *all, struct ds_refclock *r)
 	record_poll(r, &x);
 	ds_source_note_answer(r->source, &x);
 	taken = ds_source_take_exchange(r->source, c, &x);
-	if (r->poll_log2 < r->conf->poll_log2)
+	if (r->poll_log2 < last_poll_log2(r->conf))
 		r->poll_log2++;
 	return taken;
 }

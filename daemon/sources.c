@@ -331,6 +331,7 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 	memset(s, 0, sizeof *s);
 	s->context = *context;
 	s->started_ns = ds_monotonic_ns();
+	ds_identity_init(&s->identity, context->conf, context->route);
 	for (size_t i = 0; i < context->conf->source_count; i++)
 		add_group(s, &context->conf->sources[i]);
 	ds_serve_join(context->serve, &(struct ds_serve_other){s, take_packet, take_stamp, 0});
@@ -479,12 +480,19 @@ bool ds_sources_run(struct ds_sources *s, int64_t now_ns)
 
 /* what selection sees */
 
-/* Two that follow each other know nothing (RFC 5905 appendix A.5.5.2: a loop). A server that does
- * so has another way to us, and is told by its root distance. */
-static bool follows_us(const struct ds_source *source)
+/* Two that follow each other know nothing (RFC 5905 appendix A.5.5.2: a loop). Between hosts that
+ * share their addresses, as those on one machine that ask by loopback, only peers tell us that they
+ * mean us. */
+static bool follows_us(struct ds_sources *s, const struct ds_source *source, int64_t now_ns)
 {
-	return source->has_remote && source->remote.stratum > 1 && source->local.family != 0 &&
-	       source->remote.ref_id == ds_address_ref_id(&source->local);
+	const union ds_address *local = &source->local;
+
+	if (!source->has_remote || source->remote.stratum <= 1)
+		return false;
+	if (local->family != 0 && source->remote.ref_id == ds_address_ref_id(local) &&
+	    (is_peer(source->conf) || !ds_address_is_loopback(local)))
+		return true;
+	return ds_identity_is_ours(&s->identity, source->remote.ref_id, now_ns);
 }
 
 /* Whom a source follows. A reference id that names no host but the source itself (a clock of its
@@ -507,8 +515,8 @@ static int64_t stated_dispersion_ns(const struct ds_remote *remote)
 		       : remote->root_dispersion_ns;
 }
 
-static void fill_candidate(const struct ds_sources *s, const struct ds_source *source,
-			   int64_t raw_ns, struct ds_candidate *c)
+static void fill_candidate(struct ds_sources *s, const struct ds_source *source, int64_t raw_ns,
+			   struct ds_candidate *c)
 {
 	double growth_ppb = s->context.conf->max_clock_error_ppm * 1e3;
 	const struct ds_prediction *p = &c->prediction;
@@ -524,12 +532,13 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 	c->trust = select.trust;
 	c->require = select.require;
 	c->ref_id = ds_address_ref_id(&source->address);
-	c->path_id = UINT32_C(1) << 24 | ds_address_prefix_hash(&source->address, 0);
+	if (source->address.family == AF_INET || source->address.family == AF_INET6)
+		c->path_id = UINT32_C(1) << 24 | ds_address_prefix_hash(&source->address, 0);
 	if (source->local.family != 0)
 		c->local_ref_id = ds_address_ref_id(&source->local);
 	if (!source->has_remote)
 		return;
-	c->loop = is_peer(source->conf) && follows_us(source);
+	c->loop = follows_us(s, source, ds_monotonic_ns());
 	c->leap = source->remote.leap;
 	c->stratum = source->remote.stratum;
 	if (c->stratum < source->conf->min_stratum)
@@ -547,7 +556,7 @@ static void fill_candidate(const struct ds_sources *s, const struct ds_source *s
 		c->root_dispersion_ns = source->remote.root_dispersion_ns;
 }
 
-void ds_sources_candidates(const struct ds_sources *s, const struct ds_reading *now,
+void ds_sources_candidates(struct ds_sources *s, const struct ds_reading *now,
 			   struct ds_candidate *candidates, struct ds_timekeeper_input *input)
 {
 	int8_t shortest = INT8_MAX;

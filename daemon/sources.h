@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "daemon/identity.h"
 #include "daemon/source.h"
 #include "daemon/timekeeper.h"
 #include "os/resolve.h"
@@ -41,6 +42,7 @@ struct ds_sources {
 	struct ds_source_group groups[DS_CONF_SOURCES];
 	uint32_t group_count;
 	struct ds_lookup lookups[DS_LOOKUPS];
+	struct ds_identity identity;
 	struct ds_socket keeper[2]; /* keep the kernel stamping what arrives; IPv4, IPv6 */
 	int64_t started_ns;
 	int64_t not_before_ns; /* of the next request: those to different servers keep a distance */
@@ -68,7 +70,7 @@ int64_t ds_sources_next_ns(const struct ds_sources *sources);
 bool ds_sources_run(struct ds_sources *sources, int64_t now_ns);
 
 /* Candidates for selection, with predictions for this moment. `candidates`: DS_SOURCES_MAX. */
-void ds_sources_candidates(const struct ds_sources *sources, const struct ds_reading *now,
+void ds_sources_candidates(struct ds_sources *sources, const struct ds_reading *now,
 			   struct ds_candidate *candidates, struct ds_timekeeper_input *input);
 
 /* Soon after the start, and some source has had no chance to answer yet: whoever follows the first

@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/md5.h"
+
 static bool parse_scope(const char *text, uint32_t *scope)
 {
 	char *end;
@@ -123,6 +125,13 @@ bool ds_address_is_multicast(const union ds_address *a)
 	return a->family == AF_INET6 && IN6_IS_ADDR_MULTICAST(&a->in6.sin6_addr);
 }
 
+bool ds_address_is_loopback(const union ds_address *a)
+{
+	if (a->family == AF_INET)
+		return ntohl(a->in.sin_addr.s_addr) >> IN_CLASSA_NSHIFT == IN_LOOPBACKNET;
+	return a->family == AF_INET6 && IN6_IS_ADDR_LOOPBACK(&a->in6.sin6_addr);
+}
+
 bool ds_address_equal(const union ds_address *a, const union ds_address *b)
 {
 	return ds_address_same_host(a, b) && ds_address_port(a) == ds_address_port(b);
@@ -182,25 +191,18 @@ const char *ds_address_text(const union ds_address *a, bool with_port, char buff
 	return buffer;
 }
 
-static uint32_t fnv1a(const uint8_t *bytes, size_t length)
-{
-	uint32_t hash = 2166136261U;
-
-	for (size_t i = 0; i < length; i++)
-		hash = (hash ^ bytes[i]) * 16777619U;
-	return hash;
-}
-
-/* Loops are detected by comparing with what we ourselves would write, so that of IPv6 any hash will
- * do among our own kind; to servers that hash with MD5 an IPv6 loop stays unseen. */
 uint32_t ds_address_ref_id(const union ds_address *a)
 {
+	uint8_t digest[DS_MD5_SIZE];
+
 	switch (a->family) {
 	case AF_INET:
 	case DS_ADDRESS_REFCLOCK:
 		return ntohl(a->in.sin_addr.s_addr);
 	case AF_INET6:
-		return fnv1a(a->in6.sin6_addr.s6_addr, sizeof(a->in6.sin6_addr.s6_addr));
+		ds_md5(a->in6.sin6_addr.s6_addr, sizeof(a->in6.sin6_addr.s6_addr), digest);
+		return (uint32_t)digest[0] << 24 | (uint32_t)digest[1] << 16 |
+		       (uint32_t)digest[2] << 8 | digest[3];
 	default:
 		return 0;
 	}

@@ -35,13 +35,14 @@ bool ds_address_same_host(const union ds_address *a, const union ds_address *b);
 bool ds_address_equal(const union ds_address *a, const union ds_address *b);
 /* Of a group of hosts: 224.0.0.0/4 or ff00::/8. */
 bool ds_address_is_multicast(const union ds_address *a);
+/* Of this host only: 127.0.0.0/8 or ::1. */
+bool ds_address_is_loopback(const union ds_address *a);
 /* "192.0.2.1" or "2001:db8::1"; with_port: "192.0.2.1:123", "[2001:db8::1]:123". Of a reference
  * clock its ID ("GPS"), unprintable characters as '?'. Returns buffer. */
 const char *ds_address_text(const union ds_address *a, bool with_port,
 			    char buffer[DS_ADDRESS_TEXT]);
-/* What a server has as reference id of this source: IPv4: the address; IPv6: 32 bits of a hash of
- * it (RFC 5905 says MD5; any that loops are detected with: FNV-1a here, see address.c); its own of
- * a reference clock. */
+/* What a server has as reference id of this source (RFC 5905 section 7.3): IPv4: the address; IPv6:
+ * the first 32 bits of the MD5 digest of it; its own of a reference clock. 0 for other families. */
 uint32_t ds_address_ref_id(const union ds_address *a);
 /* Keyed hash, 24 bits, of the prefix that shares slots: /24 of IPv4, /48 of IPv6. */
 uint32_t ds_address_prefix_hash(const union ds_address *a, uint64_t key);

@@ -14,7 +14,14 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
-#define STRAY_MAX 8 /* answers to questions given up, before ours */
+#define STRAY_MAX 8    /* answers to questions given up, before ours */
+#define DUMP_SIZE 8192 /* what the kernel puts into one part of a list, at most */
+#define DUMP_MAX  256  /* parts of a list */
+
+struct list_question {
+	struct nlmsghdr header;
+	struct ifaddrmsg address;
+};
 
 struct question {
 	struct nlmsghdr header;
@@ -176,4 +183,83 @@ int ds_route_of_socket(struct ds_route *r, const struct ds_socket *s,
 	    bound[0] != '\0')
 		return 0;
 	return ds_route_interface(r, remote, local);
+}
+
+/* One address out of a message of `length` bytes; false: none that others could know us by. */
+static bool read_address(const uint8_t *message, size_t length, union ds_address *out)
+{
+	size_t at = NLMSG_LENGTH(sizeof(struct ifaddrmsg));
+	struct ifaddrmsg header;
+	struct rtattr attribute;
+	bool local = false;
+
+	memset(out, 0, sizeof(*out));
+	if (length < at)
+		return false;
+	memcpy(&header, message + NLMSG_HDRLEN, sizeof(header));
+	for (; at + sizeof(attribute) <= length; at += RTA_ALIGN((size_t)attribute.rta_len)) {
+		const uint8_t *value = message + at + RTA_LENGTH(0);
+
+		memcpy(&attribute, message + at, sizeof(attribute));
+		if (attribute.rta_len < sizeof(attribute) || attribute.rta_len > length - at)
+			return false;
+		/* Of a point-to-point link IFA_ADDRESS is the other end's. */
+		if (attribute.rta_type != IFA_LOCAL && (attribute.rta_type != IFA_ADDRESS || local))
+			continue;
+		local = attribute.rta_type == IFA_LOCAL;
+		if (header.ifa_family == AF_INET && attribute.rta_len == RTA_LENGTH(4))
+			memcpy(&out->in.sin_addr, value, 4);
+		else if (header.ifa_family == AF_INET6 && attribute.rta_len == RTA_LENGTH(16))
+			memcpy(&out->in6.sin6_addr, value, 16);
+		else
+			return false;
+		out->family = header.ifa_family;
+	}
+	return out->family != 0 && !ds_address_is_loopback(out);
+}
+
+/* One part of the list. Returns false at its end. */
+static bool read_part(const uint8_t *part, size_t length, union ds_address *list, int room,
+		      int *count)
+{
+	struct nlmsghdr header;
+
+	for (size_t at = 0; at + sizeof(header) <= length; at += NLMSG_ALIGN(header.nlmsg_len)) {
+		memcpy(&header, part + at, sizeof(header));
+		if (header.nlmsg_len < sizeof(header) || header.nlmsg_len > length - at ||
+		    header.nlmsg_type == NLMSG_DONE || header.nlmsg_type == NLMSG_ERROR)
+			return false;
+		if (header.nlmsg_type == RTM_NEWADDR && *count < room &&
+		    read_address(part + at, header.nlmsg_len, &list[*count]))
+			(*count)++;
+	}
+	return true;
+}
+
+int ds_route_addresses(const struct ds_route *r, union ds_address *list, int room)
+{
+	struct list_question q = {
+		.header = {.nlmsg_len = sizeof(q),
+			   .nlmsg_type = RTM_GETADDR,
+			   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+	};
+	uint8_t part[DUMP_SIZE];
+	struct ds_route own;
+	int count = 0;
+	int rc = r->fd < 0 ? -EBADF : ds_route_open(&own);
+
+	if (rc != 0)
+		return rc;
+	if (send(own.fd, &q, sizeof(q), MSG_DONTWAIT) < 0)
+		rc = -errno;
+	for (int i = 0; i < DUMP_MAX && rc == 0; i++) {
+		ssize_t length = recv(own.fd, part, sizeof(part), MSG_DONTWAIT);
+
+		if (length < 0)
+			rc = -errno;
+		else if (!read_part(part, (size_t)length, list, room, &count))
+			break;
+	}
+	ds_route_close(&own);
+	return rc < 0 ? rc : count;
 }

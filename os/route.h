@@ -1,7 +1,7 @@
 /*
- * route: by which interface the kernel sends packets from us to a host.
- * It must never wait, change a route, or guess: where the kernel gives no single answer there is
- * none.
+ * route: by which interface the kernel sends packets from us to a host, and which addresses are
+ * ours. It must never wait, change a route, or guess: where the kernel gives no single answer there
+ * is none.
  *
  * Source: rtnetlink(7), RTM_GETROUTE. The kernel answers while it is asked, so that nothing is
  * waited for; no right is needed, and the socket outlives the giving up of rights.
@@ -38,5 +38,11 @@ int ds_route_interface(struct ds_route *r, const union ds_address *remote,
  * only what came by that. */
 int ds_route_of_socket(struct ds_route *r, const struct ds_socket *s,
 		       const union ds_address *remote, const union ds_address *local);
+
+/* The addresses of this host's interfaces at this moment, ports 0, without those of loopback;
+ * at most `room`, what is beyond is left out. Asked over a socket of its own, closed again; *r only
+ * tells whether the kernel is to be asked at all. Returns how many, or a negative errno (-EBADF: *r
+ * is closed) with nothing written. */
+int ds_route_addresses(const struct ds_route *r, union ds_address *list, int room);
 
 #endif

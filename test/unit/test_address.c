@@ -145,7 +145,8 @@ static void reference_ids(void **state)
 
 	(void)state;
 	assert_int_equal(ds_address_ref_id(&a), 0xc0000201);
-	assert_int_equal(ds_address_ref_id(&d), ds_address_ref_id(&d));
+	/* What chronyd and ntpd say of this address: the beginning of its MD5 digest. */
+	assert_int_equal(ds_address_ref_id(&d), 0x39ab9b37);
 	assert_int_not_equal(ds_address_ref_id(&d), ds_address_ref_id(&e));
 	assert_int_equal(ds_address_ref_id(&none), 0);
 }

@@ -180,6 +180,29 @@ static void test_closed_and_other_families(void **state)
 	assert_int_equal(closed.fd, -1);
 }
 
+static void test_our_addresses(void **state)
+{
+	union ds_address list[8], expected;
+	int found = 0;
+	int n;
+
+	(void)state;
+	if (!alone)
+		skip();
+	n = ds_route_addresses(&route, list, 8);
+	assert_in_range(n, 4, 8);
+	for (int i = 0; i < n; i++) {
+		assert_false(ds_address_is_loopback(&list[i]));
+		assert_true(ds_address_parse("10.2.0.1", 0, &expected));
+		found += ds_address_equal(&list[i], &expected);
+		assert_true(ds_address_parse("fd00:1::1", 0, &expected));
+		found += ds_address_equal(&list[i], &expected);
+	}
+	assert_int_equal(found, 2);
+	assert_int_equal(ds_route_addresses(&route, list, 1), 1);
+	assert_int_equal(ds_route_addresses(&(struct ds_route){.fd = -1}, list, 8), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +212,7 @@ int main(void)
 		cmocka_unit_test(test_answers_to_other_questions),
 		cmocka_unit_test(test_a_socket),
 		cmocka_unit_test(test_closed_and_other_families),
+		cmocka_unit_test(test_our_addresses),
 	};
 	int failed;
 

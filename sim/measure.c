@@ -68,7 +68,7 @@ static void measure_error(const struct sim_host *h, struct sim_figures *f)
 
 static void measure_bound(const struct sim_host *h, struct sim_figures *f)
 {
-	int64_t all = 0, inside = 0, claimed = 0;
+	int64_t all = 0, inside = 0, hard = 0, claimed = 0;
 
 	for (int i = 0; i < h->sample_count; i++) {
 		const struct sim_sample *s = &h->samples[i];
@@ -78,8 +78,10 @@ static void measure_bound(const struct sim_host *h, struct sim_figures *f)
 		all++;
 		claimed += isfinite(s->bound_ns);
 		inside += fabs(s->error_ns) <= s->bound_ns;
+		hard += fabs(s->error_ns) <= s->hard_ns;
 	}
 	f->inside = all > 0 ? (double)inside / (double)all : NAN;
+	f->inside_hard = all > 0 ? (double)hard / (double)all : NAN;
 	f->claimed = all > 0 ? (double)claimed / (double)all : NAN;
 }
 

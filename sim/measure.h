@@ -20,6 +20,7 @@ struct sim_figures {
 				 for  good, and 1000 s on */
 	double packets;	      /* sent by this host, in all */
 	double inside;	      /* share of the samples after the first claim within the bound */
+	double inside_hard;   /* ... within the hard one */
 	double claimed;	      /* share of them with a bound at all */
 	double bound_ns;      /* mean bound after `figures from`, where there is one */
 	double bound_ratio;   /* of that and the RMS */

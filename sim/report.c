@@ -91,6 +91,7 @@ static void print_json(const struct sim_world *w, const struct sim_host *h,
 	print_json_number("overshoot_ns", f->overshoot_ns);
 	print_json_number("packets", f->packets);
 	print_json_number("inside", f->inside);
+	print_json_number("inside_hard", f->inside_hard);
 	print_json_number("claimed", f->claimed);
 	print_json_number("bound_ns", f->bound_ns);
 	print_json_number("bound_ratio", f->bound_ratio);

@@ -346,7 +346,7 @@ static bool read_conf(struct sim_host *h, struct ds_conf *conf)
 
 	ds_conf_defaults(conf);
 	conf->ipv6 = false;
-	conf->pid_file[0] = '\0';
+	conf->pid_file[0] = conf->bound_file[0] = '\0';
 	for (int i = 0; i < h->spec->conf_count; i++) {
 		char line[2 * SIM_TEXT];
 
@@ -468,7 +468,7 @@ static bool turn(struct sim_host *h)
 /* ---- what is measured ---- */
 
 /* The one place that says what the daemon claims. */
-static double bound_ns(struct sim_host *h)
+static void claims(struct sim_host *h, struct sim_sample *to)
 {
 	struct ds_clock clock = h->daemon->clock; /* a copy: looking must change nothing */
 	struct ds_bound_value value;
@@ -476,7 +476,10 @@ static double bound_ns(struct sim_host *h)
 
 	ds_clock_read(&clock, &now);
 	ds_bounds_at(&h->daemon->timekeeper.bounds, &now, &value);
-	return value.bound_ns < DS_BOUND_UNKNOWN_NS ? (double)value.bound_ns : INFINITY;
+	if (value.bound_ns < DS_BOUND_UNKNOWN_NS)
+		to->bound_ns = (double)value.bound_ns;
+	if (value.hard_ns < DS_BOUND_UNKNOWN_NS)
+		to->hard_ns = (double)value.hard_ns;
 }
 
 static void sample_host(struct sim_host *h, struct sim_sample *to)
@@ -491,13 +494,13 @@ static void sample_host(struct sim_host *h, struct sim_sample *to)
 	to->raw_ns = k->raw.ns;
 	to->utc_minus_raw_ns =
 		(double)(utc_ns - k->raw.ns - h->first_utc_minus_raw_ns) - k->raw.part;
-	to->bound_ns = INFINITY;
+	to->bound_ns = to->hard_ns = INFINITY;
 	if (h->daemon == NULL || h->asleep) {
 		to->error_ns = h->asleep ? NAN : to->error_ns;
 		return;
 	}
 	run_as(h);
-	to->bound_ns = bound_ns(h);
+	claims(h, to);
 	run_as(NULL);
 	if (isfinite(to->bound_ns) && h->synchronised_ns == INT64_MAX)
 		h->synchronised_ns = w->now_ns;

@@ -71,8 +71,8 @@ struct sim_exchange {
 };
 
 struct sim_sample {
-	double error_ns; /* clock less UTC */
-	double bound_ns; /* INFINITY: the host says that it has no time */
+	double error_ns;	  /* clock less UTC */
+	double bound_ns, hard_ns; /* what the daemon claims; INFINITY: nothing */
 	int64_t raw_ns;
 	double utc_minus_raw_ns; /* less what it was at the start */
 };

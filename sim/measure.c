@@ -146,7 +146,7 @@ static void measure_sync(const struct sim_host *h, struct sim_figures *f)
 void sim_measure(const struct sim_host *h, struct sim_figures *f)
 {
 	memset(f, 0, sizeof *f);
-	f->oracle_rms_ns = f->oracle_ratio = f->smoother_rms_ns = NAN;
+	f->oracle_rms_ns = f->oracle_ratio = NAN;
 	f->packets = (double)h->packets_sent;
 	measure_error(h, f);
 	measure_bound(h, f);

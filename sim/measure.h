@@ -26,7 +26,6 @@ struct sim_figures {
 	double bound_ratio;   /* of that and the RMS */
 	double oracle_rms_ns; /* NAN: no oracle for such a host */
 	double oracle_ratio;
-	double smoother_rms_ns; /* who knows the future as well */
 };
 
 void sim_measure(const struct sim_host *host, struct sim_figures *figures);

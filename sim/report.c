@@ -96,7 +96,6 @@ static void print_json(const struct sim_world *w, const struct sim_host *h,
 	print_json_number("bound_ns", f->bound_ns);
 	print_json_number("bound_ratio", f->bound_ratio);
 	print_json_number("oracle_rms_ns", f->oracle_rms_ns);
-	print_json_number("smoother_rms_ns", f->smoother_rms_ns);
 	puts("}");
 }
 

@@ -304,11 +304,27 @@ void sim_log(struct sim_host *h, const char *prefix, const char *text)
 	line->text = strdup(buffer);
 }
 
+static void know_way(const struct sim_world *w, int from, int to, struct sim_known_way *known)
+{
+	int i = from < 0 || to < 0 ? -1 : sim_scenario_way(w->scenario, from, to);
+
+	if (i < 0)
+		return;
+	known->delay_ns = w->ways[i].delay_ns;
+	known->law_count = w->ways[i].law_count;
+	memcpy(known->laws, w->ways[i].laws, sizeof known->laws);
+}
+
 void sim_note_exchange(struct sim_host *h, const struct sim_exchange *x)
 {
+	struct sim_exchange *kept;
+
 	if (h->exchange_count == h->exchange_room)
 		h->exchanges = grown(h->exchanges, &h->exchange_room, sizeof *h->exchanges);
-	h->exchanges[h->exchange_count++] = *x;
+	kept = &h->exchanges[h->exchange_count++];
+	*kept = *x;
+	know_way(h->world, h->index, x->source, &kept->up);
+	know_way(h->world, x->source, h->index, &kept->down);
 }
 
 static void run_as(struct sim_host *h)

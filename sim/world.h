@@ -61,6 +61,13 @@ struct sim_log_line {
 	char *text;
 };
 
+/* A way as it was when a packet arrived, for the oracle. */
+struct sim_known_way {
+	double delay_ns;
+	struct sim_law laws[SIM_LAWS];
+	int law_count;
+};
+
 /* An exchange that the host took in, as it saw it; for the oracle and the plots. */
 struct sim_exchange {
 	int64_t at_ns; /* true time */
@@ -68,6 +75,7 @@ struct sim_exchange {
 	enum ds_exchange_kind kind;
 	int64_t t1_raw_ns, t2_ns, t3_ns, t4_raw_ns;
 	int64_t offset_ns, delay_ns;
+	struct sim_known_way up, down; /* to the source, and back */
 };
 
 struct sim_sample {
@@ -141,6 +149,7 @@ extern struct sim_host *sim_running;
 void sim_send(struct sim_host *host, int socket, const struct sim_packet *packet, bool stamp,
 	      uint32_t token);
 void sim_log(struct sim_host *host, const char *prefix, const char *text);
+/* All but the ways, which are filled in. */
 void sim_note_exchange(struct sim_host *host, const struct sim_exchange *exchange);
 int sim_host_of(const struct sim_world *world, const union ds_address *address);
 

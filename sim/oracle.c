@@ -9,11 +9,11 @@
 #define PARTICLES      2000
 #define PARTICLES_MANY 500 /* where there are thousands of exchanges */
 #define MANY	       3000
-#define SPREAD		 0.2 /* of what is left, redrawn at each resampling */
-#define FIRST_FREQ_SD  1e-4
-#define GRAIN_NS       0.5   /* the least noise there is: whole nanoseconds */
-#define IMPOSSIBLE     -60.0 /* log of a weight: the model does not hold */
-#define TOGETHER_NS    1e9   /* T1 and T4 closer than this are taken at one moment */
+#define SPREAD	       0.2 /* of what is left, redrawn at each resampling */
+#define FIRST_FREQ_SD  0.03
+#define GRAIN_NS       0.5    /* the least noise there is: whole nanoseconds */
+#define IMPOSSIBLE     -100.0 /* log of a weight: the model does not hold */
+#define TOGETHER_NS    1e9    /* T1 and T4 closer than this are taken at one moment */
 #define LOG_ROOT_2PI   0.91893853320467274
 
 struct particle {
@@ -345,7 +345,10 @@ static void step(struct oracle *o, const struct evidence *e)
 	}
 	o->refused = 0;
 	memcpy(o->now, o->next, (size_t)o->count * sizeof *o->now);
-	o->freq_var += q_ff - cov * cov / var;
+	/* freq_var + q_ff - cov^2 / var, without the difference of two large numbers */
+	o->freq_var = (o->freq_var * (q_xx + q_ff * dt * dt - 2.0 * dt * q_xf) + q_ff * q_xx -
+		       q_xf * q_xf) /
+		      var;
 	o->at_raw_ns = e->at_raw_ns;
 	take_means(o);
 	if (effective < 0.5 * o->count) {
@@ -429,16 +432,38 @@ static double know_noise(const struct sim_host *h)
 	return fmax(noise, GRAIN_NS);
 }
 
+/* What happens here that the model does not hold? */
+static bool is_beyond(const struct sim_host *h)
+{
+	const struct sim_scenario *s = h->world->scenario;
+	bool beyond = s->leap != 0;
+
+	for (int i = 0; i < s->event_count; i++) {
+		enum sim_event_kind kind = s->events[i].kind;
+
+		beyond |= kind == SIM_EVENT_FREQ || kind == SIM_EVENT_SUSPEND ||
+			  (kind == SIM_EVENT_STEP && s->events[i].host != h->index);
+	}
+	for (int i = 0; i < s->host_count; i++)
+		if (i == h->index || is_right(h, i))
+			beyond |= !s->hosts[i].kernel_stamps || s->hosts[i].send_ns > 0.0;
+	for (int i = 0; i < s->way_count; i++)
+		beyond |= s->ways[i].reorder > 0.0;
+	return beyond;
+}
+
 static bool open_oracle(struct oracle *o, const struct sim_host *h)
 {
 	int usable = 0;
 	int64_t span_ns;
 
 	memset(o, 0, sizeof *o);
+	if (is_beyond(h))
+		return false;
 	o->host = h;
 	for (int i = 0; i < h->exchange_count; i++)
 		usable += is_right(h, h->exchanges[i].source);
-	if (usable < 2 || h->world->scenario->leap != 0)
+	if (usable < 2)
 		return false;
 	span_ns = h->exchanges[h->exchange_count - 1].at_ns - h->exchanges[0].at_ns;
 	know_oscillator(o, fmax((double)span_ns * 1e-9 / (usable - 1), 1.0));

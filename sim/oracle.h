@@ -5,7 +5,7 @@
  * It gets the exchanges that the daemon got, when the daemon got them, as four stamps. It knows
  * besides, which no daemon does: the least delay of each direction, the law of what comes on top,
  * which servers are right (others are left out), and how the oscillator wanders. It does not know
- * the oscillator's frequency at the start (100 ppm, standard deviation), where a law with a memory
+ * the oscillator's frequency at the start (3 %, standard deviation), where a law with a memory
  * stands (twolevel, selfsimilar), nor that cycles repeat: flicker, aging and cycles count as random
  * walks of frequency that move as much between two exchanges.
  *
@@ -18,15 +18,16 @@
  * tilted, truncated normal distribution), weighed for others. The estimate is the mean.
  *
  * It is a filter: it says how well a clock could be kept, not how well one could say afterwards
- * where it was. With 2000 particles its RMS is 1 to 2 % above that with 20000.
+ * where it was.
  */
 #ifndef DS_SIM_ORACLE_H
 #define DS_SIM_ORACLE_H
 
 #include "sim/measure.h"
 
-/* Fill oracle_rms_ns and oracle_ratio; NaN where there is no oracle: no server of the host is
- * right, or a leap second comes. */
+/* Fill oracle_rms_ns and oracle_ratio; NaN where there is no oracle: where no server of the host is
+ * right, a leap second comes, the oscillator is disturbed or sleeps, a server is stepped, packets
+ * come out of order, or stamps are of the daemon or of packets that leave late. */
 void sim_oracle(const struct sim_host *host, struct sim_figures *figures);
 
 #endif

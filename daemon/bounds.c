@@ -7,19 +7,18 @@
 #include "daemon/log.h"
 #include "daemon/record.h"
 
-#define NS_PER_S	   INT64_C(1000000000)
-#define KNEE_LEAST_NS	   NS_PER_S /* the page is not written more often for its own sake */
-#define KNEE_MOST_NS	   (1024 * NS_PER_S) /* the kernel is told at least so often */
-#define VOID_LEAST_NS	   (1000 * NS_PER_S) /* readers do without us for at least so long */
-#define PPT_PER_PPB	   1e3
-#define PPT_MAX		   1e17 /* 1e5 times as fast as time */
-#define UNKNOWN_WANDER_PPB 3.0	/* a poor crystal in a room, per root second */
-#define LINE_CORRELATION   0.87 /* of offset and slope at the end of a line: the root of 3/4 */
-#define UNKNOWN_ERROR_NS   (16 * NS_PER_S) /* the kernel's own limit: NTP_PHASE_LIMIT */
+#define NS_PER_S	 INT64_C(1000000000)
+#define KNEE_LEAST_NS	 NS_PER_S	   /* the page is not written more often for its own sake */
+#define KNEE_MOST_NS	 (1024 * NS_PER_S) /* the kernel is told at least so often */
+#define VOID_LEAST_NS	 (1000 * NS_PER_S) /* readers do without us for at least so long */
+#define PPT_PER_PPB	 1e3
+#define PPT_MAX		 1e17 /* 1e5 times as fast as time */
+#define LINE_CORRELATION 0.87 /* of offset and slope at the end of a line: the root of 3/4 */
+#define UNKNOWN_ERROR_NS (16 * NS_PER_S) /* the kernel's own limit: NTP_PHASE_LIMIT */
 
 void ds_bounds_init(struct ds_bounds *b, const struct ds_conf *conf, struct ds_clock *clock,
-		    const struct ds_discipline *discipline, const struct ds_reference *reference,
-		    struct ds_bound_page *page, bool steer)
+		    const struct ds_discipline *discipline, const struct ds_holdover *holdover,
+		    const struct ds_reference *reference, struct ds_bound_page *page, bool steer)
 {
 	const struct ds_bound_config config = {
 		.max_clock_error_ppb = conf->max_clock_error_ppm * 1e3,
@@ -35,23 +34,27 @@ void ds_bounds_init(struct ds_bounds *b, const struct ds_conf *conf, struct ds_c
 	b->steer = steer;
 	b->interval_ns = KNEE_LEAST_NS;
 	b->due_monotonic_ns = INT64_MAX;
-	ds_bound_init(&b->bound, &config);
+	ds_bound_init(&b->bound, &config, holdover);
 }
 
 void ds_bounds_update(struct ds_bounds *b, const struct ds_reading *now,
 		      const struct ds_candidate *candidates, uint32_t count,
-		      const struct ds_combined *combined, int64_t moved_ns, int64_t interval_ns)
+		      const struct ds_combined *combined, int64_t interval_ns)
 {
+	double freq_sd_ppb = b->discipline->freq_sd_ppb;
 	struct ds_bound_update update = {
 		.raw_ns = now->raw_ns,
-		.sd_ns = b->discipline->offset_sd_ns,
-		.freq_sd_ppb = b->discipline->freq_sd_ppb,
-		.cov_ns_ppb =
-			LINE_CORRELATION * b->discipline->offset_sd_ns * b->discipline->freq_sd_ppb,
-		.wander_ppb = UNKNOWN_WANDER_PPB,
-		.moved_ns = moved_ns,
+		.line_minus_raw_ns = b->discipline->target_minus_raw_ns,
+		.freq_ppb = b->discipline->freq_ppb,
+		.sd_ns = combined->sd_ns,
+		.freq_sd_ppb = freq_sd_ppb,
+		.cov_ns_ppb = combined->cov_ns_ppb,
+		.wander_ppb = combined->wander_ppb,
 	};
 
+	/* A frequency that is not the combined one alone: as that of a line, to be safe. */
+	if (fabs(freq_sd_ppb - combined->freq_sd_ppb) > 1e-3 * freq_sd_ppb)
+		update.cov_ns_ppb = LINE_CORRELATION * combined->sd_ns * freq_sd_ppb;
 	ds_bound_judge(candidates, count, combined, &update);
 	ds_bound_update(&b->bound, &update);
 	b->interval_ns = interval_ns;
@@ -72,6 +75,14 @@ void ds_bounds_at(const struct ds_bounds *b, const struct ds_reading *now,
 		  struct ds_bound_value *value)
 {
 	ds_bound_at(&b->bound, now->raw_ns, ds_discipline_remaining_ns(b->discipline, now), value);
+}
+
+int64_t ds_bounds_lost_ns(const struct ds_bounds *b, const struct ds_reading *now)
+{
+	struct ds_bound_value value;
+
+	ds_bounds_at(b, now, &value);
+	return ds_ns_plus(value.hard_ns, b->bound.known ? -floor(b->bound.hard_ns) : 0.0);
 }
 
 static int64_t ppt(double ppb)

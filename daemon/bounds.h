@@ -32,14 +32,13 @@ struct ds_bounds {
 
 /* All pointers are kept, and must outlive it. page: open, or zero. */
 void ds_bounds_init(struct ds_bounds *bounds, const struct ds_conf *conf, struct ds_clock *clock,
-		    const struct ds_discipline *discipline, const struct ds_reference *reference,
-		    struct ds_bound_page *page, bool steer);
+		    const struct ds_discipline *discipline, const struct ds_holdover *holdover,
+		    const struct ds_reference *reference, struct ds_bound_page *page, bool steer);
 
-/* The discipline took an update at now->raw_ns. candidates: as ds_select() left them. moved_ns: by
- * how much the line of the discipline is now above that before, 0 for the first. */
+/* The discipline took an update at now->raw_ns. candidates: as ds_select() left them. */
 void ds_bounds_update(struct ds_bounds *bounds, const struct ds_reading *now,
 		      const struct ds_candidate *candidates, uint32_t count,
-		      const struct ds_combined *combined, int64_t moved_ns, int64_t interval_ns);
+		      const struct ds_combined *combined, int64_t interval_ns);
 
 /* The clock was set, the host slept (then nothing is known until the next update), or no source is
  * left. what: one of DRIVESTAMP_BOUND_STEPPED, _SLEPT, _SOURCES_LOST. */
@@ -51,6 +50,10 @@ void ds_bounds_tell(struct ds_bounds *bounds);
 /* Writes the page anew before it grows coarse, and tells the kernel, which lets its own figure grow
  * by 500 ppm, long before that is wrong. */
 void ds_bounds_run(struct ds_bounds *bounds, int64_t now_ns);
+
+/* By how much further than at the last update the clock may be from the truth: what the hard bound
+ * has grown since, and what is still to be slewed off. */
+int64_t ds_bounds_lost_ns(const struct ds_bounds *bounds, const struct ds_reading *now);
 
 /* At a moment; `now` need not be a reading: its clock_ns may be one that somebody set. */
 void ds_bounds_at(const struct ds_bounds *bounds, const struct ds_reading *now,

@@ -173,11 +173,11 @@ static bool ask_ourselves(const struct ds_refclocks *all, const struct ds_refclo
 {
 	const struct ds_timekeeper *tk = all->timekeeper;
 	const struct ds_reference *ref = &tk->reference;
-	int64_t error_ns =
-		ref->root_delay_ns / 2 + ref->root_dispersion_ns + ds_reference_growth_ns(ref, at);
 	int64_t width_ns = (int64_t)(r->conf->width_s * 1e9);
+	struct ds_bound_value value;
 
-	if (!ref->synchronised || error_ns > ds_pulse_reach_ns(r->conf->rate_hz, width_ns))
+	ds_bounds_at(&tk->bounds, at, &value);
+	if (!ref->synchronised || value.hard_ns > ds_pulse_reach_ns(r->conf->rate_hz, width_ns))
 		return false;
 	*about_ns = at->clock_ns + ds_discipline_remaining_ns(&tk->discipline, at);
 	return true;

@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/clock/scale.h"
+
 #define NS_PER_S      INT64_C(1000000000)
 #define DISTANT_S     16.0		   /* nobody is told of a time that is wrong by so much */
 #define ORPHAN_WAIT_S 300.0		   /* real sources have so long to be found */
@@ -49,23 +51,15 @@ void ds_reference_lose(struct ds_reference *ref, const struct ds_reading *now)
 	ref->unsynchronised_raw_ns = now->raw_ns;
 }
 
-int64_t ds_reference_growth_ns(const struct ds_reference *ref, const struct ds_reading *now)
-{
-	double rate_ppb = ref->conf->max_clock_error_ppm * 1e3 + fmin(ref->skew_ppb, 500e3);
-
-	return (int64_t)((double)(now->raw_ns - ref->updated_raw_ns) * rate_ppb * 1e-9);
-}
-
 /* What was taken last, as it stands now. False: it is too old to be told. */
-static bool taken_state(const struct ds_reference *ref, const struct ds_reading *now,
-			int64_t remaining_ns, struct ds_server_state *state)
+static bool taken_state(const struct ds_reference *ref, int64_t lost_ns,
+			struct ds_server_state *state)
 {
 	state->leap = ref->leap;
 	state->stratum = ref->stratum;
 	state->ref_id = ref->ref_id;
 	state->root_delay_ns = ref->root_delay_ns;
-	state->root_dispersion_ns = ref->root_dispersion_ns + ds_reference_growth_ns(ref, now) +
-				    (remaining_ns < 0 ? -remaining_ns : remaining_ns);
+	state->root_dispersion_ns = ds_ns_plus(ref->root_dispersion_ns, (double)lost_ns);
 	/* Whole seconds: no receive stamp may be read from it (RFC 9769 section 6). */
 	state->reference_ns = ref->updated_clock_ns - ref->updated_clock_ns % NS_PER_S;
 	return ref->synchronised && ref->stratum < 16 &&
@@ -91,11 +85,11 @@ static bool is_local(const struct ds_reference *ref, const struct ds_reading *no
 }
 
 void ds_reference_server_state(const struct ds_reference *ref, const struct ds_reading *now,
-			       int64_t remaining_ns, struct ds_server_state *state)
+			       int64_t lost_ns, struct ds_server_state *state)
 {
 	int precision_log2 = (int)ceil(log2((double)ref->clock->precision_ns * 1e-9));
 	struct ds_server_state taken = {0};
-	bool has = taken_state(ref, now, remaining_ns, &taken);
+	bool has = taken_state(ref, lost_ns, &taken);
 
 	memset(state, 0, sizeof *state);
 	state->leap = DS_LEAP_UNSYNCHRONISED;

@@ -45,14 +45,12 @@ void ds_reference_take(struct ds_reference *ref, const struct ds_candidate *best
 /* The time is no longer known (the host slept). */
 void ds_reference_lose(struct ds_reference *ref, const struct ds_reading *now);
 
-/* By how much the root dispersion has grown since the last update. */
-int64_t ds_reference_growth_ns(const struct ds_reference *ref, const struct ds_reading *now);
-
 /* What answers say of us now: what was last taken, if its root distance is below 16 s and `local`
  * does not stand in for it (chrony.conf(5): `distance`, `waitsynced`, `waitunsynced`, `activate`);
- * else that we have no time. remaining_ns: how far the clock still is from where it ought to be
- * (any sign). */
+ * else that we have no time. lost_ns: by how much further than at the last update the clock may be
+ * from the truth now: what is not known of it any more, and what is still to be slewed off; 0 or
+ * more. */
 void ds_reference_server_state(const struct ds_reference *ref, const struct ds_reading *now,
-			       int64_t remaining_ns, struct ds_server_state *state);
+			       int64_t lost_ns, struct ds_server_state *state);
 
 #endif

@@ -83,7 +83,8 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 		freq_ppb = 0.0;
 	ds_holdover_init(&tk->holdover);
 	ds_discipline_init(&tk->discipline, &config, freq_ppb, sd_ppb);
-	ds_bounds_init(&tk->bounds, conf, clock, &tk->discipline, &tk->reference, page, steer);
+	ds_bounds_init(&tk->bounds, conf, clock, &tk->discipline, &tk->holdover, &tk->reference,
+		       page, steer);
 	start.rate_ppb = freq_ppb;
 	apply(tk, &start);
 }
@@ -91,11 +92,6 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk)
 {
 	return tk->steer ? tk->discipline.freq_ppb : ds_clock_rate_ppb(tk->clock);
-}
-
-static int64_t abs_ns(int64_t ns)
-{
-	return ns < 0 ? -ns : ns;
 }
 
 static void lose_sources(struct ds_timekeeper *tk)
@@ -150,6 +146,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 {
 	struct ds_combined combined;
 	struct ds_correction correction;
+	struct ds_bound_value before;
 	bool had = tk->selecting.selected >= 0;
 	struct ds_reading now;
 
@@ -168,9 +165,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 		combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns) - remaining_before;
 	if (refuses(tk, change))
 		return false;
-	int64_t max_error = tk->reference.root_delay_ns / 2 + tk->reference.root_dispersion_ns +
-			    (first ? 0 : ds_reference_growth_ns(&tk->reference, &now)) +
-			    abs_ns(remaining_before);
+	ds_bounds_at(&tk->bounds, &now, &before);
 
 	tk->last_offset_ns = change + remaining_before;
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);
@@ -181,12 +176,12 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	ds_holdover_learn(&tk->holdover, now.raw_ns, tk->discipline.freq_ppb, combined.freq_sd_ppb,
 			  combined.wander_ppb);
 	ds_bounds_update(&tk->bounds, &now, input->candidates, input->count, &combined,
-			 first ? 0 : change, input->interval_ns);
+			 input->interval_ns);
 	if (correction.step)
 		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
 	apply(tk, &correction);
 	tk->drift_changed = true;
-	record_update(tk, input, &combined, &now, remaining_before, max_error);
+	record_update(tk, input, &combined, &now, remaining_before, first ? 0 : before.hard_ns);
 	return true;
 }
 
@@ -203,8 +198,7 @@ void ds_timekeeper_timer(struct ds_timekeeper *tk)
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
 				struct ds_server_state *state)
 {
-	ds_reference_server_state(&tk->reference, now,
-				  ds_discipline_remaining_ns(&tk->discipline, now), state);
+	ds_reference_server_state(&tk->reference, now, ds_bounds_lost_ns(&tk->bounds, now), state);
 }
 
 /* Temperature has its cycles: whenever we start again, the frequency may be anywhere in them. */

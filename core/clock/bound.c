@@ -20,13 +20,15 @@ static double not_negative(int64_t ns)
 	return ns > 0 ? (double)ns : 0.0;
 }
 
-void ds_bound_init(struct ds_bound *b, const struct ds_bound_config *config)
+void ds_bound_init(struct ds_bound *b, const struct ds_bound_config *config,
+		   const struct ds_holdover *holdover)
 {
 	memset(b, 0, sizeof(*b));
 	b->config = *config;
+	b->holdover = holdover;
 	b->config.max_clock_error_ppb = fmax(config->max_clock_error_ppb, 0.0);
 	b->config.max_asymmetry = fmin(fmax(config->max_asymmetry, 0.0), 1.0);
-	b->scale = 1.0;
+	b->scale = b->surprise = b->hindsight = 1.0;
 }
 
 static double difference(int64_t a, int64_t b)
@@ -69,11 +71,21 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 	update->disagreement_ns = ds_ns_plus(0, apart);
 }
 
-static double variance_at(const struct ds_bound *b, double since_s)
+/* Of the offset, by what the frequency strays. */
+static double stray_variance(const struct ds_bound *b, double t)
 {
-	return b->sd_ns * b->sd_ns + 2.0 * b->cov_ns_ppb * since_s +
-	       b->freq_sd_ppb * b->freq_sd_ppb * since_s * since_s +
-	       b->wander_ppb * b->wander_ppb * since_s * since_s * since_s / 3.0;
+	double walk = b->wander_ppb * b->wander_ppb * t * t * t / 3.0;
+	double seen = 0.0;
+
+	if (b->holdover != NULL)
+		seen = ds_holdover_offset_sd_ns(b->holdover, 0.0, 0.0, 0.0, t);
+	return fmax(walk, seen * seen);
+}
+
+static double variance_at(const struct ds_bound *b, double t)
+{
+	return b->sd_ns * b->sd_ns + 2.0 * b->cov_ns_ppb * t +
+	       b->freq_sd_ppb * b->freq_sd_ppb * t * t + stray_variance(b, t);
 }
 
 static double sd_at(const struct ds_bound *b, double since_s)
@@ -89,19 +101,71 @@ static double since_s(const struct ds_bound *b, int64_t raw_ns)
 	return raw_ns > b->raw_ns ? difference(raw_ns, b->raw_ns) * 1e-9 : 0.0;
 }
 
-static void learn_scale(struct ds_bound *b, const struct ds_bound_update *update)
+static void learn_from_surprise(struct ds_bound *b, const struct ds_bound_update *update)
 {
-	double thought = DS_BOUND_SURPRISE_SDS * sd_at(b, since_s(b, update->raw_ns));
-	double surprise = fabs((double)update->moved_ns) / fmax(thought, 1.0);
+	double t = since_s(b, update->raw_ns);
+	double thought = DS_BOUND_SURPRISE_SDS * sd_at(b, t);
+	double moved =
+		difference(update->line_minus_raw_ns, b->line_minus_raw_ns) - t * b->freq_ppb;
 
-	b->scale -= (b->scale - 1.0) / DS_BOUND_MEMORY;
-	b->scale = fmin(fmax(b->scale, surprise), DS_BOUND_SCALE_MAX);
+	b->surprise -= (b->surprise - 1.0) / DS_BOUND_MEMORY;
+	b->surprise = fmin(fmax(b->surprise, fabs(moved) / fmax(thought, 1.0)), DS_BOUND_SCALE_MAX);
+}
+
+/* The earlier end that lies nearest to a moment. */
+static const struct ds_bound_end *end_near(const struct ds_bound *b, double ago_s, int64_t raw_ns)
+{
+	const struct ds_bound_end *best = NULL;
+	double nearest = INFINITY;
+
+	for (unsigned i = 0; i < b->end_count; i++) {
+		double off = fabs(difference(raw_ns, b->ends[i].raw_ns) * 1e-9 - ago_s);
+
+		if (off < nearest) {
+			nearest = off;
+			best = &b->ends[i];
+		}
+	}
+	return best;
+}
+
+static void learn_from_hindsight(struct ds_bound *b, const struct ds_bound_update *update)
+{
+	double ago_s = b->cov_ns_ppb / (b->freq_sd_ppb * b->freq_sd_ppb);
+	const struct ds_bound_end *end = end_near(b, ago_s, update->raw_ns);
+	double off, variance, seen;
+
+	if (end == NULL || !isfinite(ago_s))
+		return;
+	ago_s = difference(update->raw_ns, end->raw_ns) * 1e-9;
+	variance = b->sd_ns * b->sd_ns - 2.0 * b->cov_ns_ppb * ago_s +
+		   b->freq_sd_ppb * b->freq_sd_ppb * ago_s * ago_s +
+		   b->wander_ppb * b->wander_ppb * ago_s * ago_s * ago_s / 3.0;
+	/* What is not known much better now than it was then says nothing of it. */
+	if (!(variance < 0.5 * end->sd_ns * end->sd_ns))
+		return;
+	off = difference(update->line_minus_raw_ns, end->line_minus_raw_ns) -
+	      ago_s * update->freq_ppb;
+	seen = fmin(off / end->sd_ns, DS_BOUND_SCALE_MAX);
+	b->hindsight += (seen * seen - b->hindsight) / DS_BOUND_MEMORY;
+}
+
+static void remember_end(struct ds_bound *b, const struct ds_bound_update *update)
+{
+	b->ends[b->end_next] = (struct ds_bound_end){
+		.raw_ns = update->raw_ns,
+		.line_minus_raw_ns = update->line_minus_raw_ns,
+		.sd_ns = fmax(b->sd_ns, 1.0),
+	};
+	b->end_next = (uint8_t)((b->end_next + 1) % DS_BOUND_ENDS);
+	if (b->end_count < DS_BOUND_ENDS)
+		b->end_count++;
 }
 
 void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 {
 	if (b->known)
-		learn_scale(b, update);
+		learn_from_surprise(b, update);
 	if (!b->known || update->raw_ns > b->raw_ns)
 		b->raw_ns = update->raw_ns;
 	b->known = true;
@@ -113,11 +177,18 @@ void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 	b->root_ns = not_negative(update->source_dispersion_ns) +
 		     not_negative(update->disagreement_ns) +
 		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
+	b->line_minus_raw_ns = update->line_minus_raw_ns;
+	b->freq_ppb = isfinite(update->freq_ppb) ? update->freq_ppb : 0.0;
+	learn_from_hindsight(b, update);
+	remember_end(b, update);
+	b->scale = fmin(fmax(b->surprise, sqrt(b->hindsight)), DS_BOUND_SCALE_MAX);
+	b->scale = fmax(b->scale, 1.0);
 }
 
 void ds_bound_lose(struct ds_bound *b)
 {
 	b->known = false;
+	b->end_count = 0;
 }
 
 static double tight_at(const struct ds_bound *b, double t)
@@ -132,8 +203,7 @@ static double hard_at(const struct ds_bound *b, double t)
 	double grown = sd_at(b, t) - b->sd_ns;
 
 	if (isnan(grown)) /* the offset is unknown, so its growth is too; the rest of it counts */
-		grown = sqrt(b->freq_sd_ppb * b->freq_sd_ppb * t * t +
-			     b->wander_ppb * b->wander_ppb * t * t * t / 3.0);
+		grown = sqrt(b->freq_sd_ppb * b->freq_sd_ppb * t * t + stray_variance(b, t));
 	if (isnan(grown))
 		grown = 0.0;
 	return b->hard_ns + b->config.max_clock_error_ppb * t + DS_BOUND_SDS * b->scale * grown;

@@ -21,8 +21,9 @@
  *
  *	    the variance of a line whose offset and frequency are known with a covariance, and whose
  *	    frequency walks at random (t since the update; the last term is the integral of a random
- *	    walk). root: what the source says of its own error, the asymmetry, and by how much the
- *	    sources that were combined contradict each other beyond their noise.
+ *	    walk, or what holdover.h has seen this oscillator stray in such a time, if that is
+ *more). root: what the source says of its own error, the asymmetry, and by how much the sources
+ *that were combined contradict each other beyond their noise.
  *
  * Both have the distance of the clock from its line added, by whoever asks: it is measured, not
  * estimated.
@@ -30,11 +31,17 @@
  * DS_BOUND_SDS. 3.9 standard deviations hold 99.99 % of a normal distribution. Errors of one line
  * hang together for as long as its samples are remembered, and how well a few samples say their own
  * standard deviation is itself known to a quarter or so: 3.9 * 1.25, rounded up.
- * scale. A bound that knows it was wrong grows. Each update shows how far the line before it was
- * off. Beyond DS_BOUND_SURPRISE_SDS of what was thought possible the model is too narrow (an
- * oscillator that bends, a path that changed): all standard deviations count that much more from
- * then on, which is forgotten by a part in DS_BOUND_MEMORY an update. With a right model that
- * happens once in 370 updates, and costs little.
+ * scale. A bound that knows it was wrong grows; two things tell.
+ *   Surprise: each update shows how far the line before it was off. Beyond DS_BOUND_SURPRISE_SDS of
+ *   what was thought possible the model is too narrow (an oscillator that bends, a path that
+ *   changed): all standard deviations count that much more from then on, which is forgotten by a
+ *   part in DS_BOUND_MEMORY an update. With a right model that happens once in 370 updates, and
+ *   costs little.
+ *   Hindsight: an error that is shared by one line and the next shows in no surprise. But a line is
+ *   known best in the past (where offset and frequency have no covariance): there it says, with
+ *   samples from both sides, where an earlier line should have ended. The mean square of these
+ *   differences in units of what was claimed then, over some DS_BOUND_MEMORY of them, is 1 or
+ *   less for who claims what is right.
  */
 #ifndef DS_CORE_CLOCK_BOUND_H
 #define DS_CORE_CLOCK_BOUND_H
@@ -43,6 +50,7 @@
 #include <stdint.h>
 
 #include "core/clock/combine.h"
+#include "core/clock/holdover.h"
 #include "core/clock/scale.h"
 #include "core/clock/select.h"
 
@@ -50,6 +58,7 @@
 #define DS_BOUND_SURPRISE_SDS 3.0
 #define DS_BOUND_SCALE_MAX    4.0
 #define DS_BOUND_MEMORY	      32.0
+#define DS_BOUND_ENDS	      64
 #define DS_BOUND_UNKNOWN_NS   DS_NS_LIMIT /* nothing is known */
 
 struct ds_bound_config {
@@ -61,12 +70,13 @@ struct ds_bound_config {
  * nothing is claimed but `hard`. */
 struct ds_bound_update {
 	int64_t raw_ns;
-	double sd_ns;	    /* of the line at raw_ns */
-	double freq_sd_ppb; /* of its frequency; INFINITY counts as unknown */
-	double cov_ns_ppb;  /* of the two; less than 0 counts as 0, more than sd * freq_sd as that
-			     */
-	double wander_ppb;  /* of the frequency, per root second; INFINITY counts as unknown */
-	int64_t moved_ns;   /* the line now less the line before, both at raw_ns; any sign */
+	int64_t line_minus_raw_ns; /* the line at raw_ns, less raw_ns */
+	double freq_ppb;	   /* its slope */
+	double sd_ns;		   /* of the line at raw_ns */
+	double freq_sd_ppb;	   /* of its frequency; INFINITY counts as unknown */
+	double cov_ns_ppb; /* of the two; less than 0 counts as 0, more than sd * freq_sd as that
+			    */
+	double wander_ppb; /* of the frequency, per root second; INFINITY counts as unknown */
 	/* of the sources, all of raw_ns */
 	int64_t source_dispersion_ns; /* what the sources say of their own error */
 	int64_t root_delay_ns;	      /* least round trip to the root */
@@ -74,15 +84,29 @@ struct ds_bound_update {
 	int64_t hard_ns;	      /* the truth lies within this of the line */
 };
 
+/* Where an earlier line ended, and how well that was thought to be known. */
+struct ds_bound_end {
+	int64_t raw_ns, line_minus_raw_ns;
+	double sd_ns;
+};
+
 /* Read it; only the functions below write it. */
 struct ds_bound {
 	struct ds_bound_config config;
+	const struct ds_holdover *holdover;
 	bool known;
 	int64_t raw_ns;
 	double sd_ns, freq_sd_ppb, cov_ns_ppb, wander_ppb;
-	double scale; /* 1 .. DS_BOUND_SCALE_MAX */
 	double root_ns;
 	double hard_ns;
+	/* what is learnt */
+	double scale; /* 1 .. DS_BOUND_SCALE_MAX: the larger of these two */
+	double surprise;
+	double hindsight; /* a mean square, 1 at first */
+	int64_t line_minus_raw_ns;
+	double freq_ppb;
+	struct ds_bound_end ends[DS_BOUND_ENDS]; /* a ring */
+	uint8_t end_next, end_count;
 };
 
 struct ds_bound_value {
@@ -101,7 +125,9 @@ struct ds_bound_lines {
 	int64_t knee_ns, end_ns;
 };
 
-void ds_bound_init(struct ds_bound *b, const struct ds_bound_config *config);
+/* holdover: what is learnt of the oscillator, kept and asked from now on; NULL: nothing. */
+void ds_bound_init(struct ds_bound *b, const struct ds_bound_config *config,
+		   const struct ds_holdover *holdover);
 
 /* Fills in what is of the sources, from a selection: of the candidates that were selected or
  * combined the largest dispersion and delay, and their offsets and claims against what came of
@@ -112,7 +138,7 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 /* An update that lies before the last one counts as of the same moment. */
 void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update);
 
-/* Nothing is known any more (the host slept). What was learnt of the scale stays. */
+/* Nothing is known any more (the host slept). The scale stays. */
 void ds_bound_lose(struct ds_bound *b);
 
 /* At raw_ns (before the last update: as of it). remaining_ns: how far the clock is from its line,

@@ -31,7 +31,7 @@ static struct ds_bound begin(double max_asymmetry, const struct ds_bound_update 
 	const struct ds_bound_config config = {1000, max_asymmetry};
 	struct ds_bound b;
 
-	ds_bound_init(&b, &config);
+	ds_bound_init(&b, &config, NULL);
 	if (update != NULL)
 		ds_bound_update(&b, update);
 	return b;
@@ -161,14 +161,13 @@ static void learns_from_surprise(void **state)
 	double scale;
 
 	(void)state;
-	update.moved_ns = 2900;
+	update.line_minus_raw_ns += 2900;
 	ds_bound_update(&b, &update);
 	assert_true(b.scale == 1.0);
-	update.moved_ns = -12000;
+	update.line_minus_raw_ns -= 12000;
 	ds_bound_update(&b, &update);
 	assert_true(fabs(b.scale - 4) < 1e-9);
 	assert_int_equal(at(&b, 0, 0).bound_ns, 20000);
-	update.moved_ns = 0;
 	for (int i = 0; i < 32; i++)
 		ds_bound_update(&b, &update);
 	scale = b.scale;
@@ -177,9 +176,69 @@ static void learns_from_surprise(void **state)
 	ds_bound_lose(&b);
 	ds_bound_update(&b, &update);
 	assert_true(b.scale == scale);
-	update.moved_ns = INT64_MIN;
+	update.line_minus_raw_ns = INT64_MIN;
 	ds_bound_update(&b, &update);
 	assert_true(b.scale == DS_BOUND_SCALE_MAX);
+	/* What the frequency explains is no surprise. */
+	update = good;
+	update.freq_ppb = 1e5;
+	b = begin(0, &update);
+	update.raw_ns += 100 * SECOND;
+	update.line_minus_raw_ns += 10000000;
+	ds_bound_update(&b, &update);
+	assert_true(b.scale == 1.0);
+}
+
+/* Updates a second apart that each move little, so that none is a surprise; but looking back 50 s,
+ * where the line is known to 500 ns, each was off by three of the 1000 ns it claimed. */
+static void learns_from_hindsight(void **state)
+{
+	struct ds_bound_update update = good;
+	struct ds_bound b;
+
+	(void)state;
+	update.freq_sd_ppb = 17.4;
+	update.cov_ns_ppb = 0.87 * 17.4 * 1000;
+	update.wander_ppb = 0;
+	b = begin(0, &update);
+	for (int i = 1; i < 150; i++) {
+		update.raw_ns += SECOND;
+		update.line_minus_raw_ns += 60; /* it is sloped as it says it is not */
+		ds_bound_update(&b, &update);
+		assert_true(b.surprise == 1.0);
+	}
+	assert_true(b.scale > 2.5 && b.scale < 3.1);
+	/* An estimate that is right is left alone: the same, and its frequency says so. */
+	update.freq_ppb = 60;
+	b = begin(0, &update);
+	for (int i = 1; i < 150; i++) {
+		update.raw_ns += SECOND;
+		update.line_minus_raw_ns += 60;
+		ds_bound_update(&b, &update);
+	}
+	assert_true(b.scale == 1.0);
+}
+
+/* What was seen of the oscillator counts where it is more than the random walk. */
+static void asks_holdover(void **state)
+{
+	const struct ds_bound_config config = {1000, 0};
+	struct ds_bound_update update = good;
+	struct ds_holdover holdover;
+	struct ds_bound b;
+	double sd;
+
+	(void)state;
+	ds_holdover_init(&holdover);
+	ds_bound_init(&b, &config, &holdover);
+	update.wander_ppb = 0;
+	ds_bound_update(&b, &update);
+	sd = ds_holdover_offset_sd_ns(&holdover, 1000, 10, 5000, 100);
+	assert_true(sd > 2000);
+	assert_in_range(at(&b, 100, 0).bound_ns, (int64_t)(5 * sd), (int64_t)(5 * sd) + 1);
+	update.wander_ppb = 300;
+	ds_bound_update(&b, &update);
+	assert_true((double)at(&b, 100, 0).hard_ns > 5 * 300 * 1000 / sqrt(3));
 }
 
 /* Chords lie above: at no moment does a reader of the lines see less than what holds. */
@@ -320,6 +379,8 @@ int main(void)
 		cmocka_unit_test(asymmetry_counts_by_its_share),
 		cmocka_unit_test(sources_own_error_counts),
 		cmocka_unit_test(learns_from_surprise),
+		cmocka_unit_test(learns_from_hindsight),
+		cmocka_unit_test(asks_holdover),
 		cmocka_unit_test(lines_lie_above),
 		cmocka_unit_test(bad_values_claim_nothing),
 		cmocka_unit_test(claims_meet),

@@ -54,7 +54,8 @@ static struct ds_server_state told(double s)
 	struct ds_server_state state;
 	struct ds_reading now = at(s);
 
-	ds_reference_server_state(&ref, &now, 0, &state);
+	/* 1 ppm that the frequency may be wrong by, and 1 that clocks may. */
+	ds_reference_server_state(&ref, &now, (now.raw_ns - ref.updated_raw_ns) / 500000, &state);
 	return state;
 }
 
@@ -88,7 +89,6 @@ static void test_what_was_taken(void **state)
 	assert_int_equal(is.stratum, 3);
 	assert_int_equal(is.ref_id, 0x0A000001);
 	assert_int_equal(is.root_delay_ns, 2 * MS);
-	/* 1 ppm that the frequency may be wrong by, and 1 that clocks may. */
 	assert_int_equal(is.root_dispersion_ns, 2 * MS + 20000);
 	assert_int_equal(is.reference_ns % S, 0);
 	/* 16 s are reached after 8e6 s. */

@@ -20,10 +20,11 @@
  *		sd(t)^2  = sd^2 + 2 cov t + freq_sd^2 t^2 + wander^2 t^3 / 3
  *
  *	    the variance of a line whose offset and frequency are known with a covariance, and whose
- *	    frequency walks at random (t since the update; the last term is the integral of a random
- *	    walk, or what holdover.h has seen this oscillator stray in such a time, if that is
- *more). root: what the source says of its own error, the asymmetry, and by how much the sources
- *that were combined contradict each other beyond their noise.
+ *	    frequency walks at random. t: since the update. The last term is the integral of a
+ *	    random walk; what holdover.h has seen this oscillator stray in such a time takes its
+ *	    place where it is more.
+ *	    root: what the source says of its own error, the asymmetry, and by how much the sources
+ *	    that were combined contradict each other beyond their noise.
  *
  * Both have the distance of the clock from its line added, by whoever asks: it is measured, not
  * estimated.
@@ -31,6 +32,7 @@
  * DS_BOUND_SDS. 3.9 standard deviations hold 99.99 % of a normal distribution. Errors of one line
  * hang together for as long as its samples are remembered, and how well a few samples say their own
  * standard deviation is itself known to a quarter or so: 3.9 * 1.25, rounded up.
+ *
  * scale. A bound that knows it was wrong grows; two things tell.
  *   Surprise: each update shows how far the line before it was off. Beyond DS_BOUND_SURPRISE_SDS of
  *   what was thought possible the model is too narrow (an oscillator that bends, a path that

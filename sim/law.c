@@ -161,7 +161,7 @@ static double log_load(const struct sim_law *law, double x, double noise)
 /* Others are smooth beside the noise: their density at the excess, falling off below 0. */
 static double log_smooth(double log_density, double x, double noise)
 {
-	return x > 0.0 ? log_density + log_phi(x / noise) : log_density + log_phi(x / noise);
+	return log_density + log_phi(x / noise);
 }
 
 double sim_law_log_density(const struct sim_law *law, double x, double noise)

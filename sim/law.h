@@ -2,15 +2,17 @@
  * law: how much longer than the shortest time a packet takes, one way.
  * It must never return less than zero, whatever its numbers are.
  *
- *   exp MEAN                  a queue at light load
- *   gamma SHAPE MEAN          several queues in a row
- *   pareto SCALE SHAPE        heavy tail (Lomax): SCALE * (u^(-1/SHAPE) - 1); no mean for SHAPE <=
- * 1 uniform RANGE             evenly from 0 to RANGE gauss SD                  the absolute value
- * of a Gaussian number twolevel SHARE HIGH DWELL HIGH more for that share of the time; stays on a
- * level for about DWELL (of the high one; 0: each packet anew) selfsimilar MEAN SPREAD   an
- * exponential whose mean moves as exp(SPREAD g), g being 1/f noise from a second to a day and a
- * half: load without a scale of its own recorded FILE             values of a file, one a line,
- * played in a circle
+ *   exp MEAN                   a queue at light load
+ *   gamma SHAPE MEAN           several queues in a row
+ *   pareto SCALE SHAPE         heavy tail (Lomax): SCALE (u^(-1/SHAPE) - 1); for SHAPE up to 1
+ *                              it has no mean
+ *   uniform RANGE              evenly from 0 to RANGE
+ *   gauss SD                   the absolute value of a Gaussian number
+ *   twolevel SHARE HIGH DWELL  HIGH more for that share of the time; stays there for about DWELL
+ *                              (0: each packet anew)
+ *   selfsimilar MEAN SPREAD    an exponential whose mean moves as exp(SPREAD g), g being 1/f noise
+ *                              from a second to a day and a half: load without a scale
+ *   recorded FILE              values of a file in ns, one a line, played in a circle
  */
 #ifndef DS_SIM_LAW_H
 #define DS_SIM_LAW_H

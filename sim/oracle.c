@@ -367,6 +367,12 @@ static void take_exchange(struct oracle *o, const struct sim_exchange *x)
 			     .down = (double)(x->t3_ns - x->t4_raw_ns - zero) + x->down.delay_ns};
 	struct evidence other;
 
+	if (x->source == SIM_SHM) {
+		e.has_down = false;
+		e.at_raw_ns = x->t1_raw_ns;
+		step(o, &e);
+		return;
+	}
 	if (fabs((double)(x->t4_raw_ns - x->t1_raw_ns)) < TOGETHER_NS) {
 		e.at_raw_ns = x->t1_raw_ns + (x->t4_raw_ns - x->t1_raw_ns) / 2;
 		e.up_after = (double)(e.at_raw_ns - x->t1_raw_ns);
@@ -398,7 +404,7 @@ static bool is_right(const struct sim_host *h, int source)
 	const struct sim_host_spec *spec;
 
 	if (source < 0)
-		return false;
+		return source == SIM_SHM;
 	spec = &h->world->scenario->hosts[source];
 	return spec->perfect && spec->offset_ns == 0.0;
 }
@@ -423,7 +429,7 @@ static void know_oscillator(struct oracle *o, double interval_s)
 
 static double know_noise(const struct sim_host *h)
 {
-	double noise = h->spec->stamp_noise_ns;
+	double noise = h->spec->shm_every_ns > 0 ? h->spec->shm_noise_ns : h->spec->stamp_noise_ns;
 
 	for (int i = 0; i < h->world->host_count; i++)
 		if (is_right(h, i) && h->world->hosts[i].spec->stamp_noise_ns > 0.0)

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/shm.h>
 #include <sys/timex.h>
 #include <time.h>
 
@@ -203,6 +204,36 @@ int WRAP(ds_route_open)(struct ds_route *r);
 int WRAP(ds_route_open)(struct ds_route *r)
 {
 	r->fd = -1;
+	return 0;
+}
+
+/* ---- shared memory of reference clocks: unit 0 ---- */
+
+int WRAP(shmget)(key_t key, size_t size, int flags);
+void *WRAP(shmat)(int id, const void *at, int flags);
+int WRAP(shmdt)(const void *at);
+
+int WRAP(shmget)(key_t key, size_t size, int flags)
+{
+	(void)flags;
+	if (key == DS_SHM_CLOCK_KEY && size <= sizeof sim_running->shm &&
+	    sim_running->spec->shm_every_ns > 0)
+		return 0;
+	errno = ENOENT;
+	return -1;
+}
+
+void *WRAP(shmat)(int id, const void *at, int flags)
+{
+	(void)id;
+	(void)at;
+	(void)flags;
+	return &sim_running->shm;
+}
+
+int WRAP(shmdt)(const void *at)
+{
+	(void)at;
 	return 0;
 }
 
@@ -480,7 +511,8 @@ void WRAP(ds_record_measurement)(const struct ds_record_measurement *m)
 {
 	const struct ds_exchange *x = m->exchange;
 
-	if (m->reason != DS_R_OK || x == NULL)
+	/* of a reference clock the samples themselves are noted, see write_shm() */
+	if (m->reason != DS_R_OK || x == NULL || sim_host_of(sim_running->world, m->remote) < 0)
 		return;
 	sim_note_exchange(sim_running, &(struct sim_exchange){
 					       .at_ns = sim_running->world->now_ns,

@@ -453,6 +453,24 @@ static bool on_rtc(struct reader *r)
 	return time_ns(r, 0.0, &r->host->rtc_error_ns);
 }
 
+static bool on_shm(struct reader *r)
+{
+	bool good = true;
+
+	r->host->shm_every_ns = NS_PER_S;
+	while (good && more(r)) {
+		const char *word = next(r);
+
+		if (strcmp(word, "noise") == 0)
+			good = time_ns(r, 0.0, &r->host->shm_noise_ns);
+		else if (strcmp(word, "every") == 0)
+			good = time_int(r, 1e6, &r->host->shm_every_ns);
+		else
+			return fail(r, "%s: neither noise nor every", word);
+	}
+	return good;
+}
+
 static bool on_conf(struct reader *r)
 {
 	struct sim_host_spec *h = r->host;
@@ -718,9 +736,10 @@ static const struct directive {
 	{"check", on_check, false},	{"host", on_host, false},
 	{"clock", on_clock, true},	{"stamps", on_stamps, true},
 	{"latency", on_latency, true},	{"rtc", on_rtc, true},
-	{"conf", on_conf, true},	{"silent", on_silent, true},
-	{"link", on_link, false},	{"at", on_at, false},
-	{"limit", on_limit, false},	{"expect", on_expect, false},
+	{"shm", on_shm, true},		{"conf", on_conf, true},
+	{"silent", on_silent, true},	{"link", on_link, false},
+	{"at", on_at, false},		{"limit", on_limit, false},
+	{"expect", on_expect, false},
 };
 
 static bool read_line(struct reader *r, const char *text)

@@ -8,35 +8,36 @@
  * s, ms, us, ns, min, h or d; FREQ a fraction, or a number with ppm, ppb or %; SHARE a fraction or
  * a number with %. HOST is a name given by `host` before.
  *
- *	title TEXT
- *	duration TIME			10000 s
- *	figures from TIME		RMS and the like are of the time after; a quarter of the
- *duration sample TIME			how often the error is looked at; 1 s sync TIME
- *synchronised is who stays below this error; 1 ms begin YYYY-MM-DD[Thh:mm:ss]	UTC at the start;
- *2026-11-23T08:00:00
- *	leap insert|delete YYYY-MM-DD	at the end of that day; not by itself known to any host
- *	variant NAME TEXT		runs the scenario once more, with $variant replaced by TEXT
- *	check NAME [SEEDS]		./check runs that variant (- where there is none)
- *	host NAME			what follows is of this host
- *	  clock [perfect] [offset TIME] [freq FREQ] [wander FREQ] [white FREQ] [flicker FREQ]
- *		[aging FREQ] [cycle FREQ PERIOD PHASE] [step TIME]	see oscillator.h
- *	  stamps kernel|daemon [noise TIME] [lost SHARE] [late TIME]
- *					who stamps packets; its Gaussian noise; transmit stamps
- *lost, and how long they take (mean of an exponential) latency [wake TIME] [send TIME]	means of
- *exponentials: until the daemon runs, until a packet it sends has left rtc error TIME
- *on waking up the clock is wrong by this (standard deviation)
- *	  conf TEXT			a line of drivestampd.conf; host names are resolved
- *	  silent			its clock is not measured
- *	link HOST HOST WORD...		both ways; HOST > HOST: one way
- *	  delay TIME			the shortest time
- *	  exp, gamma, pareto, uniform, gauss, twolevel, selfsimilar, recorded	see law.h; up to 3
- *					are added up; `smooth`: none
- *	  loss SHARE, duplicate SHARE, reorder SHARE TIME (so many come so much later), down, up
- *	at TIME [every TIME] link ...	changes what is named; naming a law takes the place of all
- *	at TIME [every TIME] HOST step TIME | freq FREQ | suspend TIME | stop | start
- *	limit HOST METRIC < NUMBER	must hold in every run (> too); METRIC with a colon and the
- *					name of a variant: in that alone
- *	expect HOST log N TEXT...	so many lines with this text in its log; N+: or more
+ *   title TEXT
+ *   duration TIME                 10000 s
+ *   figures from TIME             RMS and the like are of the time after; a quarter of duration
+ *   sample TIME                   how often the error is looked at; 1 s
+ *   sync TIME                     synchronised is who stays below this error; 1 ms
+ *   begin YYYY-MM-DD[Thh:mm:ss]   UTC at the start; 2026-11-23T08:00:00
+ *   leap insert|delete YYYY-MM-DD at the end of that day; no host knows of it by itself
+ *   variant NAME TEXT             one more run, with $variant in `conf` replaced by TEXT
+ *   check NAME [SEEDS]            ./check runs that variant (-: where there is none)
+ *   host NAME                     what follows is of this host
+ *     clock WORD...               perfect, offset TIME, freq FREQ, wander FREQ, white FREQ,
+ *                                 flicker FREQ, aging FREQ, cycle FREQ PERIOD PHASE, step TIME:
+ *                                 see oscillator.h
+ *     stamps WORD...              kernel or daemon: who takes them; noise TIME (Gaussian),
+ *                                 lost SHARE (of transmit stamps), late TIME (exponential)
+ *     latency WORD...             wake TIME: until the daemon runs; send TIME: until a packet
+ *                                 has left (exponential)
+ *     rtc error TIME              on waking up the clock is wrong by this (Gaussian)
+ *     shm [noise TIME] [every TIME]  a reference clock writes UTC to SHM 0 (Gaussian; 1 s)
+ *     conf TEXT                   a line of drivestampd.conf; names of hosts are resolved
+ *     silent                      its clock is not measured
+ *   link HOST HOST WORD...        both ways; HOST > HOST: one way
+ *     delay TIME                  the shortest time
+ *     exp, gamma, pareto, uniform, gauss, twolevel, selfsimilar, recorded
+ *                                 see law.h; up to 3 are added; smooth: none
+ *     loss SHARE, duplicate SHARE, reorder SHARE TIME (so many come so much later), down, up
+ *   at TIME [every TIME] link ... changes what is named; naming a law takes the place of all
+ *   at TIME [every TIME] HOST step TIME | freq FREQ | suspend TIME | stop | start
+ *   limit HOST METRIC < NUMBER    must hold in every run (> too); METRIC:VARIANT: in that alone
+ *   expect HOST log N TEXT...     so many lines with this text in its log; N+: or more
  *
  * METRIC: rms, max, sync, recovery (TIME); packets, overshoot (TIME, beyond zero after the first
  * correction), inside (share of time within the bound), bound (mean bound over RMS), oracle (ratio
@@ -71,6 +72,8 @@ struct sim_host_spec {
 	bool kernel_stamps;
 	double stamp_noise_ns, stamp_lost, stamp_late_ns;
 	double wake_ns, send_ns, rtc_error_ns;
+	int64_t shm_every_ns; /* 0: no such clock */
+	double shm_noise_ns;
 	char conf[SIM_CONFS][SIM_TEXT];
 	int conf_line[SIM_CONFS];
 	int conf_count;

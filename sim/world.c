@@ -19,7 +19,7 @@
 #define LOG_MOST	100000
 #define SUSPEND_WAKE_NS NS_PER_MS
 
-enum kind { DEPART, ARRIVE, STAMP, SAMPLE, SCENARIO, RESUME, LEAP };
+enum kind { DEPART, ARRIVE, STAMP, SAMPLE, SCENARIO, RESUME, LEAP, SHM };
 
 struct sim_event {
 	int64_t at_ns;
@@ -533,6 +533,41 @@ static void sample(struct sim_world *w)
 	push(w, &(struct sim_event){.at_ns = w->now_ns + w->scenario->sample_ns, .kind = SAMPLE});
 }
 
+/* ---- reference clocks ---- */
+
+static void put_time(int64_t ns, time_t *s, int *us, unsigned *below)
+{
+	*s = ns / NS_PER_S;
+	*us = (int)(ns % NS_PER_S / 1000);
+	*below = (unsigned)(ns % NS_PER_S);
+}
+
+/* The clock writes what it shows, and when that was by CLOCK_REALTIME. What nobody has read is
+ * overwritten. */
+static void write_shm(struct sim_world *w, struct sim_host *h)
+{
+	int64_t utc_ns = sim_utc_ns(w, w->now_ns);
+	int64_t noise_ns = llrint(h->spec->shm_noise_ns * sim_gaussian(&h->random));
+	struct ds_shm_segment *shm = &h->shm;
+
+	push(w, &(struct sim_event){
+			.at_ns = w->now_ns + h->spec->shm_every_ns, .kind = SHM, .host = h->index});
+	if (h->asleep)
+		return;
+	if (shm->count > 0 && shm->valid == 0)
+		sim_note_exchange(h, &h->shm_sample);
+	sim_kernel_advance(&h->kernel, w->now_ns);
+	put_time(utc_ns, &shm->clock_s, &shm->clock_us, &shm->clock_ns);
+	put_time(h->kernel.real.ns + noise_ns, &shm->receive_s, &shm->receive_us, &shm->receive_ns);
+	shm->mode = 1;
+	shm->count++;
+	shm->valid = 1;
+	h->shm_sample = (struct sim_exchange){.at_ns = w->now_ns,
+					      .source = SIM_SHM,
+					      .t1_raw_ns = h->kernel.raw.ns + noise_ns,
+					      .t2_ns = utc_ns};
+}
+
 /* ---- what the scenario does ---- */
 
 static void change_link(struct sim_world *w, const struct sim_event_spec *e)
@@ -635,6 +670,9 @@ static bool handle(struct sim_world *w, struct sim_event *e)
 	case LEAP:
 		leap(w);
 		break;
+	case SHM:
+		write_shm(w, &w->hosts[e->host]);
+		break;
 	}
 	if (!kept)
 		free(e->packet);
@@ -678,6 +716,10 @@ static void make_events(struct sim_world *w)
 		push(w, &(struct sim_event){
 				.at_ns = s->events[i].at_ns, .kind = SCENARIO, .value = i});
 	push(w, &(struct sim_event){.at_ns = s->sample_ns, .kind = SAMPLE});
+	for (int i = 0; i < s->host_count; i++)
+		if (s->hosts[i].shm_every_ns > 0)
+			push(w, &(struct sim_event){
+					.at_ns = s->hosts[i].shm_every_ns, .kind = SHM, .host = i});
 	if (s->leap_at_ns != INT64_MAX)
 		push(w, &(struct sim_event){.at_ns = s->leap_at_ns, .kind = LEAP});
 }

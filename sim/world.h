@@ -14,6 +14,7 @@
 
 #include "daemon/daemon.h"
 #include "daemon/loop.h"
+#include "os/shm_clock.h"
 #include "sim/kernel.h"
 #include "sim/scenario.h"
 
@@ -23,6 +24,7 @@
 #define SIM_FILES      8  /* a host */
 #define SIM_PACKET     512
 #define SIM_FIRST_PORT 32768
+#define SIM_SHM	       (-2) /* in place of a host, where an exchange is of a reference clock */
 
 struct sim_packet {
 	struct sim_packet *next; /* at a socket */
@@ -71,7 +73,7 @@ struct sim_known_way {
 /* An exchange that the host took in, as it saw it; for the oracle and the plots. */
 struct sim_exchange {
 	int64_t at_ns; /* true time */
-	int source;    /* index of the host */
+	int source;    /* index of the host; SIM_SHM: a sample of a reference clock */
 	enum ds_exchange_kind kind;
 	int64_t t1_raw_ns, t2_ns, t3_ns, t4_raw_ns;
 	int64_t offset_ns, delay_ns;
@@ -97,7 +99,9 @@ struct sim_host {
 	struct sim_socket sockets[SIM_SOCKETS];
 	uint16_t next_port;
 	bool asleep;
-	int64_t wake_ns; /* true time of its next turn; INT64_MAX */
+	int64_t wake_ns;		/* true time of its next turn; INT64_MAX */
+	struct ds_shm_segment shm;	/* unit 0 */
+	struct sim_exchange shm_sample; /* what it holds, as the oracle gets it */
 	uint64_t turns, packets_sent;
 	int64_t last_turn_ns;
 	uint32_t turns_at_once;

@@ -16,7 +16,9 @@
 # --table measures the scenarios named (S1 to S14, or S12X; default all), RUNS times each, and
 # prints for each: RMS and maximum of the error with the first quarter left out, the second from
 # which the error stays below the scenario's threshold for 200 s (for S8 after its step), and the
-# packets that the clients sent.
+# packets that the clients sent. Of drivestampd also the share of seconds in which the error was within
+# the bound that bound.log claims (which cannot know of a step by somebody else before the daemon
+# does; readers of the page see it), and the mean bound over the RMS.
 #   --client ours|chrony|both   who follows (ours). With both, or --against: also the ratios of
 #                               ours to chrony's, and their geometric means
 #   --polls fixed|default|both  poll 6 (S2: 0, S13: 4), or as the daemons choose (fixed)
@@ -261,6 +263,50 @@ measure()
 		}' "$dir/offsets"
 }
 
+# What bound.log of the last host claims, held against the error at each second: the share of them
+# that is within it, and its mean after the first quarter over the RMS there. Time there begins at
+# 0:00 of a day.
+measure_bound()
+{
+	[ -s "$dir/bound/bound.log" ] || return 0
+	awk -v node=$((servers + clients)) -v log_file="$dir/bound/bound.log" '
+		function abs(x) { return x < 0 ? -x : x }
+		function grown(ns, early, late,   age) {
+			age = t - at
+			return ns + 1e-6 * (age < knee ? age * early : knee * early + (age - knee) * late)
+		}
+		function next_line(   words, f, hms) {
+			if ((getline words < log_file) <= 0) return 0
+			split(words, f, " "); split(f[2], hms, ":")
+			if (f[1] != date) { day += date != ""; date = f[1] }
+			new_at = 86400 * day + hms[1] * 3600 + hms[2] * 60 + hms[3]
+			for (i = 3; i <= 14; i++) coming[i] = f[i]
+			return 1
+		}
+		BEGIN { more = next_line() }
+		{
+			t = NR - 1; e = abs($node); error[t] = e
+			while (more && new_at <= t) {
+				at = new_at; known = coming[14] ~ /[13579bdf]$/
+				tight = coming[3]; te = coming[4]; tl = coming[5]
+				hard = coming[6]; he = coming[7]; hl = coming[8]
+				knee = coming[9]; void = coming[10]
+				more = next_line()
+			}
+			if (!known || t - at > void) next
+			b = grown(tight, te, tl); h = grown(hard, he, hl)
+			if (h < b) b = h
+			n++; inside += e <= b; claimed[t] = b
+		}
+		END {
+			for (i = int(NR / 4); i < NR; i++) {
+				square += error[i] ^ 2; m++
+				if (i in claimed) { sum += claimed[i]; claims++ }
+			}
+			printf " %.6f %.3f\n", inside / n, sum / claims / sqrt(square / m)
+		}' "$dir/offsets"
+}
+
 # one CLIENT POLLS SCENARIO SEED: a line of results
 one()
 {
@@ -270,19 +316,22 @@ one()
 	nodes=$((servers + clients))
 	export CLKNETSIM_RANDOM_SEED=$((seed * 1000 + 1))
 	write_scenario "$polls"
+	mkdir "$dir/bound"
+	[ "$client" != ours ] ||
+		printf '%s\n' "logdir $dir/bound" 'log bound' 'logbanner 0' >>"$dir/conf.$nodes"
 	for ((i = 1; i <= nodes; i++)); do
 		[ $i -le $servers ] && node $i "${CHRONYD:-$ours}" || node $i "$program"
 	done
 	run_simulator "$seconds" $nodes || status=$?
 	for ((i = nodes; i >= 1; i--)); do finish $i || status=$?; done
 	if [ $status = 0 ]; then
-		echo "$client $polls $name $seed $(measure)"
+		echo "$client $polls $name $seed $(measure)$(measure_bound)"
 	else
 		echo "$client $polls $name $seed failed: $(tail -qn 1 "$dir"/log.* "$dir/statistics" | tr '\n' ' ')"
 	fi
 	if [ -n "${KEEP:-}" ]; then
 		mkdir -p "$KEEP/$client-$polls-$name-$seed" &&
-			cp "$dir"/* "$KEEP/$client-$polls-$name-$seed/" 2>/dev/null
+			cp -r "$dir"/* "$KEEP/$client-$polls-$name-$seed/" 2>/dev/null
 	fi
 }
 
@@ -307,6 +356,8 @@ function line(client, k, name, polls,   c) {
 	}
 	printf "%-7s %-5s %-7s %3d %12s %12s %7.1f %8.1f", polls, name, client, n[c], short(rms[c]),
 		short(max[c]), sync[c], packets[c]
+	if (bounds[c]) printf "  %9.4f %% %6.2f", 100 * inside[c] / bounds[c], width[c] / bounds[c]
+	else if (client == "ours") printf "  %11s %6s", "-", "-"
 	if (client == "ours" && n["chrony" k]) {
 		printf "   %5s %5s %+7.1f %6s", ratio(rms, k), ratio(max, k),
 			sync[c] - sync["chrony" k], ratio(packets, k)
@@ -318,6 +369,7 @@ $5 == "failed:" { failed[++fails] = $0; next }
 {
 	k = SUBSEP $2 SUBSEP $3; c = $1 k
 	if (!((k) in seen)) { seen[k] = 1; order[++keys] = k; name[keys] = $3; polls[keys] = $2 }
+	if (NF >= 10) { bounds[c]++; inside[c] += $9; width[c] += $10 }
 	n[c]++; square[c] += $5 * $5; top[c] += $6; until[c] += $7; sent[c] += $8
 }
 END {
@@ -326,8 +378,8 @@ END {
 		sync[c] = until[c] / n[c]; packets[c] = sent[c] / n[c]
 	}
 	if (json) printf "{\"schema\": 1, \"results\": ["
-	else printf "%-7s %-5s %-7s %3s %12s %12s %7s %8s   %5s %5s %7s %6s\n", "polls", "", "client",
-		"n", "RMS", "max", "sync s", "packets", "RMS", "max", "sync", "packets"
+	else printf "%-7s %-5s %-7s %3s %12s %12s %7s %8s  %11s %6s   %5s %5s %7s %6s\n", "polls", "", "client",
+		"n", "RMS", "max", "sync s", "packets", "inside", "B/RMS", "RMS", "max", "sync", "packets"
 	for (i = 1; i <= keys; i++) {
 		line("chrony", order[i], name[i], polls[i])
 		line("ours", order[i], name[i], polls[i])

@@ -147,7 +147,8 @@ static void write_page(struct ds_bounds *b, const struct ds_reading *now,
 		.hard_early_ppt = ppt(lines->hard.early_ppb),
 		.hard_late_ppt = ppt(lines->hard.late_ppb),
 		.remaining_ns = ds_discipline_remaining_ns(b->discipline, now),
-		.leap = b->bound.known ? b->reference->leap : DRIVESTAMP_BOUND_LEAP_UNKNOWN,
+		.leap = b->bound.known ? b->leap : DRIVESTAMP_BOUND_LEAP_UNKNOWN,
+		.tai_minus_utc_s = b->tai_s,
 		.stratum = b->bound.known ? b->reference->stratum : 0,
 		.reference_id = b->bound.known ? b->reference->ref_id : 0,
 	};
@@ -166,7 +167,8 @@ static void tell_kernel(struct ds_bounds *b, const struct ds_bound_value *value,
 	struct ds_kernel_view view = {
 		.synchronised =
 			b->bound.known && b->conf->rtc_sync && value->hard_ns < UNKNOWN_ERROR_NS,
-		.leap = b->reference->leap,
+		.leap = b->kernel_leap,
+		.tai_s = b->tai_s,
 		.max_error_ns = UNKNOWN_ERROR_NS,
 		.est_error_ns = UNKNOWN_ERROR_NS,
 	};
@@ -192,6 +194,13 @@ static void log_line(const struct ds_bounds *b, const struct ds_reading *now,
 	};
 
 	ds_record_bound(&line);
+}
+
+void ds_bounds_leap(struct ds_bounds *b, uint8_t leap, uint8_t kernel_leap, int32_t tai_s)
+{
+	b->leap = leap;
+	b->kernel_leap = kernel_leap;
+	b->tai_s = tai_s;
 }
 
 void ds_bounds_tell(struct ds_bounds *b)

@@ -25,6 +25,8 @@ struct ds_bounds {
 	struct ds_bound_page *page;
 	bool steer;
 	struct ds_bound bound;
+	uint8_t leap, kernel_leap; /* as ds_bounds_leap() was told */
+	int32_t tai_s;
 	uint64_t disrupted;	  /* DRIVESTAMP_BOUND_STEPPED and the like, since the last update */
 	int64_t interval_ns;	  /* about how long until the next update */
 	int64_t due_monotonic_ns; /* of ds_bounds_run() */
@@ -43,6 +45,10 @@ void ds_bounds_update(struct ds_bounds *bounds, const struct ds_reading *now,
 /* The clock was set, the host slept (then nothing is known until the next update), or no source is
  * left. what: one of DRIVESTAMP_BOUND_STEPPED, _SLEPT, _SOURCES_LOST. */
 void ds_bounds_disrupt(struct ds_bounds *bounds, uint64_t what);
+
+/* What is known of leap seconds (enum ds_leap): which one is to come, which one the kernel is to
+ * carry out, and TAI minus UTC (0: not known). In force with the next ds_bounds_tell(). */
+void ds_bounds_leap(struct ds_bounds *bounds, uint8_t leap, uint8_t kernel_leap, int32_t tai_s);
 
 /* What is in force has changed: write the page, tell the kernel, and log it. */
 void ds_bounds_tell(struct ds_bounds *bounds);

@@ -71,6 +71,28 @@ static void say_failed(struct ds_broadcasting_one *one, const char *why)
 	one->said_failed = true;
 }
 
+/* With `smoothtime` the time that is served; and the rate that carries the packet before back to
+ * what was served at its own moment. */
+static void smooth(const struct ds_broadcasting *b, const struct ds_broadcasting_one *one,
+		   struct ds_broadcast_sending *sending)
+{
+	const struct ds_tx_stamp *before = &one->broadcaster.sent;
+	const struct ds_reading now = {sending->now.clock_ns, sending->now.raw_ns};
+	const struct ds_reading then = {before->clock_ns, before->raw_ns};
+	int64_t served_ns = ds_timekeeper_served_minus_clock_ns(b->timekeeper, &now);
+	double age_ns = (double)(now.raw_ns - then.raw_ns);
+
+	if (!(b->timekeeper->conf->smooth_freq_ppm > 0.0))
+		return;
+	sending->now.clock_ns += served_ns;
+	if (before->source == DS_STAMP_NONE || !(age_ns >= 1.0))
+		return;
+	int64_t served_then_ns =
+		then.clock_ns + ds_timekeeper_served_minus_clock_ns(b->timekeeper, &then);
+	sending->freq_ppb =
+		((double)(sending->now.clock_ns - served_then_ns) - age_ns) / age_ns * 1e9;
+}
+
 /* Write the packet from a fresh reading of the clock. Returns its length; 0: the key failed. */
 static size_t write_packet(struct ds_broadcasting *b, struct ds_broadcasting_one *one,
 			   const struct ds_server_state *state, uint8_t bytes[DS_KEYS_PACKET])
@@ -86,6 +108,7 @@ static size_t write_packet(struct ds_broadcasting *b, struct ds_broadcasting_one
 
 	sending.now = ds_clock_tx_now(b->clock);
 	one->read_raw_ns = sending.now.raw_ns;
+	smooth(b, one, &sending);
 	ds_broadcaster_send(&one->broadcaster, &sending, state, bytes);
 	if (conf->key == 0)
 		return DS_WIRE_HEADER_SIZE;

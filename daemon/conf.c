@@ -14,6 +14,7 @@
 
 #include "daemon/conf_broadcast.h"
 #include "daemon/conf_fields.h"
+#include "daemon/conf_leap.h"
 #include "daemon/conf_local.h"
 #include "daemon/conf_refclock.h"
 #include "daemon/conf_words.h"
@@ -529,6 +530,15 @@ static void read_maxchange(struct reader *r, const struct words *words)
 		set_field(r, &fields[i], r->conf, word_at(words, i + 1));
 }
 
+static void read_leap(struct reader *r, const struct words *words, bool smooth)
+{
+	char why[DS_FIELD_WHY];
+
+	if (smooth ? !ds_conf_smooth_parse(r->conf, words->word, words->count, why)
+		   : !ds_conf_leap_mode_parse(r->conf, word_at(words, 1), why))
+		complain(r, true, "%s", why);
+}
+
 static void read_file(struct reader *from, const char *path, bool sources_only);
 
 static void read_include(struct reader *r, const char *pattern)
@@ -691,6 +701,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_makestep(r, words);
 	else if (is(word, "maxchange"))
 		read_maxchange(r, words);
+	else if (is(word, "leapsecmode") || is(word, "smoothtime"))
+		read_leap(r, words, is(word, "smoothtime"));
 	else if (is(word, "include"))
 		read_include(r, word_at(words, 1));
 	else if (is(word, "confdir") || is(word, "sourcedir"))
@@ -1015,6 +1027,17 @@ static void check_refclock(struct reader *r, const struct ds_conf *conf,
 	r->failed |= there.failed;
 }
 
+static void check_leap(struct reader *r, const struct ds_conf *conf)
+{
+	if (conf->leap_list[0] != '\0' && conf->leap_zone[0] != '\0')
+		complain(r, false, "'leapseclist' and 'leapsectz': the list counts");
+	/* A step of the clock is no way to keep what is served from jumping. */
+	if (conf->smooth_freq_ppm > 0 && conf->leap_mode != DS_LEAP_BY_SLEW)
+		complain(r, conf->smooth_leap_only,
+			 "'smoothtime' does not smooth leap seconds without 'leapsecmode slew'%s",
+			 conf->smooth_leap_only ? ", and is told to smooth nothing else" : "");
+}
+
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
 {
 	struct reader r = {.say = say, .context = context, .file = file};
@@ -1023,6 +1046,7 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	for (int i = 0; i < conf->listen_count; i++)
 		check_listen(&r, conf, &conf->listens[i]);
 	check_auth_select(&r, conf);
+	check_leap(&r, conf);
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);
@@ -1150,6 +1174,7 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 		fprintf(out, "authselectmode %s\n", auth_selects[conf->auth_select]);
 	print_makestep(conf, out);
 	print_maxchange(conf, out);
+	ds_conf_leap_print(conf, out);
 	print_logs(conf, out);
 	free(defaults);
 }

@@ -59,6 +59,14 @@ enum ds_auth_select {
 /* local_wait_unsynced_s where it is not written: 300 in orphan mode, else 0. */
 #define DS_CONF_WAIT_BY_KIND (-1.0)
 
+/* `leapsecmode`: who corrects the clock for a leap second. */
+enum ds_leap_mode {
+	DS_LEAP_BY_KERNEL, /* system; a virtual clock is stepped */
+	DS_LEAP_BY_STEP,
+	DS_LEAP_BY_SLEW,
+	DS_LEAP_BY_NOBODY, /* ignore: the next update finds it wrong */
+};
+
 struct ds_conf_source {
 	char name[DS_CONF_NAME]; /* host name or numeric address, as written; ephemeral: none */
 	uint8_t kind;		 /* enum ds_source_kind */
@@ -197,6 +205,13 @@ struct ds_conf {
 	uint8_t auth_select;		  /* enum ds_auth_select */
 	double clock_precision_s;	  /* 0: measure */
 	bool rtc_sync;
+
+	char leap_list[DS_CONF_PATH]; /* leap-seconds.list; "": none */
+	char leap_zone[DS_CONF_PATH]; /* the same from a compiled time zone */
+	uint8_t leap_mode;	      /* enum ds_leap_mode */
+	double smooth_freq_ppm;	      /* `smoothtime`; 0: what is served is our time */
+	double smooth_wander_ppm;     /* a second */
+	bool smooth_leap_only;
 
 	/* accepted and noted until the control channel exists */
 	int cmd_port; /* 323 */

@@ -34,6 +34,8 @@ static const struct ds_field conf_fields[] = {
 	CONF("combinelimit", DOUBLE, combine_limit, 0, 1e6),
 	CONF("driftfile", TEXT, drift_file, 1, TEXT_MAX(drift_file)),
 	CONF("keyfile", TEXT, key_file, 1, TEXT_MAX(key_file)),
+	CONF("leapseclist", TEXT, leap_list, 1, TEXT_MAX(leap_list)),
+	CONF("leapsectz", TEXT, leap_zone, 1, TEXT_MAX(leap_zone)),
 	CONF("logbanner", INT, log_banner, 0, 1e9),
 	CONF("logchange", DOUBLE, log_change_s, 0, 1e9),
 	CONF("logdir", TEXT, log_dir, 1, TEXT_MAX(log_dir)),

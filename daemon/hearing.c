@@ -93,7 +93,8 @@ static void use_exchange(struct ds_hearing *h, struct ds_source *s, enum ds_reas
 	struct ds_exchange *x = outcome->has_exchange ? &outcome->exchange : NULL;
 
 	if (x != NULL)
-		reason = ds_source_check_delay(s, reason, x);
+		reason = ds_source_check_leap(&h->sources->context,
+					      ds_source_check_delay(s, reason, x), x);
 	ds_count(h->counters, reason);
 	ds_source_record(s, reason, x, t4);
 	/* Samples of broadcasts and of exchanges go into one estimate: the delay of a broadcast is
@@ -263,10 +264,33 @@ static void run_one(struct ds_hearing *h, uint32_t i, int64_t now_ns)
 		begin_round(h, i, now_ns);
 }
 
+/* UTC stepped: what was measured of those who are heard is of another count. */
+static void measure_anew(struct ds_hearing *h, int64_t now_ns)
+{
+	const struct ds_leaps *leaps;
+
+	if (h->line_count == 0) /* nor was anything else set up */
+		return;
+	leaps = h->sources->context.leaps;
+	if (leaps == NULL || leaps->total_ns == h->leapt_ns)
+		return;
+	h->leapt_ns = leaps->total_ns;
+	for (int n = 0; n < h->line_count; n++)
+		for (uint32_t i = h->lines[n].first; i < h->lines[n].first + h->lines[n].count;
+		     i++) {
+			union ds_address to = h->table[i].to;
+
+			if (is_used(h, i))
+				ds_listening_start(&h->table[i], &h->lines[n].conf->source, &to,
+						   h->table[i].interval_log2, now_ns);
+		}
+}
+
 bool ds_hearing_run(struct ds_hearing *h, int64_t now_ns)
 {
 	bool news;
 
+	measure_anew(h, now_ns);
 	for (int n = 0; n < h->line_count; n++)
 		for (uint32_t i = h->lines[n].first; i < h->lines[n].first + h->lines[n].count; i++)
 			run_one(h, i, now_ns);

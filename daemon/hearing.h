@@ -36,8 +36,9 @@ struct ds_hearing {
 	struct ds_listening table[DS_SOURCES_MAX]; /* beside the sources of the same index */
 	struct ds_hearing_line lines[DS_CONF_LISTENS];
 	uint8_t line_count;
-	bool news;     /* a sample came since the last run */
-	uint64_t full; /* hosts that found no place */
+	int64_t leapt_ns; /* leap seconds as of the last run: total_ns of struct ds_leaps */
+	bool news;	  /* a sample came since the last run */
+	uint64_t full;	  /* hosts that found no place */
 };
 
 /* At start-up: places are taken in *sources, groups joined at the sockets of *serve. */

@@ -55,6 +55,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
+	next = earliest(next, d->timekeeper.leaping.due_monotonic_ns);
 	next = earliest(next, d->timekeeper.bounds.due_monotonic_ns);
 	if (d->steer && d->clock.kind == DS_CLOCK_SYSTEM)
 		next = earliest(next, now_ns + DS_TIMEKEEPER_CHECK_NS);
@@ -188,6 +189,8 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 	int64_t now_ns = ds_monotonic_ns();
 
 	check_disturbance(d);
+	if (now_ns >= d->timekeeper.leaping.due_monotonic_ns && ds_timekeeper_leap(&d->timekeeper))
+		ds_serve_clock_stepped(&d->serve);
 	ds_broadcasting_run(&d->broadcasting, now_ns);
 	sample |= ds_hearing_run(&d->hearing, now_ns);
 	sample |= ds_refclocks_run(&d->refclocks, now_ns);

@@ -272,7 +272,7 @@ bool ds_peering_packet(struct ds_source *s, const struct ds_source_context *c,
 				 c->freq_ppb, &outcome);
 	x = outcome.has_exchange ? &outcome.exchange : NULL;
 	if (x != NULL)
-		reason = ds_source_check_delay(s, reason, x);
+		reason = ds_source_check_leap(c, ds_source_check_delay(s, reason, x), x);
 	ds_count(c->counters, reason);
 	if (outcome.valid)
 		s->peering.their_mode = d->data[0] & 7;

@@ -141,6 +141,14 @@ static uint8_t find_departure(struct ds_serve *s, int interface, sa_family_t fam
 	return s->departure_count++;
 }
 
+/* The time that is served, at a moment that was stamped or read. */
+static int64_t served_ns(const struct ds_serve *s, int64_t clock_ns, int64_t raw_ns)
+{
+	const struct ds_reading at = {.clock_ns = clock_ns, .raw_ns = raw_ns};
+
+	return clock_ns + ds_timekeeper_served_minus_clock_ns(s->timekeeper, &at);
+}
+
 static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 {
 	struct ds_sent *sent = &s->sent[d->token % DS_SERVE_SENT];
@@ -157,7 +165,11 @@ static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 				   tx.raw_ns - sent->read_raw_ns);
 	if (sent->slot == DS_SLOT_NONE)
 		return;
-	enum ds_reason reason = ds_server_drivestamp(&s->server, sent->slot, sent->rx_raw_ns, &tx);
+	/* What is kept is how long after the receive field it left, on the time that is served:
+	 * both are smeared by what the offset was at their own moments. */
+	int64_t since_ns = served_ns(s, tx.clock_ns, tx.raw_ns) - sent->rx_served_ns;
+	enum ds_reason reason =
+		ds_server_drivestamp(&s->server, sent->slot, tx.raw_ns - since_ns, &tx);
 	if (reason != DS_R_OK)
 		ds_count(s->counters, reason);
 }
@@ -166,7 +178,8 @@ static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 struct answers {
 	struct ds_response responses[DS_BATCH];
 	struct ds_outgoing out[DS_BATCH];
-	uint32_t randoms[DS_BATCH]; /* for the bits below a nanosecond of the transmit field */
+	uint32_t randoms[DS_BATCH];	/* for the bits below a nanosecond of the transmit field */
+	int64_t rx_served_ns[DS_BATCH]; /* the receive stamps, as they were served */
 	uint8_t departures[DS_BATCH];
 	uint32_t keys[DS_BATCH];       /* of those that are to be signed */
 	uint8_t mac_lengths[DS_BATCH]; /* 0: not to be signed */
@@ -214,6 +227,7 @@ static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
 		request->rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON};
 		ds_count(s->counters, DS_R_RX_STAMP_DAEMON);
 	}
+	request->rx.clock_ns = served_ns(s, request->rx.clock_ns, request->rx.raw_ns);
 	request->prefix = ds_address_prefix_hash(&d->remote, s->prefix_key);
 	request->port = ds_address_port(&d->remote);
 	request->random = ds_random32();
@@ -241,6 +255,7 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_re
 		ds_count(s->counters, response->saving);
 	s->interleaved += response->interleaved;
 	a->randoms[a->count] = request->random >> 16;
+	a->rx_served_ns[a->count] = request->rx.clock_ns;
 	a->departures[a->count] = find_departure(s, d->interface, d->remote.family, false);
 	a->out[a->count] = (struct ds_outgoing){
 		.data = response->bytes,
@@ -263,7 +278,7 @@ static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t r
 	*sent = (struct ds_sent){
 		.token = token,
 		.slot = a->responses[i].wants_drivestamp ? a->responses[i].slot : DS_SLOT_NONE,
-		.rx_raw_ns = a->responses[i].rx_raw_ns,
+		.rx_served_ns = a->rx_served_ns[i],
 		.read_raw_ns = read_raw_ns,
 		.position = (uint8_t)i,
 		.departure = a->departures[i],
@@ -315,7 +330,7 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 		const struct ds_departure *d = &s->departures[a->departures[i]].learnt;
 
 		ds_server_departs(&a->responses[i],
-				  now.clock_ns + a->mac_cost_ns +
+				  served_ns(s, now.clock_ns, now.raw_ns) + a->mac_cost_ns +
 					  ds_departure_expected_ns(d, (uint32_t)i),
 				  a->randoms[i]);
 		if (i == learn || (socket->stamping.transmit && a->responses[i].wants_drivestamp))
@@ -394,7 +409,7 @@ static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n,
 
 static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queue)
 {
-	static struct answers answers; /* 18 KiB; the loop is one thread */
+	static struct answers answers; /* 19 KiB; the loop is one thread */
 	struct ds_datagram datagrams[DS_BATCH];
 	struct ds_request requests[DS_BATCH];
 	uint8_t which[DS_BATCH];

@@ -33,12 +33,12 @@
 /* An answer that a drivestamp was asked for. */
 struct ds_sent {
 	uint32_t token;
-	uint32_t slot;	     /* DS_SLOT_NONE: only to learn */
-	int64_t rx_raw_ns;   /* of its request */
-	int64_t read_raw_ns; /* of the reading that its departure counts from */
-	uint8_t position;    /* in its batch */
-	uint8_t departure;   /* which calibration */
-	bool learns;	     /* its departure is an observation for that calibration */
+	uint32_t slot;	      /* DS_SLOT_NONE: only to learn */
+	int64_t rx_served_ns; /* when its request came, on the time that is served */
+	int64_t read_raw_ns;  /* of the reading that its departure counts from */
+	uint8_t position;     /* in its batch */
+	uint8_t departure;    /* which calibration */
+	bool learns;	      /* its departure is an observation for that calibration */
 	bool waiting;
 };
 

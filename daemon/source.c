@@ -272,6 +272,8 @@ static void record_statistics(const struct ds_source *s, const struct ds_source_
 	struct ds_reading at;
 
 	ds_clock_read(c->clock, &at);
+	if (c->leaps != NULL)
+		at.clock_ns -= c->leaps->total_ns;
 	ds_record_statistics(t4->clock_ns, &s->address, &s->estimate, at.clock_ns - at.raw_ns,
 			     c->freq_ppb);
 }
@@ -283,6 +285,8 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 
 	x->offset_ns += correction_ns;
 	x->server_minus_raw_ns += correction_ns;
+	if (c->leaps != NULL)
+		x->server_minus_raw_ns -= ds_leaps_total_at_ns(c->leaps, x->raw_ns);
 	if (x->t1.source == DS_STAMP_DAEMON)
 		s->stamps_lost++;
 	if (!ds_estimate_add(&s->estimate, x, c->clock->precision_ns))
@@ -349,6 +353,15 @@ enum ds_reason ds_source_check_delay(const struct ds_source *s, enum ds_reason r
 	return exchange->delay_ns > (int64_t)(s->conf->max_delay_s * 1e9) ? DS_R_DELAY_MAX : reason;
 }
 
+enum ds_reason ds_source_check_leap(const struct ds_source_context *c, enum ds_reason reason,
+				    const struct ds_exchange *exchange)
+{
+	if (c->leaps == NULL ||
+	    !ds_leaps_between(c->leaps, exchange->t1.raw_ns, exchange->t4.raw_ns))
+		return reason;
+	return DS_R_LEAP;
+}
+
 /* KoD DENY or RSTR. RFC 5905 section 7.4: who is refused stops asking; that is done where the key
  * shows that it comes from the server. A name is then asked for another address. */
 static void refuse(struct ds_source *s, bool authentic)
@@ -371,7 +384,7 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 	bool sample = false;
 
 	if (x != NULL)
-		reason = ds_source_check_delay(s, reason, x);
+		reason = ds_source_check_leap(c, ds_source_check_delay(s, reason, x), x);
 	ds_count(c->counters, reason);
 	if (outcome->slow_down) {
 		slow_down(s);
@@ -387,8 +400,8 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 		return false;
 	}
 	s->deadline_ns = INT64_MAX;
-	if (reason == DS_R_OK)
-		ds_source_note_answer(s, x);
+	if (reason == DS_R_OK || reason == DS_R_LEAP)
+		ds_source_note_answer(s, reason == DS_R_OK ? x : NULL);
 	ds_source_record(s, reason, x, t4);
 	if (reason == DS_R_OK && x != NULL && s->listening != NULL)
 		ds_listening_calibrate(s->listening, x, c->freq_ppb);

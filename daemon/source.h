@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "core/clock/estimate.h"
+#include "core/clock/leap.h"
 #include "core/exchange/client.h"
 #include "core/exchange/peer.h"
 #include "core/exchange/reason.h"
@@ -84,7 +85,8 @@ struct ds_source_context {
 	struct ds_serve *serve; /* whose port other kinds share */
 	struct ds_route *route; /* open, or not (fd -1): then no interface is compared */
 	const struct ds_keys *keys;
-	double freq_ppb; /* the clock's present frequency correction */
+	const struct ds_leaps *leaps; /* NULL: there are none */
+	double freq_ppb;	      /* the clock's present frequency correction */
 };
 
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
@@ -133,10 +135,15 @@ enum ds_reason ds_source_check_way(struct ds_source *source, const struct ds_dat
 /* An exchange longer than `maxdelay` is none: DS_R_DELAY_MAX, else what `reason` says. */
 enum ds_reason ds_source_check_delay(const struct ds_source *source, enum ds_reason reason,
 				     const struct ds_exchange *exchange);
+/* One across a leap second measures nothing (its stamps are of two counts): DS_R_LEAP, else what
+ * `reason` says. Likewise near one, where two clocks need not step at one moment. */
+enum ds_reason ds_source_check_leap(const struct ds_source_context *context, enum ds_reason reason,
+				    const struct ds_exchange *exchange);
 /* A line of measurements.log; exchange: NULL without an exchange. */
 void ds_source_record(const struct ds_source *source, enum ds_reason reason,
 		      const struct ds_exchange *exchange, const struct ds_rx_stamp *t4);
-/* An exchange that is to be used (*exchange gets the configured offset): estimate, statistics.log,
+/* An exchange that is to be used (*exchange gets the configured offset; its estimate is kept on a
+ * scale without leap seconds, see ds_leaps_total_at_ns()): estimate, statistics.log,
  * poll interval. Returns whether it became a sample. */
 bool ds_source_take_exchange(struct ds_source *source, const struct ds_source_context *context,
 			     struct ds_exchange *exchange);

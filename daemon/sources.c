@@ -546,6 +546,8 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	c->upstream_id = upstream_of(&source->remote);
 	c->jitter_ns = source->estimate.sample_sd_ns;
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
+	if (c->has_prediction && s->context.leaps != NULL)
+		c->prediction.server_minus_raw_ns += s->context.leaps->total_ns;
 	c->stated_dispersion_ns = stated_dispersion_ns(&source->remote);
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
 	c->systematic_ns =
@@ -568,6 +570,8 @@ void ds_sources_candidates(struct ds_sources *s, const struct ds_reading *now,
 
 		fill_candidate(s, source, now->raw_ns, &candidates[i]);
 		input->addresses[i] = &source->address;
+		input->smeared[i] = source->address.family != 0 && source->has_remote &&
+				    source->remote.ref_id == DS_SMOOTH_REF_ID;
 		if (candidates[i].has_prediction && source->poll_log2 < shortest)
 			shortest = source->poll_log2;
 	}

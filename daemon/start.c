@@ -29,6 +29,8 @@ bool ds_start_keys(struct ds_daemon *d)
 	bool loaded;
 	bool known = true;
 
+	if (!ds_leaping_check(conf))
+		return false;
 	if (conf->key_file[0] == '\0')
 		return true;
 	for (size_t i = 0; ds_conf_key(conf, i, &key); i++)
@@ -176,6 +178,7 @@ void ds_start_work(struct ds_daemon *d)
 		.serve = &d->serve,
 		.route = &d->route,
 		.keys = &d->keys,
+		.leaps = &d->timekeeper.leaping.leaps,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 	};
 	ds_sources_init(&d->sources, &context);

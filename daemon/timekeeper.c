@@ -48,10 +48,20 @@ static void correct(struct ds_timekeeper *tk, const struct ds_correction *c)
 	}
 }
 
+static void tell_bounds(struct ds_timekeeper *tk)
+{
+	struct ds_reading now;
+
+	ds_clock_read(tk->clock, &now);
+	ds_bounds_leap(&tk->bounds, ds_leaping_pending(&tk->leaping),
+		       ds_leaping_for_kernel(&tk->leaping), ds_leaping_tai_s(&tk->leaping, &now));
+	ds_bounds_tell(&tk->bounds);
+}
+
 static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
 {
 	correct(tk, c);
-	ds_bounds_tell(&tk->bounds);
+	tell_bounds(tk);
 }
 
 void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
@@ -85,6 +95,7 @@ void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 	ds_discipline_init(&tk->discipline, &config, freq_ppb, sd_ppb);
 	ds_bounds_init(&tk->bounds, conf, clock, &tk->discipline, &tk->holdover, &tk->reference,
 		       page, steer);
+	ds_leaping_init(&tk->leaping, conf, clock, &tk->discipline, &tk->reference, steer);
 	start.rate_ppb = freq_ppb;
 	apply(tk, &start);
 }
@@ -152,6 +163,8 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 
 	tk->stepped = false;
 	ds_clock_read(tk->clock, &now);
+	ds_leaping_sort_out(&tk->leaping, &now, input->candidates, input->count, input->addresses,
+			    input->smeared);
 	if (!ds_selecting_run(&tk->selecting, input->candidates, input->count, input->addresses,
 			      now.raw_ns, input->interval_ns, &combined)) {
 		if (had)
@@ -172,9 +185,12 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	if (!tk->quiet && (first || fabs((double)change * 1e-9) > tk->conf->log_change_s))
 		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds",
 		       (double)tk->last_offset_ns * 1e-9);
+	double freq_before_ppb = tk->discipline.freq_ppb;
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
 	ds_holdover_learn(&tk->holdover, now.raw_ns, tk->discipline.freq_ppb, combined.freq_sd_ppb,
 			  combined.wander_ppb);
+	ds_leaping_update(&tk->leaping, &now, input->candidates, input->count, remaining_before,
+			  freq_before_ppb, first || correction.step);
 	ds_bounds_update(&tk->bounds, &now, input->candidates, input->count, &combined,
 			 input->interval_ns);
 	if (correction.step)
@@ -199,6 +215,30 @@ void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_
 				struct ds_server_state *state)
 {
 	ds_reference_server_state(&tk->reference, now, ds_bounds_lost_ns(&tk->bounds, now), state);
+	ds_leaping_describe(&tk->leaping, now, state);
+}
+
+int64_t ds_timekeeper_served_minus_clock_ns(const struct ds_timekeeper *tk,
+					    const struct ds_reading *at)
+{
+	return ds_leaping_served_minus_clock_ns(&tk->leaping, at);
+}
+
+bool ds_timekeeper_leap(struct ds_timekeeper *tk)
+{
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	tk->stepped = false;
+	ds_clock_read(tk->clock, &now);
+	if (!ds_leaping_run(&tk->leaping, &now, &correction)) {
+		tell_bounds(tk);
+		return false;
+	}
+	if (correction.step)
+		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
+	apply(tk, &correction);
+	return tk->stepped;
 }
 
 /* Temperature has its cycles: whenever we start again, the frequency may be anywhere in them. */
@@ -237,11 +277,18 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 	tk->suspended_ns = suspended_ns;
 	if (slept_ns < SLEEP_LEAST_NS && (jump_ns == 0 || tk->clock->kind != DS_CLOCK_SYSTEM))
 		return DS_UNDISTURBED;
+	if (slept_ns < SLEEP_LEAST_NS &&
+	    ds_leaping_explains(&tk->leaping, &now, jump_ns, &correction)) {
+		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
+		apply(tk, &correction);
+		return DS_CLOCK_WAS_SET;
+	}
 	if (slept_ns >= SLEEP_LEAST_NS) {
 		ds_log(DS_LOG_NOTICE, "the host slept for %.3f s", (double)slept_ns * 1e-9);
 		ds_reference_lose(&tk->reference, &now);
 		ds_selecting_restart(&tk->selecting);
 		ds_discipline_slept(&tk->discipline, &now, &correction);
+		ds_leaping_break(&tk->leaping, &now);
 		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_SLEPT);
 		apply(tk, &correction);
 		return DS_HOST_SLEPT;

@@ -15,6 +15,7 @@
 #include "core/exchange/server.h"
 #include "daemon/bounds.h"
 #include "daemon/conf.h"
+#include "daemon/leaping.h"
 #include "daemon/reference.h"
 #include "daemon/selecting.h"
 #include "os/clock.h"
@@ -30,6 +31,7 @@ struct ds_timekeeper {
 	struct ds_reference reference;
 	struct ds_bounds bounds;
 	struct ds_holdover holdover;
+	struct ds_leaping leaping;
 	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
 	bool stepped; /* the last update stepped the clock: saved stamps are of another time */
 
@@ -53,6 +55,7 @@ struct ds_timekeeper_input {
 	uint32_t count;
 	int64_t interval_ns;
 	const union ds_address *addresses[DS_SOURCES_MAX];
+	bool smeared[DS_SOURCES_MAX]; /* whose reference id is DS_SMOOTH_REF_ID */
 };
 /* Returns whether there was an update; the clock is corrected then. */
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input);
@@ -63,6 +66,10 @@ void ds_timekeeper_timer(struct ds_timekeeper *tk);
 /* While the clock is steered ds_timekeeper_check() has to be called at least this often: a clock
  * that somebody else has set is wrong until then. */
 #define DS_TIMEKEEPER_CHECK_NS INT64_C(8000000000)
+
+/* The timer of leap seconds. Returns whether the clock was stepped: saved stamps are of another
+ * time. Before candidates are filled in: samples and clock step together. */
+bool ds_timekeeper_leap(struct ds_timekeeper *tk);
 
 /* Was the clock set by others since the last call, or did the host sleep? Says so in the log, and
  * brings the clock back, or takes it as it stands after a sleep. Returns what happened; the
@@ -76,6 +83,11 @@ void ds_timekeeper_close(struct ds_timekeeper *tk);
 /* What answers say of us now. */
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
 				struct ds_server_state *state);
+
+/* What is served at that moment, minus our clock: 0 without `smoothtime`. Both scales of `at` are
+ * of the same moment, which may be past. */
+int64_t ds_timekeeper_served_minus_clock_ns(const struct ds_timekeeper *tk,
+					    const struct ds_reading *at);
 
 /* The clock minus the raw scale and the frequency in force, for exchanges and logs. */
 double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk);

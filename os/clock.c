@@ -420,7 +420,7 @@ int ds_clock_tell_kernel(struct ds_clock *clock, const struct ds_kernel_view *vi
 		return 0;
 	if (!view->synchronised || view->leap == DS_LEAP_UNSYNCHRONISED)
 		t.status |= STA_UNSYNC;
-	else if (view->leap == DS_LEAP_INSERT)
+	if (view->leap == DS_LEAP_INSERT)
 		t.status |= STA_INS;
 	else if (view->leap == DS_LEAP_DELETE)
 		t.status |= STA_DEL;

@@ -210,3 +210,23 @@ void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *n
 	}
 	approach(d, now, DS_DISCIPLINE_FAST_NS * 4, correction);
 }
+
+void ds_discipline_leap(struct ds_discipline *d, const struct ds_reading *now, int64_t step_ns,
+			enum ds_discipline_leap action, struct ds_correction *correction)
+{
+	double remaining;
+
+	memset(correction, 0, sizeof(*correction));
+	if (d->synchronised)
+		d->target_minus_raw_ns = ds_ns_plus(d->target_minus_raw_ns, (double)step_ns);
+	if (action == DS_DISCIPLINE_LEAP_STEP) {
+		correction->step = true;
+		correction->step_ns = step_ns;
+	}
+	if (action == DS_DISCIPLINE_LEAP_SLEW && d->synchronised) {
+		remaining = (double)ds_discipline_remaining_ns(d, now);
+		slew(d, now->raw_ns, remaining,
+		     slew_duration(d, remaining, 4 * DS_DISCIPLINE_FAST_NS));
+	}
+	tell(d, correction);
+}

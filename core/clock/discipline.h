@@ -92,6 +92,18 @@ void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
 			     struct ds_correction *correction);
 
+/* UTC stepped by step_ns (a leap second): so does the line. Its clock is stepped with it, slewed
+ * onto it at once whatever makestep says, left for the next update, or somebody else has stepped it
+ * already. Before the first update there is no line, and a slew is none. */
+enum ds_discipline_leap {
+	DS_DISCIPLINE_LEAP_LEAVE,
+	DS_DISCIPLINE_LEAP_STEP,
+	DS_DISCIPLINE_LEAP_SLEW,
+	DS_DISCIPLINE_LEAP_DONE,
+};
+void ds_discipline_leap(struct ds_discipline *d, const struct ds_reading *now, int64_t step_ns,
+			enum ds_discipline_leap action, struct ds_correction *correction);
+
 /* How far the clock is from the line now (line minus clock, what is still to be slewed). 0 before
  * the first update. */
 int64_t ds_discipline_remaining_ns(const struct ds_discipline *d, const struct ds_reading *now);

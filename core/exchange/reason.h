@@ -33,6 +33,7 @@
 	  "accepted, but the four stamps cannot be of one exchange")                               \
 	X(DELAY_MAX, "delay-max", "accepted, but the delay is over the limit")                     \
 	X(PROCESSING_MAX, "processing-max", "accepted, but the server held the packet too long")   \
+	X(LEAP, "leap", "accepted, but too near a leap second to measure anything")                \
 	X(KOD_RATE, "kod-rate", "the server asks for fewer packets")                               \
 	X(KOD_DENY, "kod-deny", "the server refuses (unauthenticated: noted, not obeyed)")         \
 	X(KOD_OTHER, "kod-other", "a kiss code without meaning here")                              \

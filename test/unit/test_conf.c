@@ -1076,9 +1076,8 @@ static void test_debian(void **state)
 	assert_string_equal(
 		said,
 		"warning chrony.conf:7: 'ntsdumpdir' is not supported and left out: only used with NTS, "
-		"which is refused where it is asked for\n"
-		"warning chrony.conf:13: 'leapsectz' is not supported and left out: leap seconds are "
-		"announced by the servers alone\n");
+		"which is refused where it is asked for\n");
+	assert_string_equal(conf.leap_zone, "right/UTC");
 	assert_int_equal(conf.source_count, 1);
 	assert_true(conf.sources[0].pool && conf.sources[0].iburst && conf.rtc_sync);
 	assert_true(conf.makestep_threshold_s == 1 && conf.makestep_limit == 3);
@@ -1270,6 +1269,67 @@ static void test_print(void **state)
 				  "allow 192.0.2.0/24\nmaxdistance 16\nauthselectmode require\n"
 				  "makestep 0.1 -1\n"
 				  "log measurements tracking\n");
+}
+
+/* ---- leap seconds ---- */
+
+static void test_leap_round_trip(void **state)
+{
+	static const char lines[] = "leapseclist /d/leap-seconds.list\nleapsectz right/UTC\n"
+				    "leapsecmode slew\nsmoothtime 400 0.001024 leaponly\n";
+	char again[1024] = "";
+	char text[1024];
+	FILE *out;
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	assert_int_equal(conf.leap_mode, DS_LEAP_BY_KERNEL);
+	memcpy(text, lines, sizeof(lines));
+	for (char *rest = text, *at; (at = strsep(&rest, "\n")) != NULL;)
+		good(at);
+	assert_int_equal(conf.leap_mode, DS_LEAP_BY_SLEW);
+	assert_true(conf.smooth_freq_ppm == 400 && conf.smooth_wander_ppm == 0.001024);
+	assert_true(conf.smooth_leap_only);
+	out = fmemopen(again, sizeof(again), "w");
+	ds_conf_print(&conf, out);
+	fclose(out);
+	assert_string_equal(again, lines);
+	good("smoothtime 50000 0.01");
+	assert_false(conf.smooth_leap_only);
+	for (size_t i = 0; i < 4; i++) {
+		static const char *const modes[] = {"leapsecmode System", "leapsecmode step",
+						    "leapsecmode slew", "leapsecmode IGNORE"};
+
+		good(modes[i]);
+		assert_int_equal(conf.leap_mode, i);
+	}
+}
+
+static void test_leap_errors(void **state)
+{
+	(void)state;
+	assert_false(fresh_line("leapsecmode smear"));
+	assert_string_equal(said, "error command line:1: 'leapsecmode' takes system, step, slew or "
+				  "ignore, not 'smear'\n");
+	assert_false(fresh_line("smoothtime 400 0.001 always"));
+	assert_string_equal(said,
+			    "error command line:1: the third value of 'smoothtime' can only be "
+			    "leaponly, not 'always'\n");
+	assert_false(fresh_line("smoothtime 0 0.001"));
+	assert_string_equal(said, "error command line:1: 'smoothtime' takes a number from 1e-06 to "
+				  "100000, not '0'\n");
+	assert_false(fresh_line("smoothtime 400 -1"));
+	assert_true(conf.smooth_freq_ppm == 0);
+	assert_false(fresh_line("smoothtime 400"));
+	/* What does not go together. */
+	assert_true(fresh_line("smoothtime 400 0.001 leaponly"));
+	conf.local = true;
+	assert_false(ds_conf_check(&conf, "f", say, NULL));
+	assert_true(fresh_line("smoothtime 400 0.001"));
+	conf.local = true;
+	assert_true(ds_conf_check(&conf, "f", say, NULL));
+	assert_string_equal(said, "warning f:0: 'smoothtime' does not smooth leap seconds without "
+				  "'leapsecmode slew'\n");
 }
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
@@ -1544,6 +1604,8 @@ int main(void)
 		cmocka_unit_test(test_peers),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_print),
+		cmocka_unit_test(test_leap_round_trip),
+		cmocka_unit_test(test_leap_errors),
 		cmocka_unit_test(test_broadcast_round_trip),
 		cmocka_unit_test(test_broadcast_values),
 		cmocka_unit_test(test_broadcast_messages),

@@ -284,6 +284,39 @@ static void set_by_others(void **state)
 	assert_true(llabs(error_ns(&c)) <= 500);
 }
 
+/* UTC steps: the clock with it, or by a slew that no makestep turns into a step; or it waits. */
+static void leap_second(void **state)
+{
+	static const enum ds_discipline_leap actions[] = {
+		DS_DISCIPLINE_LEAP_STEP, DS_DISCIPLINE_LEAP_SLEW, DS_DISCIPLINE_LEAP_LEAVE,
+		DS_DISCIPLINE_LEAP_DONE};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		struct ds_discipline d;
+		struct ds_combined combined = truth(10.0);
+		struct ds_correction correction;
+		struct clock c = clock_off_by(0);
+
+		begin(&d, 1000, -1);
+		/* Without a line nothing is slewed. */
+		ds_discipline_leap(&d, &c.now, -SECOND, actions[i], &correction);
+		assert_int_equal(correction.step, i == 0);
+		assert_int_equal(correction.until_raw_ns, INT64_MAX);
+		ds_discipline_update(&d, &c.now, &combined, 64 * SECOND, &correction);
+		obey(&c, &correction);
+		follow(&d, &c, 0);
+		ds_discipline_leap(&d, &c.now, -SECOND, actions[i], &correction);
+		assert_int_equal(correction.step, i == 0);
+		obey(&c, &correction);
+		assert_true(llabs(ds_discipline_remaining_ns(&d, &c.now) + (i == 0 ? 0 : SECOND)) <
+			    500);
+		follow(&d, &c, 0);
+		assert_int_equal(c.steps, i == 0);
+		assert_true(llabs(error_ns(&c) + (i < 2 ? SECOND : 0)) < 500);
+	}
+}
+
 /* What the kernel set on waking is kept until somebody measures: the line knows nothing of the
  * time in which the raw scale stood still. */
 static void slept(void **state)
@@ -320,6 +353,7 @@ int main(void)
 		cmocka_unit_test(steps_as_makestep_allows),
 		cmocka_unit_test(frequency_is_weighed),
 		cmocka_unit_test(set_by_others),
+		cmocka_unit_test(leap_second),
 		cmocka_unit_test(slept),
 	};
 

@@ -17,6 +17,7 @@ static bool is_of_the_host(enum ds_reason reason)
 {
 	switch (reason) {
 	case DS_R_DELAY_MAX:
+	case DS_R_LEAP:
 	case DS_R_REQUEST_DENIED:
 	case DS_R_SEND_FAILED:
 	case DS_R_BROADCAST_FOREIGN:

@@ -12,15 +12,14 @@
 #include "daemon/log.h"
 #include "daemon/record.h"
 
-#define NS_PER_S	INT64_C(1000000000)
-#define FIRST_READ_NS	(NS_PER_S / 20)
-#define STALE_NS	(4 * NS_PER_S) /* beyond an interval of reading */
-#define FUTURE_NS	INT64_C(1000000)
-#define BATCH_LOG2	2 /* above dpoll: four samples are made one ... */
-#define PARTS_LOG2	2 /* ... but no more often than four times a poll */
-#define SETTLE_POLLS	8
-#define SEQUENCE_MAX	99
-#define RETRIES		8
+#define NS_PER_S      INT64_C(1000000000)
+#define FIRST_READ_NS (NS_PER_S / 20)
+#define STALE_NS      (4 * NS_PER_S) /* beyond an interval of reading */
+#define FUTURE_NS     INT64_C(1000000)
+#define BATCH_LOG2    2 /* above dpoll: four samples are made one ... */
+#define PARTS_LOG2    2 /* ... but no more often than four times a poll */
+#define SETTLE_POLLS  8
+#define SEQUENCE_MAX  99
 
 static const char *const drop_names[] = {
 #define X(symbol, name, sentence) name,
@@ -109,7 +108,8 @@ static void begin(struct ds_refclock *r, int64_t now_ns)
 	r->poll_log2 = first_poll_log2(r->conf);
 	r->source->poll_log2 = r->poll_log2;
 	r->read_due_ns = ds_refdriver_fd(&r->driver) >= 0 ? INT64_MAX : now_ns + FIRST_READ_NS;
-	r->poll_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
+	r->part_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
+	r->poll_end_ns = now_ns + ds_source_interval_ns(r->conf->poll_log2);
 }
 
 void ds_refclocks_start(struct ds_refclocks *all, struct ds_sources *sources,
@@ -122,7 +122,7 @@ void ds_refclocks_start(struct ds_refclocks *all, struct ds_sources *sources,
 		uint32_t place = sources->count;
 		union ds_address name;
 
-		r->read_due_ns = r->poll_due_ns = INT64_MAX;
+		r->read_due_ns = r->part_due_ns = INT64_MAX;
 		if (ds_sources_reserve(sources, &r->conf->source) == 0)
 			continue;
 		ds_address_set_refclock(&name, r->ref_id);
@@ -352,18 +352,13 @@ static void record_poll(const struct ds_refclock *r, const struct ds_exchange *x
 	ds_record_refclock(&line);
 }
 
-/* The filter's samples become one. Returns whether there is a new sample. */
-static bool reduce(struct ds_refclocks *all, struct ds_refclock *r)
+/* What the filter made of samples becomes one of the source. Returns whether it was taken. */
+static bool use_result(struct ds_refclocks *all, struct ds_refclock *r,
+		       const struct ds_filter_result *result)
 {
-	struct ds_source_context *c = &all->sources->context;
-	struct ds_filter_result result;
-	struct ds_exchange x;
-	bool taken;
+	struct ds_exchange x = make_exchange(all, r, result);
 
-	if (!ds_filter_take(&r->filter, c->freq_ppb, &result))
-		return false;
 	r->sequence = 0;
-	x = make_exchange(all, r, &result);
 	if (r->conf->max_dispersion_s > 0 &&
 	    (double)x.remote.root_dispersion_ns > r->conf->max_dispersion_s * 1e9) {
 		drop(r, DS_REFDROP_DISPERSION);
@@ -371,32 +366,36 @@ static bool reduce(struct ds_refclocks *all, struct ds_refclock *r)
 	}
 	record_poll(r, &x);
 	ds_source_note_answer(r->source, &x);
-	taken = ds_source_take_exchange(r->source, c, &x);
-	if (r->poll_log2 < last_poll_log2(r->conf))
-		r->poll_log2++;
-	return taken;
+	return ds_source_take_exchange(r->source, &all->sources->context, &x);
 }
 
-/* The end of a poll. Returns whether selection has something new to see: a sample, or silence. */
-static bool end_poll(struct ds_refclocks *all, struct ds_refclock *r, int64_t now_ns)
+/* The end of a part of a poll. Returns whether selection has something new to see: a sample, or
+ * silence. Too few samples, or some that scatter unusually, are waited with until the poll is
+ * over. */
+static bool end_part(struct ds_refclocks *all, struct ds_refclock *r, int64_t now_ns)
 {
 	bool reached = r->source->reach != 0;
-	bool taken;
+	bool patient = now_ns < r->poll_end_ns;
+	struct ds_filter_result result;
+	bool taken = false;
 
-	/* At the start, too few came yet: not a whole poll more. */
-	if (r->source->requests == 0 && r->used > 0 && !ds_filter_is_ready(&r->filter) &&
-	    r->retries < RETRIES) {
-		r->retries++;
-		r->poll_due_ns = now_ns + ds_source_interval_ns(r->conf->dpoll_log2);
+	if (ds_filter_take(&r->filter, all->sources->context.freq_ppb, patient, &result)) {
+		ds_source_count_unanswered(r->source);
+		taken = use_result(all, r, &result);
+		if (r->poll_log2 < last_poll_log2(r->conf))
+			r->poll_log2++;
+	} else if (patient) {
+		r->part_due_ns = now_ns + ds_source_interval_ns(r->conf->dpoll_log2);
 		return false;
+	} else {
+		ds_source_count_unanswered(r->source);
 	}
 	r->source->requests++;
-	ds_source_count_unanswered(r->source);
-	taken = reduce(all, r);
 	r->source->poll_log2 = r->poll_log2;
-	r->poll_due_ns += ds_source_interval_ns(r->poll_log2);
-	if (r->poll_due_ns <= now_ns) /* the loop was held up */
-		r->poll_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
+	r->poll_end_ns = now_ns + ds_source_interval_ns(r->conf->poll_log2);
+	r->part_due_ns += ds_source_interval_ns(r->poll_log2);
+	if (r->part_due_ns <= now_ns) /* the loop was held up, or samples were waited for */
+		r->part_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
 	return taken || (reached && r->source->reach == 0);
 }
 
@@ -409,8 +408,8 @@ int64_t ds_refclocks_next_ns(const struct ds_refclocks *all)
 
 		if (r->read_due_ns < next)
 			next = r->read_due_ns;
-		if (r->poll_due_ns < next)
-			next = r->poll_due_ns;
+		if (r->part_due_ns < next)
+			next = r->part_due_ns;
 	}
 	return next;
 }
@@ -423,7 +422,7 @@ static bool run_one(struct ds_refclocks *all, struct ds_refclock *r, int64_t now
 		if (r->read_due_ns <= now_ns)
 			r->read_due_ns = now_ns + ds_source_interval_ns(r->conf->dpoll_log2);
 	}
-	return now_ns >= r->poll_due_ns && end_poll(all, r, now_ns);
+	return now_ns >= r->part_due_ns && end_part(all, r, now_ns);
 }
 
 bool ds_refclocks_run(struct ds_refclocks *all, int64_t now_ns)

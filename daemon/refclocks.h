@@ -56,11 +56,11 @@ struct ds_refclock {
 	uint32_t ref_id;
 	int8_t poll_log2; /* in force */
 	uint8_t leap;	  /* of the last sample */
-	uint8_t retries;  /* the first poll brought too few samples, and was made longer */
 	uint8_t sequence; /* reads of the driver within this poll, for the log */
 	bool has_last;
 	struct ds_filter_sample last;	  /* sample used, in full: what others are locked to */
-	int64_t read_due_ns, poll_due_ns; /* CLOCK_MONOTONIC; INT64_MAX: never */
+	int64_t read_due_ns, part_due_ns; /* CLOCK_MONOTONIC; INT64_MAX: never */
+	int64_t poll_end_ns;		  /* so long samples are waited for */
 	uint64_t samples, used;		  /* that drivers gave; that went into the filter */
 	uint64_t drops[DS_REFDROP_COUNT];
 	bool said[DS_REFDROP_COUNT]; /* in the log */

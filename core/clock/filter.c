@@ -9,7 +9,8 @@
 #define FREQ_MOST_PPB 2e8
 /* Of normal noise whose outer 40 per cent were left out: by how much the scatter of the rest is too
  * small (1 - 2 z f(z) / 0.6 at z = 0.8416 is 0.463 squared). */
-#define TRIMMED_SD 0.463
+#define TRIMMED_SD    0.463
+#define QUICK_RESULTS 8
 
 struct point {
 	double x, y; /* ns after, and above, the newest sample */
@@ -173,20 +174,44 @@ static struct range widen(const struct point *points, unsigned n, struct range r
 	return r;
 }
 
-bool ds_filter_is_ready(const struct ds_filter *f)
+/* Follow the median of the scatter: by halves and doubles at first, and where patience did not
+ * help; else by a tenth. */
+static void learn(struct ds_filter *f, double sd_ns, bool usual)
+{
+	double step = f->results < QUICK_RESULTS || !usual ? 2.0 : 1.1;
+
+	if (f->results < UINT8_MAX)
+		f->results++;
+	if (!(f->usual_sd_ns > 0.0))
+		f->usual_sd_ns = sd_ns;
+	else if (sd_ns > f->usual_sd_ns)
+		f->usual_sd_ns = fmin(f->usual_sd_ns * step, sd_ns);
+	else
+		f->usual_sd_ns = fmax(f->usual_sd_ns / step, sd_ns);
+}
+
+static bool is_usual(const struct ds_filter *f, double sd_ns, double grain_ns)
+{
+	return !(f->usual_sd_ns > 0.0) || sd_ns <= DS_FILTER_UNUSUAL * f->usual_sd_ns + grain_ns;
+}
+
+static bool is_ready(const struct ds_filter *f)
 {
 	return f->count >= (f->length < DS_FILTER_LEAST ? f->length : DS_FILTER_LEAST);
 }
 
-bool ds_filter_take(struct ds_filter *f, double freq_ppb, struct ds_filter_result *result)
+bool ds_filter_take(struct ds_filter *f, double freq_ppb, bool patient,
+		    struct ds_filter_result *result)
 {
 	struct point points[DS_FILTER_SAMPLES];
 	struct ds_filter_sample newest;
 	struct range used;
 	struct point m;
+	bool usual;
+	double sd;
 	unsigned n;
 
-	if (!ds_filter_is_ready(f))
+	if (!is_ready(f))
 		return false;
 	newest = *at(f, f->count - 1U);
 	n = load(f, fabs(freq_ppb) <= FREQ_MOST_PPB ? freq_ppb : 0.0, points);
@@ -194,11 +219,16 @@ bool ds_filter_take(struct ds_filter *f, double freq_ppb, struct ds_filter_resul
 	sort(points, n);
 	used = widen(points, n, nearest(points, n));
 	m = mean(points, used);
+	sd = scatter(points, used, m.residual);
+	usual = is_usual(f, sd, m.dispersion);
+	if (patient && !usual)
+		return false;
+	learn(f, sd, usual);
 	result->raw_ns = ds_ns_plus(newest.raw_ns, m.x);
 	result->reference_minus_raw_ns = ds_ns_plus(newest.reference_minus_raw_ns, m.y);
 	result->dispersion_ns = ds_ns_plus(0, m.dispersion);
-	result->sample_sd_ns = scatter(points, used, m.residual);
-	result->sd_ns = result->sample_sd_ns / sqrt((double)used.count);
+	result->sample_sd_ns = sd;
+	result->sd_ns = sd / sqrt((double)used.count);
 	result->used = (uint16_t)used.count;
 	result->held = (uint16_t)n;
 	ds_filter_drop(f);

@@ -11,6 +11,10 @@
  * that does, but of normal noise it is the mean, whose variance is half of what the 60 per cent
  * alone would have (test_filter measures both).
  *
+ * Few samples may hold more wild ones than that by chance: two of four, say. It shows by a scatter
+ * far over the usual one (a median, followed in steps: down where a result scattered less, up where
+ * it scattered more), and whoever can wait for more samples is told to.
+ *
  * "Furthest" is judged about a line, for within a poll the reference gains on the raw scale: its
  * slope is the frequency in force, and where there are DS_FILTER_LINE samples or more, what
  * that is wrong by: the median slope between the earlier half and the later (Siegel's and Theil's
@@ -28,6 +32,7 @@
 #define DS_FILTER_LINE		   8
 #define DS_FILTER_LEFT_OUT_PERCENT 40
 #define DS_FILTER_FAR		   3.0
+#define DS_FILTER_UNUSUAL	   4.0
 
 struct ds_filter_sample {
 	int64_t raw_ns;			/* on the raw scale, see core/exchange/stamp.h */
@@ -40,6 +45,8 @@ struct ds_filter {
 	struct ds_filter_sample samples[DS_FILTER_SAMPLES]; /* a ring */
 	uint16_t length;				    /* how many of it are used */
 	uint16_t head, count;
+	uint8_t results;    /* so far, saturating */
+	double usual_sd_ns; /* of a sample, as results had it; 0: none yet */
 };
 
 struct ds_filter_result {
@@ -61,11 +68,10 @@ bool ds_filter_add(struct ds_filter *filter, const struct ds_filter_sample *samp
 
 /* Reduce what is held to one sample, and hold nothing any more. freq_ppb: how fast the reference
  * gains on the raw scale, as far as known (not a number, or beyond 2e8: 0). False where there are
- * too few: DS_FILTER_LEAST, or `length` where that is less; they are kept then. */
-bool ds_filter_take(struct ds_filter *filter, double freq_ppb, struct ds_filter_result *result);
-
-/* Would there be enough for ds_filter_take()? */
-bool ds_filter_is_ready(const struct ds_filter *filter);
+ * too few: DS_FILTER_LEAST, or `length` where that is less; and, if `patient`, where they scatter
+ * by more than DS_FILTER_UNUSUAL times the usual. They are kept then. */
+bool ds_filter_take(struct ds_filter *filter, double freq_ppb, bool patient,
+		    struct ds_filter_result *result);
 
 /* Hold nothing any more. */
 void ds_filter_drop(struct ds_filter *filter);

@@ -33,10 +33,10 @@ follow()
 		"logdir $TMP/$name" 'log refclocks statistics tracking shadow' 'logbanner 0' \
 		'makestep 0.01 1' "$@"
 }
-# error NAME: RMS and maximum in us of the true error in the last 8 s of shadow.log
+# error NAME: RMS and maximum in us of the true error of the last six lines of shadow.log
 error()
 {
-	samples "$TMP/$1/shadow.log" | tail -n 16 | awk '{ n++; e = $3 * 1e6; s += e * e
+	samples "$TMP/$1/shadow.log" | tail -n 6 | awk '{ n++; e = $3 * 1e6; s += e * e
 		if (e < 0) e = -e; if (e > m) m = e } END { printf "%.2f %.2f\n", sqrt(s / n), m }'
 }
 # report NAME REFID WORD: of the line `refclock REFID:`
@@ -51,12 +51,12 @@ report()
 # Shared memory: 2 us of noise and a sample in seven far off, in nanoseconds and in microseconds.
 feed shm shm 0 interval=0.1 noise=2000 wild=15
 feed micro shm 1 interval=0.1 noise=2000 micro=1
-follow shm 'refclock SHM 0 dpoll -3 poll -1 refid GPS'
+follow shm 'refclock SHM 0 dpoll -3 poll 1 refid GPS'
 shm=$pid
 follow micro 'refclock SHM 1 dpoll -3 poll -1'
 micro=$pid
 # A socket: made as root, used as nobody; feeders come later.
-follow sock -u nobody "refclock SOCK $TMP/at.sock poll -1 refid SOCK" \
+follow sock -u nobody "refclock SOCK $TMP/at.sock dpoll -3 poll 1 refid SOCK" \
 	"refclock SOCK $TMP/at.group:perm=0660:group=$(id -gn nobody) noselect poll -1"
 sock=$pid
 # Pulses: a coarse clock tells the second; the pulses themselves are 3 s off, and late by 50 ms.
@@ -91,12 +91,12 @@ expect "shm: is selected by its name" [ "$(lines "$TMP/shm.log" 'Selected source
 expect "sock: runs as nobody" [ "$(awk '/^Uid:/ { print $2 }' "/proc/$sock/status")" = "$nobody" ]
 
 # Silence: said once; and again a sample.
-stop=${daemons[0]}
+stop=${daemons[1]}
 kill "$stop" && wait "$stop" 2>/dev/null
-await 8 grep -q 'source GPS (GPS): does not answer' "$TMP/shm.log"
-expect "silence is said" [ "$(lines "$TMP/shm.log" 'does not answer')" = 1 ]
+await 8 grep -q 'source SHM0 (SHM0): does not answer' "$TMP/micro.log"
+expect "silence is said" [ "$(lines "$TMP/micro.log" 'does not answer')" = 1 ]
 # What makes no sense is counted, and changes nothing.
-feed bad shm 0 interval=0.1 leap=7
+feed bad shm 1 interval=0.1 leap=7
 feed unsynchronised sock "$TMP/at.group" interval=0.1 leap=3
 feed size sock "$TMP/at.group" interval=0.1 size=39
 feed magic sock "$TMP/at.group" interval=0.1 magic=1
@@ -105,8 +105,8 @@ for name in shm micro sock pulse alone; do
 	stop_daemon "${!name}"
 	expect "$name: ends cleanly (status $status)" [ "$status" = 0 ]
 done
-expect "bad segments are counted ($(report shm GPS bad))" [ "$(report shm GPS bad)" -gt 2 ]
-expect "and said once" [ "$(lines "$TMP/shm.log" 'makes no sense')" = 1 ]
+expect "bad segments are counted ($(report micro SHM0 bad))" [ "$(report micro SHM0 bad)" -gt 2 ]
+expect "and said once" [ "$(lines "$TMP/micro.log" 'makes no sense')" = 1 ]
 expect "bad datagrams are counted ($(report sock SOC1 bad))" [ "$(report sock SOC1 bad)" -gt 10 ]
 expect "and those that say they have no time ($(report sock SOC1 unsynchronised))" \
 	[ "$(report sock SOC1 unsynchronised)" -gt 5 ]

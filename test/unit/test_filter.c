@@ -51,15 +51,14 @@ static void test_how_many(void **state)
 		ds_filter_init(&filter, (uint16_t)table[i].length);
 		for (unsigned k = 0; k < table[i].samples; k++)
 			assert_true(add(k * S, BASE_NS));
-		assert_int_equal(ds_filter_is_ready(&filter), table[i].used > 0);
-		assert_int_equal(ds_filter_take(&filter, 0, &result), table[i].used > 0);
+		assert_int_equal(ds_filter_take(&filter, 0, false, &result), table[i].used > 0);
 		if (table[i].used == 0) {
 			assert_int_equal(filter.count, table[i].samples); /* kept */
 			continue;
 		}
 		assert_int_equal(result.used, table[i].used);
 		assert_int_equal(result.reference_minus_raw_ns, BASE_NS);
-		assert_false(ds_filter_is_ready(&filter)); /* taken */
+		assert_int_equal(filter.count, 0); /* taken */
 	}
 }
 
@@ -68,7 +67,7 @@ static void test_one_is_itself(void **state)
 	(void)state;
 	ds_filter_init(&filter, 1);
 	assert_true(ds_filter_add(&filter, &(struct ds_filter_sample){7 * S + 3, BASE_NS + 11, 5}));
-	assert_true(ds_filter_take(&filter, NAN, &result));
+	assert_true(ds_filter_take(&filter, NAN, false, &result));
 	assert_int_equal(result.raw_ns, 7 * S + 3);
 	assert_int_equal(result.reference_minus_raw_ns, BASE_NS + 11);
 	assert_int_equal(result.dispersion_ns, 5);
@@ -102,7 +101,7 @@ static void test_full(void **state)
 	ds_filter_init(&filter, 4);
 	for (int i = 0; i < 9; i++)
 		assert_true(add(i * S, i < 5 ? 1000000 : 100));
-	assert_true(ds_filter_take(&filter, 0, &result));
+	assert_true(ds_filter_take(&filter, 0, false, &result));
 	assert_int_equal(result.held, 4);
 	assert_int_equal(result.reference_minus_raw_ns, 100);
 }
@@ -116,7 +115,7 @@ static void test_wild_samples(void **state)
 		for (int i = 0; i < 48; i++)
 			assert_true(
 				add(i * S, BASE_NS + (i % 3 < wild && i % 2 ? 300000000 : i % 7)));
-		assert_true(ds_filter_take(&filter, 0, &result));
+		assert_true(ds_filter_take(&filter, 0, false, &result));
 		assert_in_range(result.reference_minus_raw_ns, BASE_NS, BASE_NS + 6);
 		assert_true(result.sample_sd_ns < 20);
 	}
@@ -135,7 +134,7 @@ static void test_frequency_is_no_noise(void **state)
 		ds_filter_init(&filter, 64);
 		for (int i = 0; i < 16; i++)
 			assert_true(add(i * S, BASE_NS + i * 100000 + (i * 5) % 11));
-		assert_true(ds_filter_take(&filter, known_ppb[f], &result));
+		assert_true(ds_filter_take(&filter, known_ppb[f], false, &result));
 		error = (double)(result.reference_minus_raw_ns - BASE_NS) -
 			(double)result.raw_ns * 1e-4 - 5.0;
 		assert_true(fabs(error) < 4.0);
@@ -157,7 +156,7 @@ static void test_normal_noise(void **state)
 		ds_filter_init(&filter, 64);
 		for (int i = 0; i < n; i++)
 			assert_true(add(i * S, llrint(1000.0 * normal())));
-		assert_true(ds_filter_take(&filter, 0, &result));
+		assert_true(ds_filter_take(&filter, 0, false, &result));
 		e = (double)result.reference_minus_raw_ns;
 		sum += e * e / runs;
 		said += result.sd_ns * result.sd_ns / runs;
@@ -169,6 +168,41 @@ static void test_normal_noise(void **state)
 	assert_in_range(sqrt(sum), 240, 275);
 	assert_in_range(sqrt(said), 215, 275);
 	assert_in_range(sqrt(single), 850, 1050);
+}
+
+/* Two wild samples of four cannot be told from noise; that four scattered less before can. */
+static void test_patience(void **state)
+{
+	(void)state;
+	ds_filter_init(&filter, 64);
+	for (int i = 0; i < 80; i++) {
+		assert_true(add(i * S, i * 7 % 11));
+		if (i % 4 == 3)
+			assert_true(ds_filter_take(&filter, 0, true, &result));
+	}
+	for (int i = 80; i < 84; i++)
+		assert_true(add(i * S, i % 2 == 0 ? 300000000 : 5));
+	assert_false(ds_filter_take(&filter, 0, true, &result));
+	assert_int_equal(filter.count, 4);
+	/* two more good ones are a majority */
+	assert_true(add(84 * S, 4));
+	assert_true(add(85 * S, 6));
+	assert_true(ds_filter_take(&filter, 0, true, &result));
+	assert_int_equal(result.used, 4);
+	assert_in_range(result.reference_minus_raw_ns, 4, 6);
+	/* who cannot wait takes what there is; and noise that has grown is believed in the end */
+	for (int i = 86; i < 90; i++)
+		assert_true(add(i * S, i % 2 == 0 ? 300000000 : 5));
+	assert_true(ds_filter_take(&filter, 0, false, &result));
+	assert_true(result.sample_sd_ns > 1e8);
+	unsigned waits = 0;
+	for (int i = 90; i < 1000; i++) {
+		assert_true(add(i * S, i * 7 % 11 * 1000));
+		if (i % 4 == 1)
+			waits += !ds_filter_take(&filter, 0, i % 16 != 1, &result);
+	}
+	assert_in_range(waits, 1, 200);
+	assert_true(filter.usual_sd_ns > 1000);
 }
 
 /* ---- pulses ---- */
@@ -242,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_wild_samples),
 		cmocka_unit_test(test_frequency_is_no_noise),
 		cmocka_unit_test(test_normal_noise),
+		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_every_pulse_within_reach),
 		cmocka_unit_test(test_edges),

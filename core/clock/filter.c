@@ -11,6 +11,7 @@
  * small (1 - 2 z f(z) / 0.6 at z = 0.8416 is 0.463 squared). */
 #define TRIMMED_SD    0.463
 #define QUICK_RESULTS 8
+#define GAP_SHARE     0.9 /* of the whole range: rare in noise of one kind */
 
 struct point {
 	double x, y; /* ns after, and above, the newest sample */
@@ -190,9 +191,23 @@ static void learn(struct ds_filter *f, double sd_ns, bool usual)
 		f->usual_sd_ns = fmax(f->usual_sd_ns / step, sd_ns);
 }
 
-static bool is_usual(const struct ds_filter *f, double sd_ns, double grain_ns)
+/* Two heaps with nothing between: either may be the wild one. */
+static bool has_gap(const struct point *points, struct range r, double grain_ns)
 {
-	return !(f->usual_sd_ns > 0.0) || sd_ns <= DS_FILTER_UNUSUAL * f->usual_sd_ns + grain_ns;
+	double whole = points[r.from + r.count - 1].residual - points[r.from].residual;
+
+	for (unsigned i = r.from + 1; i < r.from + r.count; i++)
+		if (points[i].residual - points[i - 1].residual > GAP_SHARE * whole + grain_ns)
+			return true;
+	return false;
+}
+
+static bool is_usual(const struct ds_filter *f, const struct point *points, struct range used,
+		     double sd_ns, double grain_ns)
+{
+	if (f->usual_sd_ns > 0.0)
+		return sd_ns <= DS_FILTER_UNUSUAL * f->usual_sd_ns + grain_ns;
+	return !has_gap(points, used, grain_ns);
 }
 
 static bool is_ready(const struct ds_filter *f)
@@ -220,7 +235,7 @@ bool ds_filter_take(struct ds_filter *f, double freq_ppb, bool patient,
 	used = widen(points, n, nearest(points, n));
 	m = mean(points, used);
 	sd = scatter(points, used, m.residual);
-	usual = is_usual(f, sd, m.dispersion);
+	usual = is_usual(f, points, used, sd, m.dispersion);
 	if (patient && !usual)
 		return false;
 	learn(f, sd, usual);

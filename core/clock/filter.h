@@ -13,7 +13,8 @@
  *
  * Few samples may hold more wild ones than that by chance: two of four, say. It shows by a scatter
  * far over the usual one (a median, followed in steps: down where a result scattered less, up where
- * it scattered more), and whoever can wait for more samples is told to.
+ * it scattered more), and whoever can wait for more samples is told to; at
+ * the very start, by two heaps with nothing between.
  *
  * "Furthest" is judged about a line, for within a poll the reference gains on the raw scale: its
  * slope is the frequency in force, and where there are DS_FILTER_LINE samples or more, what

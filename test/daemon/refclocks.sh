@@ -48,8 +48,8 @@ report()
 		END { print n + 0 }' "$TMP/$1.log"
 }
 
-# Shared memory: 2 us of noise and a sample in seven far off, in nanoseconds and in microseconds.
-feed shm shm 0 interval=0.1 noise=2000 wild=15
+# Shared memory: 2 us of noise and a sample in twelve far off, in nanoseconds and in microseconds.
+feed shm shm 0 interval=0.1 noise=2000 wild=8
 feed micro shm 1 interval=0.1 noise=2000 micro=1
 follow shm 'refclock SHM 0 dpoll -3 poll 1 refid GPS'
 shm=$pid
@@ -76,12 +76,12 @@ expect "the socket is ours alone (mode $(stat -c %a,%u "$TMP/at.sock"))" \
 	[ "$(stat -c %a,%u "$TMP/at.sock")" = 600,0 ]
 expect "perm and group are obeyed" \
 	[ "$(stat -c %a,%u,%g "$TMP/at.group")" = "660,0,$(id -g nobody)" ]
-feed sock sock "$TMP/at.sock" interval=0.1 noise=2000 wild=15
+feed sock sock "$TMP/at.sock" interval=0.1 noise=2000 wild=8
 feed group sock "$TMP/at.group" interval=0.1 noise=2000
 for name in pulse alone; do
 	feed "$name-pulses" sock "$TMP/at.$name" interval=0.1 noise=2000 pulse=1 whole=-3
 done
-sleep 12
+sleep 13
 for name in shm micro sock pulse alone; do
 	read -r rms max < <(error "$name")
 	expect "$name: a clock 0.3 s and 40 ppm wrong follows: RMS $rms us" between 0 "$rms" 5

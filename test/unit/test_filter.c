@@ -170,6 +170,35 @@ static void test_normal_noise(void **state)
 	assert_in_range(sqrt(single), 850, 1050);
 }
 
+/* Two heaps are waited with, one is not; three samples against one are no heaps. */
+static void test_first_result(void **state)
+{
+	static const struct {
+		int64_t values[6];
+		unsigned count;
+		bool taken;
+	} table[] = {
+		{{0, 300000000, 7, 300000011}, 4, false},
+		{{0, 300000000, 7, 11}, 4, true},
+		{{0, 10, 30, 20}, 4, true},
+		{{5, 5, 5, 5}, 4, true},
+		{{5, 300000005, 5, 300000005}, 4, false},
+		{{0, 300000000, 7, 300000011, 5}, 5, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+		ds_filter_init(&filter, 64);
+		for (unsigned k = 0; k < table[i].count; k++)
+			assert_true(add(k * S, table[i].values[k]));
+		assert_int_equal(ds_filter_take(&filter, 0, true, &result), table[i].taken);
+		if (!table[i].taken)
+			assert_true(ds_filter_take(&filter, 0, false, &result));
+		else
+			assert_in_range(result.reference_minus_raw_ns, 0, 30);
+	}
+}
+
 /* Two wild samples of four cannot be told from noise; that four scattered less before can. */
 static void test_patience(void **state)
 {
@@ -276,6 +305,7 @@ int main(void)
 		cmocka_unit_test(test_wild_samples),
 		cmocka_unit_test(test_frequency_is_no_noise),
 		cmocka_unit_test(test_normal_noise),
+		cmocka_unit_test(test_first_result),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_every_pulse_within_reach),

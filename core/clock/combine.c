@@ -88,7 +88,7 @@ static void collect(struct parts *parts, const struct ds_candidate *candidates, 
 		if (part->has_freq && isfinite(p->cov_ns_ppb))
 			part->own.of = fmax(fmin(p->cov_ns_ppb, most), -most);
 		part->s_ns = systematic_sd(&candidates[i]);
-		part->offset_ns = (double)(p->server_minus_raw_ns - best->server_minus_raw_ns);
+		part->offset_ns = ds_ns_between(p->server_minus_raw_ns, best->server_minus_raw_ns);
 		part->freq_ppb = part->has_freq ? p->freq_ppb - base_ppb : 0.0;
 	}
 }
@@ -309,60 +309,121 @@ static bool is_credible(const struct ds_candidate *c)
 	       c->selection != DS_S_LOOP;
 }
 
-/* What the old weights would say now, from `base`. False: nobody they stood for is left. */
-static bool old_mean(const struct ds_combiner *k, const struct ds_candidate *candidates,
-		     uint32_t count, int64_t base, double freq_ppb, double *mean_ns)
+/* What became of the sources that the old weights stood for. */
+struct change {
+	bool stays[DS_SOURCES_MAX]; /* the same source, and where it was expected */
+	bool gone[DS_SOURCES_MAX];  /* it had a weight, and does not stay */
+	double mean_ns;		    /* what the old weights would say now, from the best */
+};
+
+/* What a source says of the offset under the weights of its offset and its frequency, from the mean
+ * of then; the standard deviation of that in *sd_ns. Where the frequency is known from others the
+ * end of a short line is worth more than it seems. */
+static double as_weighed(const struct ds_prediction *p, double ratio_s, double freq_ppb,
+			 int64_t from, double *sd_ns)
 {
+	double variance = floor_sd(p->sd_ns, LEAST_SD_NS);
+	double offset = ds_ns_between(p->server_minus_raw_ns, from);
+
+	variance *= variance;
+	if (knows_freq(p)) {
+		offset += ratio_s * (p->freq_ppb - freq_ppb);
+		variance += 2.0 * ratio_s * p->cov_ns_ppb +
+			    ratio_s * ratio_s * p->freq_sd_ppb * p->freq_sd_ppb;
+	}
+	*sd_ns = floor_sd(sqrt(fmax(variance, 0.0)), LEAST_SD_NS);
+	return offset;
+}
+
+static double ratio_of(double weight, double freq_weight)
+{
+	return weight > 0.0 ? freq_weight / weight : 0.0;
+}
+
+/* Is the source where it was expected to be? */
+static bool is_as_before(const struct ds_combiner *k, uint32_t i, const struct ds_candidate *c,
+			 int64_t raw_ns, double freq_ppb)
+{
+	double since_s = ds_ns_between(raw_ns, k->raw_ns) * 1e-9;
+	double expected = k->deviation_ns[i] + since_s * k->freq_ppb;
+	double sd;
+	double is = as_weighed(&c->prediction, ratio_of(k->weight[i], k->freq_weight[i]), freq_ppb,
+			       k->mean_minus_raw_ns, &sd);
+
+	return c->has_prediction && c->ref_id == k->ref_id[i] &&
+	       fabs(is - expected) <= DS_COMBINE_MOVED * (sd + k->sd_ns[i]);
+}
+
+/* Returns false where nobody stays: there is nothing to compare with. */
+static bool compare(const struct ds_combiner *k, const struct ds_candidate *candidates,
+		    uint32_t count, int64_t raw_ns, const struct ds_combined *now,
+		    struct change *change)
+{
+	int64_t base = candidates[now->best].prediction.server_minus_raw_ns;
 	double sum = 0.0, present = 0.0;
 
+	memset(change, 0, sizeof(*change));
 	for (uint32_t i = 0; i < DS_SOURCES_MAX; i++) {
-		bool same = i < count && candidates[i].ref_id == k->ref_id[i];
+		const struct ds_candidate *c = &candidates[i < count ? i : 0];
 
-		if (k->weight[i] == 0.0 || (same && !is_credible(&candidates[i])))
+		if (k->weight[i] == 0.0 ||
+		    (i < count && c->ref_id == k->ref_id[i] && !is_credible(c)))
 			continue;
-		if (!same || !candidates[i].has_prediction) {
+		change->stays[i] = i < count && is_as_before(k, i, c, raw_ns, now->freq_ppb);
+		change->gone[i] = !change->stays[i];
+		if (change->gone[i]) {
 			/* As far off the mean that is sought as it was the last time. */
 			sum += k->weight[i] * k->deviation_ns[i];
 			continue;
 		}
-		const struct ds_prediction *p = &candidates[i].prediction;
-
-		if (knows_freq(p))
-			sum += k->freq_weight[i] * (p->freq_ppb - freq_ppb);
-		sum += k->weight[i] * (double)(p->server_minus_raw_ns - base);
+		if (knows_freq(&c->prediction))
+			sum += k->freq_weight[i] * (c->prediction.freq_ppb - now->freq_ppb);
+		sum += k->weight[i] * ds_ns_between(c->prediction.server_minus_raw_ns, base);
 		present += k->weight[i];
 	}
 	if (!(present > 0.0))
 		return false;
-	*mean_ns = sum / present;
-	return isfinite(*mean_ns);
+	change->mean_ns = sum / present;
+	return isfinite(change->mean_ns);
 }
 
-/* The share of systematic errors in the variance of what a change of weights moves. */
+/* The share of systematic errors in the variance of what the change moves. */
 static double systematic_share(const struct ds_combiner *k, const struct parts *parts,
-			       const struct ds_candidate *candidates, uint32_t count)
+			       const struct ds_candidate *candidates, uint32_t count,
+			       const struct change *change)
 {
-	double weight[DS_SOURCES_MAX] = {0.0};
+	double weight[DS_SOURCES_MAX] = {0.0}, freq_weight[DS_SOURCES_MAX] = {0.0};
 	double systematic = 0.0, noise = 0.0;
 
-	for (uint32_t i = 0; i < parts->count; i++)
+	for (uint32_t i = 0; i < parts->count; i++) {
 		weight[parts->list[i].index] = parts->list[i].weight;
+		freq_weight[parts->list[i].index] = parts->list[i].freq_weight;
+	}
 	for (uint32_t i = 0; i < count; i++) {
-		double change = weight[i] - k->weight[i];
+		const struct ds_prediction *p = &candidates[i].prediction;
+		double by = weight[i] - (change->stays[i] ? k->weight[i] : 0.0);
+		double freq_by = freq_weight[i] - (change->stays[i] ? k->freq_weight[i] : 0.0);
+		double lost = change->gone[i] ? k->weight[i] : 0.0;
 		double s_ns = systematic_sd(&candidates[i]);
-		double sd = floor_sd(candidates[i].prediction.sd_ns, LEAST_SD_NS);
+		double sd = floor_sd(p->sd_ns, LEAST_SD_NS);
 
+		systematic += (by * by + lost * lost) * s_ns * s_ns;
+		noise += lost * lost * k->sd_ns[i] * k->sd_ns[i];
 		if (!candidates[i].has_prediction)
 			continue;
-		systematic += change * change * s_ns * s_ns;
-		noise += change * change * sd * sd;
+		noise += by * by * sd * sd;
+		if (knows_freq(p))
+			noise += freq_by * freq_by * p->freq_sd_ppb * p->freq_sd_ppb +
+				 2.0 * by * freq_by * p->cov_ns_ppb;
 	}
-	return systematic > 0.0 ? systematic / (systematic + noise) : 0.0;
+	return systematic > 0.0 ? systematic / (systematic + fmax(noise, 0.0)) : 0.0;
 }
 
-static void remember(struct ds_combiner *k, const struct parts *parts, double mean_ns,
-		     double mean_ppb, int64_t raw_ns)
+static void remember(struct ds_combiner *k, const struct parts *parts,
+		     const struct ds_combined *out, int64_t raw_ns)
 {
+	int64_t mean = ds_ns_plus(out->server_minus_raw_ns, -out->carry_ns);
+
 	memset(k->weight, 0, sizeof(k->weight));
 	memset(k->freq_weight, 0, sizeof(k->freq_weight));
 	for (uint32_t i = 0; i < parts->count; i++) {
@@ -371,28 +432,28 @@ static void remember(struct ds_combiner *k, const struct parts *parts, double me
 		k->weight[p->index] = p->weight;
 		k->freq_weight[p->index] = p->freq_weight;
 		k->ref_id[p->index] = p->c->ref_id;
-		k->deviation_ns[p->index] = p->offset_ns - mean_ns;
-		if (p->has_freq && p->weight > 0.0)
-			k->deviation_ns[p->index] +=
-				p->freq_weight / p->weight * (p->freq_ppb - mean_ppb);
+		k->deviation_ns[p->index] =
+			as_weighed(&p->c->prediction, ratio_of(p->weight, p->freq_weight),
+				   out->freq_ppb, mean, &k->sd_ns[p->index]);
 	}
 	k->raw_ns = raw_ns;
+	k->freq_ppb = out->freq_ppb;
+	k->mean_minus_raw_ns = mean;
 }
 
 static void carry(struct ds_combiner *k, const struct parts *parts,
-		  const struct ds_candidate *candidates, uint32_t count, int64_t base,
-		  double mean_ns, int64_t interval_ns, struct ds_combined *out, int64_t raw_ns)
+		  const struct ds_candidate *candidates, uint32_t count, double mean_ns,
+		  int64_t interval_ns, struct ds_combined *out, int64_t raw_ns)
 {
-	double since_ns = fmax((double)(raw_ns - k->raw_ns), 0.0);
+	double since_ns = fmax(ds_ns_between(raw_ns, k->raw_ns), 0.0);
 	double time_ns = DS_COMBINE_POLLS * fmax((double)interval_ns, INTERVAL_LEAST_NS);
 	double limit = CARRY_SDS * out->systematic_sd_ns;
-	double before;
+	struct change change;
 
 	k->carry_ns *= exp(-since_ns / time_ns);
-	if (old_mean(k, candidates, count, base, out->freq_ppb, &before))
-		k->carry_ns += systematic_share(k, parts, candidates, count) * (before - mean_ns);
-	else
-		k->carry_ns = 0.0;
+	if (compare(k, candidates, count, raw_ns, out, &change))
+		k->carry_ns += systematic_share(k, parts, candidates, count, &change) *
+			       (change.mean_ns - mean_ns);
 	k->carry_ns = fmax(fmin(k->carry_ns, limit), -limit);
 	out->carry_ns = k->carry_ns;
 	out->systematic_sd_ns = hypot(out->systematic_sd_ns, k->carry_ns);
@@ -423,8 +484,8 @@ void ds_combine(struct ds_combiner *combiner, const struct ds_candidate *candida
 	if (parts.has_freq)
 		combined->freq_ppb = knows_freq(best) ? best->freq_ppb + mean_ppb : mean_ppb;
 	take_scatter(&parts, mean_ns, mean_ppb, combined);
-	carry(combiner, &parts, candidates, count, base, mean_ns, interval_ns, combined, raw_ns);
-	remember(combiner, &parts, mean_ns, mean_ppb, raw_ns);
+	carry(combiner, &parts, candidates, count, mean_ns, interval_ns, combined, raw_ns);
 	combined->server_minus_raw_ns = ds_ns_plus(base, mean_ns + combined->carry_ns);
+	remember(combiner, &parts, combined, raw_ns);
 	combined->leap = majority_leap(&parts, candidates[selected->best].leap);
 }

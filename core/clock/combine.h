@@ -28,8 +28,10 @@
  * moves, though no clock did. What the old weights would have said now is known, and so
  * is the difference. The part of it that is due to systematic errors (by their share in its
  * variance) is kept as a carry, and taken away in the next DS_COMBINE_POLLS polls; the rest
- * was noise in what the old weights stood on, and is taken at once. A falseticker takes
- * what it had contributed with it, at once. A change of measurements alone is never carried.
+ * was noise in what the old weights stood on, and is taken at once. A source that alone lies
+ * elsewhere than it did (a new route, its clock was set) counts as one that went and another
+ * that came. A falseticker takes what it had contributed with it, at once. What all measure is
+ * never carried.
  */
 #ifndef DS_CORE_CLOCK_COMBINE_H
 #define DS_CORE_CLOCK_COMBINE_H
@@ -46,12 +48,18 @@
 /* A carry falls to 1/e in so many polls: as long as reachability remembers. */
 #define DS_COMBINE_POLLS 8.0
 
+/* So many standard deviations off where it was expected a source is another one. */
+#define DS_COMBINE_MOVED 2.0
+
 /* What is remembered from one combination to the next; 0 is right at the start. Private. */
 struct ds_combiner {
 	double weight[DS_SOURCES_MAX];	     /* of the offset; their sum is 1, or all are 0 */
 	double freq_weight[DS_SOURCES_MAX];  /* of the frequency in the offset; seconds, sum 0 */
 	double deviation_ns[DS_SOURCES_MAX]; /* of the source from the mean, with both */
+	double sd_ns[DS_SOURCES_MAX];
 	uint32_t ref_id[DS_SOURCES_MAX];
+	int64_t mean_minus_raw_ns; /* at raw_ns, without the carry */
+	double freq_ppb;
 	double carry_ns;
 	int64_t raw_ns;
 };

@@ -31,4 +31,14 @@ static inline int64_t ds_ns_plus(int64_t base, double difference)
 	return sum < -DS_NS_LIMIT ? -DS_NS_LIMIT : sum;
 }
 
+/* a - b in ns; cut off where 64 bits do not hold it. */
+static inline double ds_ns_between(int64_t a, int64_t b)
+{
+	int64_t difference;
+
+	if (__builtin_sub_overflow(a, b, &difference))
+		return a > b ? 2.0 * (double)DS_NS_LIMIT : -2.0 * (double)DS_NS_LIMIT;
+	return (double)difference;
+}
+
 #endif

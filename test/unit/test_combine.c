@@ -172,6 +172,23 @@ static void nonsense_gives_numbers(void **state)
 	}
 }
 
+/* One that is wrong by 290 years was believed, and is lost. */
+static void times_out_of_range(void **state)
+{
+	struct ds_combiner k = {0};
+	struct ds_candidate c[2] = {candidate(1, 0, 10.0), candidate(2, 0, 10.0)};
+	struct ds_combined combined;
+
+	(void)state;
+	combined = combine(&k, c, 2, INT64_MIN);
+	c[0].prediction.server_minus_raw_ns = INT64_C(1) << 62;
+	c[1].prediction.server_minus_raw_ns = -(INT64_C(1) << 62);
+	c[1].reachable = false;
+	combined = combine(&k, c, 2, INT64_MAX);
+	assert_int_equal(combined.server_minus_raw_ns, INT64_C(1) << 62);
+	assert_true(isfinite(combined.sd_ns) && isfinite(combined.carry_ns));
+}
+
 /* Four servers of one upstream count for no more than one that stands alone. */
 static void what_is_shared_counts_once(void **state)
 {
@@ -336,6 +353,7 @@ int main(void)
 		cmocka_unit_test(offset_and_frequency_go_together),
 		cmocka_unit_test(unknown_frequencies),
 		cmocka_unit_test(nonsense_gives_numbers),
+		cmocka_unit_test(times_out_of_range),
 		cmocka_unit_test(what_is_shared_counts_once),
 		cmocka_unit_test(the_oscillator_is_common),
 		cmocka_unit_test(disagreement_widens),

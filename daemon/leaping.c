@@ -524,7 +524,15 @@ uint8_t ds_leaping_for_kernel(const struct ds_leaping *l)
 
 int ds_leaping_tai_s(const struct ds_leaping *l, const struct ds_reading *now)
 {
-	return l->has_table && is_trusted(l) ? ds_leap_table_tai_s(&l->table, utc_of(l, now)) : 0;
+	int64_t utc_ns = utc_of(l, now);
+
+	if (!l->has_table || !is_trusted(l))
+		return 0;
+	/* In the second that is counted twice the difference is that of the next day already. */
+	if (l->leaps.last_s > 0 && utc_ns < l->leaps.done_ns &&
+	    l->leaps.done_ns - utc_ns <= NS_PER_S)
+		utc_ns = l->leaps.done_ns;
+	return ds_leap_table_tai_s(&l->table, utc_ns);
 }
 
 static int64_t base_ns(const struct ds_leaping *l, const struct ds_reading *at)

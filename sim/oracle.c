@@ -6,18 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PARTICLES      2000
-#define PARTICLES_MANY 500 /* where there are thousands of exchanges */
-#define MANY	       3000
-#define SPREAD	       0.2 /* of what is left, redrawn at each resampling */
-#define FIRST_FREQ_SD  0.03
-#define GRAIN_NS       0.5    /* the least noise there is: whole nanoseconds */
-#define IMPOSSIBLE     -100.0 /* log of a weight: the model does not hold */
-#define TOGETHER_NS    1e9    /* T1 and T4 closer than this are taken at one moment */
-#define LOG_ROOT_2PI   0.91893853320467274
+/* 2000 lose their way where the oscillator hardly wanders (S3, S4) */
+#define PARTICLES	10000
+#define PARTICLES_LEAST 1000
+#define WORK		4000000 /* particles times exchanges */
+#define SLOTS		8	/* sources whose delay is to be learnt */
+#define SPREAD		0.2	/* of what is left, redrawn at each resampling */
+#define FIRST_FREQ_SD	0.03
+#define GRAIN_NS	0.5    /* the least noise there is: whole nanoseconds */
+#define IMPOSSIBLE	-100.0 /* log of a weight: the model does not hold */
+#define TOGETHER_NS	1e9    /* T1 and T4 closer than this are taken at one moment */
+#define LOG_ROOT_2PI	0.91893853320467274
 
+/* value[0] is x, [1] f, [2 + i] how much longer the least delays of source i are than the oracle
+ * was told. */
 struct particle {
-	double x, f, log_weight;
+	double value[2 + SLOTS];
+	double log_weight;
 };
 
 struct oracle {
@@ -26,12 +31,17 @@ struct oracle {
 	struct particle *now, *next;
 	int count;
 	bool known;
-	int refused;	    /* exchanges in a row that the model does not explain */
-	int64_t at_raw_ns;  /* of the particles */
-	double freq_var;    /* of f, given the path; of all */
-	double walk, white; /* per root second */
+	bool told; /* the delays: there are several sources */
+	int slots;
+	int source_of[SLOTS]; /* which host */
+	int refused;	      /* exchanges in a row that the model does not explain */
+	int64_t at_raw_ns;    /* of the particles */
+	double freq_var;      /* of f, given the path; of all */
+	double walk, white;   /* per root second */
 	double noise_ns;
 	double mean_x, mean_f;
+	/* where all that comes is measured with Gaussian noise: the same by Kalman, and exact */
+	double var_xx, var_xf;
 };
 
 /* What an exchange says of x at one moment: `above` and `below` it lies, but for the excesses. */
@@ -39,6 +49,7 @@ struct evidence {
 	int64_t at_raw_ns;
 	const struct sim_exchange *exchange;
 	bool has_up, has_down;
+	int slot;		 /* whose delay */
 	double up, up_after;	 /* x <= up + f * up_after */
 	double down, down_after; /* x >= down + f * down_after */
 };
@@ -196,10 +207,12 @@ static void move(struct oracle *o, const struct particle *old, const struct evid
 		 double gain, struct particle *new)
 {
 	double dt = (double)(e->at_raw_ns - o->at_raw_ns);
-	double up = e->up + old->f * e->up_after;
-	double down = e->down + old->f * e->down_after;
+	double longer = old->value[2 + e->slot];
+	double f = old->value[1];
+	double up = e->up + f * e->up_after - longer;
+	double down = e->down + f * e->down_after + longer;
 	struct proposal p = {
-		.mean = old->x + old->f * dt, .var = var, .low = -INFINITY, .high = INFINITY};
+		.mean = old->value[0] + f * dt, .var = var, .low = -INFINITY, .high = INFINITY};
 	double middle = p.mean;
 	double sd;
 
@@ -208,22 +221,24 @@ static void move(struct oracle *o, const struct particle *old, const struct evid
 	if (e->has_down)
 		take_way(&p, &e->exchange->down, false, down, o->noise_ns);
 	sd = sqrt(p.var);
-	new->log_weight = old->log_weight + p.log_weight;
+	*new = *old;
+	new->log_weight += p.log_weight;
 	if (!(p.low < p.high)) {
 		new->log_weight = -DBL_MAX;
-		new->x = middle;
+		new->value[0] = middle;
 	} else {
 		double a = (p.low - p.mean) / sd;
 		double b = (p.high - p.mean) / sd;
 
 		new->log_weight += log_mass(a, b);
-		new->x = p.mean + sd *draw_between(&o->random, a, b);
+		new->value[0] = p.mean + sd *draw_between(&o->random, a, b);
 	}
 	if (e->has_up && !is_exact(&e->exchange->up, o->noise_ns))
-		new->log_weight += log_density(&e->exchange->up, up - new->x, o->noise_ns);
+		new->log_weight += log_density(&e->exchange->up, up - new->value[0], o->noise_ns);
 	if (e->has_down && !is_exact(&e->exchange->down, o->noise_ns))
-		new->log_weight += log_density(&e->exchange->down, new->x - down, o->noise_ns);
-	new->f = old->f + gain *(new->x - middle);
+		new->log_weight +=
+			log_density(&e->exchange->down, new->value[0] - down, o->noise_ns);
+	new->value[1] = f + gain *(new->value[0] - middle);
 }
 
 /* Scale the weights to a sum of 1; returns the effective number of particles. */
@@ -261,34 +276,57 @@ static void resample(struct oracle *o)
 	memcpy(o->now, o->next, (size_t)o->count * sizeof *o->now);
 }
 
-/* Copies of one particle would stay together where the oscillator hardly wanders: each is drawn
- * towards the mean and pushed off again, so that mean and covariance of all stay (Liu and West
- * 2001). */
+/* The covariance of all particles, as the lower triangle of its root (Cholesky); what is no more
+ * than rounding counts as none. */
+static void take_root(const struct oracle *o, const double mean[2 + SLOTS],
+		      double root[2 + SLOTS][2 + SLOTS])
+{
+	int n = 2 + o->slots;
+
+	memset(root, 0, (2 + SLOTS) * sizeof root[0]);
+	for (int k = 0; k < o->count; k++)
+		for (int i = 0; i < n; i++)
+			for (int j = 0; j <= i; j++)
+				root[i][j] += (o->now[k].value[i] - mean[i]) *
+					      (o->now[k].value[j] - mean[j]) / o->count;
+	for (int i = 0; i < n; i++)
+		for (int j = 0; j <= i; j++) {
+			double all = root[i][j];
+
+			for (int k = 0; k < j; k++)
+				root[i][j] -= root[i][k] * root[j][k];
+			if (i == j)
+				root[i][i] = root[i][i] > 1e-14 * all ? sqrt(root[i][i]) : 0.0;
+			else
+				root[i][j] = root[j][j] > 0.0 ? root[i][j] / root[j][j] : 0.0;
+		}
+}
+
+/* Copies of one particle would stay together where the oscillator hardly wanders, and of a delay
+ * always: each is drawn towards the mean and pushed off again, so that mean and covariance of all
+ * stay (Liu and West 2001). */
 static void spread(struct oracle *o)
 {
-	double xx = 0.0, xf = 0.0, ff = 0.0, mx = 0.0, mf = 0.0;
+	double mean[2 + SLOTS] = {0};
+	double root[2 + SLOTS][2 + SLOTS];
 	double keep = sqrt(1.0 - SPREAD * SPREAD);
+	int n = 2 + o->slots;
 
-	for (int i = 0; i < o->count; i++) {
-		mx += o->now[i].x / o->count;
-		mf += o->now[i].f / o->count;
-	}
-	for (int i = 0; i < o->count; i++) {
-		double x = o->now[i].x - mx;
-		double f = o->now[i].f - mf;
+	for (int k = 0; k < o->count; k++)
+		for (int i = 0; i < n; i++)
+			mean[i] += o->now[k].value[i] / o->count;
+	take_root(o, mean, root);
+	for (int k = 0; k < o->count; k++) {
+		double *value = o->now[k].value;
+		double push[2 + SLOTS];
 
-		xx += x * x / o->count;
-		xf += x * f / o->count;
-		ff += f * f / o->count;
-	}
-	for (int i = 0; i < o->count && xx > 0.0; i++) {
-		double g = SPREAD * sim_gaussian(&o->random);
-		double rest = sqrt(fmax(ff - xf * xf / xx, 0.0));
-		struct particle *p = &o->now[i];
-
-		p->x = mx + keep * (p->x - mx) + sqrt(xx) * g;
-		p->f = mf + keep * (p->f - mf) + xf / sqrt(xx) * g +
-		       rest * SPREAD * sim_gaussian(&o->random);
+		for (int i = 0; i < n; i++)
+			push[i] = SPREAD * sim_gaussian(&o->random);
+		for (int i = 0; i < n; i++) {
+			value[i] = mean[i] + keep * (value[i] - mean[i]);
+			for (int j = 0; j <= i; j++)
+				value[i] += root[i][j] * push[j];
+		}
 	}
 }
 
@@ -298,25 +336,100 @@ static void take_means(struct oracle *o)
 	for (int i = 0; i < o->count; i++) {
 		double w = exp(o->now[i].log_weight);
 
-		o->mean_x += w * o->now[i].x;
-		o->mean_f += w * o->now[i].f;
+		o->mean_x += w * o->now[i].value[0];
+		o->mean_f += w * o->now[i].value[1];
 	}
 }
 
-/* The first evidence: x lies evenly about it. */
+/* An excess as it may be. */
+static double draw_excess(struct oracle *o, const struct sim_known_way *way)
+{
+	double excess = o->noise_ns * sim_gaussian(&o->random);
+
+	for (int i = 0; i < way->law_count; i++) {
+		struct sim_law_state state = {0};
+
+		excess += sim_law_draw(&way->laws[i], &state, &o->random, 0.0);
+	}
+	return excess;
+}
+
+/* Of a source that is new the delay is learnt: its first round trip is known, and how much of it
+ * may be excess. first: x too. */
+static void meet(struct oracle *o, const struct evidence *e, bool first)
+{
+	for (int i = 0; i < o->count; i++) {
+		double out = e->has_up ? draw_excess(o, &e->exchange->up) : 0.0;
+		double back = e->has_down ? draw_excess(o, &e->exchange->down) : 0.0;
+		double *value = o->now[i].value;
+
+		value[2 + e->slot] = e->has_up && e->has_down && !o->told
+					     ? 0.5 * (e->up - e->down - out - back)
+					     : 0.0;
+		if (!first)
+			continue;
+		o->now[i].log_weight = -log(o->count);
+		value[1] = 0.0;
+		value[0] = e->has_up ? e->up - value[2 + e->slot] - out
+				     : e->down + value[2 + e->slot] + back;
+	}
+}
+
 static void begin(struct oracle *o, const struct evidence *e)
 {
-	double low = e->has_down ? e->down : e->up - 1e8;
-	double high = e->has_up ? e->up : e->down + 1e8;
-
-	for (int i = 0; i < o->count; i++)
-		o->now[i] = (struct particle){.x = low + (high - low) * sim_uniform(&o->random),
-					      .log_weight = -log(o->count)};
+	meet(o, e, true);
 	o->freq_var = FIRST_FREQ_SD * FIRST_FREQ_SD;
 	o->known = true;
 	o->refused = 0;
 	o->at_raw_ns = e->at_raw_ns;
 	take_means(o);
+}
+
+/* The place of a source; a new one gets one. -1: there is none left. */
+static int find_slot(struct oracle *o, int source, bool *new)
+{
+	*new = false;
+	for (int i = 0; i < o->slots; i++)
+		if (o->source_of[i] == source)
+			return i;
+	if (o->slots == SLOTS)
+		return -1;
+	*new = true;
+	o->source_of[o->slots] = source;
+	return o->slots++;
+}
+
+/* One measurement with Gaussian noise: Kalman's filter of x and f; freq_var is the variance of f.
+ */
+static void step_kalman(struct oracle *o, int64_t at_raw_ns, double x)
+{
+	double dt = (double)(at_raw_ns - o->at_raw_ns);
+	double q_ff = o->walk * o->walk * dt * 1e-9;
+	double off, sum;
+
+	if (!o->known) {
+		o->mean_x = x;
+		o->mean_f = 0.0;
+		o->var_xx = o->noise_ns * o->noise_ns;
+		o->var_xf = 0.0;
+		o->freq_var = FIRST_FREQ_SD * FIRST_FREQ_SD;
+		o->known = true;
+		o->at_raw_ns = at_raw_ns;
+		return;
+	}
+	o->mean_x += o->mean_f * dt;
+	o->var_xx += 2.0 * dt * o->var_xf + dt * dt * o->freq_var + q_ff * dt * dt / 3.0 +
+		     o->white * o->white * dt * 1e9;
+	o->var_xf += dt * o->freq_var + q_ff * dt / 2.0;
+	o->freq_var += q_ff;
+	o->at_raw_ns = at_raw_ns;
+	off = x - o->mean_x;
+	sum = o->var_xx + o->noise_ns * o->noise_ns;
+	o->mean_x += off * o->var_xx / sum;
+	o->mean_f += off * o->var_xf / sum;
+	o->freq_var -= o->var_xf * o->var_xf / sum;
+	o->var_xf *= o->noise_ns * o->noise_ns / sum;
+	o->var_xx *= o->noise_ns * o->noise_ns / sum;
 }
 
 static void step(struct oracle *o, const struct evidence *e)
@@ -366,20 +479,28 @@ static void take_exchange(struct oracle *o, const struct sim_exchange *x)
 			     .up = (double)(x->t2_ns - x->t1_raw_ns - zero) - x->up.delay_ns,
 			     .down = (double)(x->t3_ns - x->t4_raw_ns - zero) + x->down.delay_ns};
 	struct evidence other;
+	bool new;
 
 	if (x->source == SIM_SHM) {
-		e.has_down = false;
-		e.at_raw_ns = x->t1_raw_ns;
-		step(o, &e);
+		step_kalman(o, x->t1_raw_ns, e.up);
 		return;
 	}
+	e.slot = find_slot(o, x->source, &new);
+	if (e.slot < 0)
+		return;
 	if (fabs((double)(x->t4_raw_ns - x->t1_raw_ns)) < TOGETHER_NS) {
 		e.at_raw_ns = x->t1_raw_ns + (x->t4_raw_ns - x->t1_raw_ns) / 2;
 		e.up_after = (double)(e.at_raw_ns - x->t1_raw_ns);
 		e.down_after = (double)(e.at_raw_ns - x->t4_raw_ns);
-		step(o, &e);
+		if (new && o->known && !o->told)
+			meet(o, &e, false);
+		else
+			step(o, &e);
 		return;
 	}
+	/* of one that is new: its delay as it was told */
+	for (int i = 0; i < o->count && new; i++)
+		o->now[i].value[2 + e.slot] = 0.0;
 	/* two moments, a poll apart, the earlier first */
 	other = e;
 	e.has_down = other.has_up = false;
@@ -461,20 +582,26 @@ static bool is_beyond(const struct sim_host *h)
 static bool open_oracle(struct oracle *o, const struct sim_host *h)
 {
 	int usable = 0;
+	int first = -1;
 	int64_t span_ns;
 
 	memset(o, 0, sizeof *o);
 	if (is_beyond(h))
 		return false;
 	o->host = h;
-	for (int i = 0; i < h->exchange_count; i++)
-		usable += is_right(h, h->exchanges[i].source);
+	for (int i = 0; i < h->exchange_count; i++) {
+		if (!is_right(h, h->exchanges[i].source))
+			continue;
+		usable++;
+		o->told |= first >= 0 && h->exchanges[i].source != first;
+		first = h->exchanges[i].source;
+	}
 	if (usable < 2)
 		return false;
 	span_ns = h->exchanges[h->exchange_count - 1].at_ns - h->exchanges[0].at_ns;
 	know_oscillator(o, fmax((double)span_ns * 1e-9 / (usable - 1), 1.0));
 	o->noise_ns = know_noise(h);
-	o->count = usable > MANY ? PARTICLES_MANY : PARTICLES;
+	o->count = (int)fmin(fmax(WORK / usable, PARTICLES_LEAST), PARTICLES);
 	o->now = calloc((size_t)o->count, sizeof *o->now);
 	o->next = calloc((size_t)o->count, sizeof *o->next);
 	sim_random_init(&o->random, h->world->seed, "oracle");

@@ -109,9 +109,10 @@ static void append_figures(const char *path, const struct sim_world *w, const st
 		perror(path);
 		return;
 	}
-	fprintf(out, "%s %s %" PRIu64 " %s %.9g %.9g %.9g %.9g %.0f %.6f %.6g\n", w->scenario->name,
-		w->variant->name, w->seed, h->spec->name, f->rms_ns, f->max_ns, f->sync_ns,
-		f->recovery_ns, f->packets, f->inside, f->bound_ratio);
+	fprintf(out, "%s %s %" PRIu64 " %s %.9g %.9g %.9g %.9g %.0f %.6f %.6g %.9g %.6f\n",
+		w->scenario->name, w->variant->name, w->seed, h->spec->name, f->rms_ns, f->max_ns,
+		f->sync_ns, f->recovery_ns, f->packets, f->inside, f->bound_ns, f->oracle_rms_ns,
+		f->inside_hard);
 	fclose(out);
 }
 

@@ -489,6 +489,12 @@ static bool on_silent(struct reader *r)
 	return true;
 }
 
+static bool on_leaplist(struct reader *r)
+{
+	r->host->leaplist = true;
+	return true;
+}
+
 /* ---- what happens ---- */
 
 static bool link_event(struct reader *r, struct sim_event_spec *e)
@@ -737,9 +743,9 @@ static const struct directive {
 	{"clock", on_clock, true},	{"stamps", on_stamps, true},
 	{"latency", on_latency, true},	{"rtc", on_rtc, true},
 	{"shm", on_shm, true},		{"conf", on_conf, true},
-	{"silent", on_silent, true},	{"link", on_link, false},
-	{"at", on_at, false},		{"limit", on_limit, false},
-	{"expect", on_expect, false},
+	{"silent", on_silent, true},	{"leaplist", on_leaplist, true},
+	{"link", on_link, false},	{"at", on_at, false},
+	{"limit", on_limit, false},	{"expect", on_expect, false},
 };
 
 static bool read_line(struct reader *r, const char *text)

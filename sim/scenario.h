@@ -27,6 +27,7 @@
  *                                 has left (exponential)
  *     rtc error TIME              on waking up the clock is wrong by this (Gaussian)
  *     shm [noise TIME] [every TIME]  a reference clock writes UTC to SHM 0 (Gaussian; 1 s)
+ *     leaplist                    has a file `leaplist` that knows of the leap second
  *     conf TEXT                   a line of drivestampd.conf; names of hosts are resolved
  *     silent                      its clock is not measured
  *   link HOST HOST WORD...        both ways; HOST > HOST: one way
@@ -68,7 +69,7 @@ struct sim_host_spec {
 	char name[SIM_NAME];
 	struct sim_oscillator_model oscillator;
 	double offset_ns;
-	bool perfect, silent;
+	bool perfect, silent, leaplist;
 	bool kernel_stamps;
 	double stamp_noise_ns, stamp_lost, stamp_late_ns;
 	double wake_ns, send_ns, rtc_error_ns;

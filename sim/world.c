@@ -16,6 +16,7 @@
 #define NS_PER_MS	INT64_C(1000000)
 #define RAW_START_NS	(1000 * NS_PER_S)
 #define TURNS_AT_ONCE	10000 /* without time going on: it spins */
+#define NTP_1970_S	INT64_C(2208988800)
 #define LOG_MOST	100000
 #define SUSPEND_WAKE_NS NS_PER_MS
 
@@ -681,6 +682,23 @@ static bool handle(struct sim_world *w, struct sim_event *e)
 
 /* ---- the whole ---- */
 
+/* A leap-seconds.list: that of 2017, and the one to come. */
+static void make_leaplist(struct sim_host *h)
+{
+	const struct sim_scenario *s = h->world->scenario;
+	int64_t midnight_ns = s->begin_ns + s->leap_at_ns + (s->leap < 0 ? NS_PER_S : 0);
+	int64_t at_s = midnight_ns / NS_PER_S + NTP_1970_S;
+	struct sim_file *file = &h->files[h->file_count];
+
+	if (!h->spec->leaplist || s->leap == 0)
+		return;
+	h->file_count++;
+	snprintf(file->path, sizeof file->path, "leaplist");
+	snprintf(file->text, sizeof file->text,
+		 "#@ %" PRId64 "\n3692217600 37 # 1 Jan 2017\n%" PRId64 " %d\n", at_s + 30000000,
+		 at_s, 37 + s->leap);
+}
+
 static void make_host(struct sim_world *w, int i)
 {
 	const struct sim_scenario *s = w->scenario;
@@ -703,6 +721,7 @@ static void make_host(struct sim_world *w, int i)
 	sim_random_init(&h->random, w->seed, text);
 	snprintf(text, sizeof text, "%s bits", h->spec->name);
 	sim_random_init(&h->bits, w->seed, text);
+	make_leaplist(h);
 	if (!h->spec->perfect && !h->spec->silent)
 		h->samples =
 			calloc((size_t)(s->duration_ns / s->sample_ns + 2), sizeof *h->samples);

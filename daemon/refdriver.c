@@ -35,12 +35,26 @@ static int open_sock(struct ds_refdriver *d, char why[DS_WHY])
 	return ds_sock_clock_open(&d->sock, conf->path, &owner, why);
 }
 
+static int open_phc(struct ds_refdriver *d, char why[DS_WHY])
+{
+	const struct ds_phc_config config = {
+		.path = d->conf->path,
+		.nocrossts = d->conf->nocrossts,
+		.extpps = d->conf->extpps,
+		.clear = d->conf->clear,
+		.pin = d->conf->pin,
+		.channel = d->conf->channel,
+	};
+
+	return ds_phc_open(&d->phc, &config, why);
+}
+
 int ds_refdriver_open(struct ds_refdriver *d, const struct ds_conf_refclock *conf, char why[DS_WHY])
 {
 	int rc = -ENOSYS;
 
 	d->conf = conf;
-	snprintf(why, DS_WHY, "this driver does not exist yet");
+	why[0] = '\0';
 	switch (conf->driver) {
 	case DS_REFCLOCK_SHM:
 		rc = ds_shm_clock_open(&d->shm, conf->unit, conf->perm, why);
@@ -48,8 +62,14 @@ int ds_refdriver_open(struct ds_refdriver *d, const struct ds_conf_refclock *con
 	case DS_REFCLOCK_SOCK:
 		rc = open_sock(d, why);
 		break;
+	case DS_REFCLOCK_PHC:
+		rc = open_phc(d, why);
+		break;
 	case DS_REFCLOCK_PPS:
 		rc = ds_pps_open(&d->pps, conf->path, conf->clear, why);
+		break;
+	case DS_REFCLOCK_RTC:
+		rc = ds_rtc_open(&d->rtc, conf->path, conf->utc, why);
 		break;
 	default:
 		break;
@@ -70,8 +90,14 @@ void ds_refdriver_close(struct ds_refdriver *d)
 	case DS_REFCLOCK_SOCK:
 		ds_sock_clock_close(&d->sock);
 		break;
+	case DS_REFCLOCK_PHC:
+		ds_phc_close(&d->phc);
+		break;
 	case DS_REFCLOCK_PPS:
 		ds_pps_close(&d->pps);
+		break;
+	case DS_REFCLOCK_RTC:
+		ds_rtc_close(&d->rtc);
 		break;
 	default:
 		break;
@@ -80,7 +106,18 @@ void ds_refdriver_close(struct ds_refdriver *d)
 
 int ds_refdriver_fd(const struct ds_refdriver *d)
 {
-	return d->open && d->conf->driver == DS_REFCLOCK_SOCK ? d->sock.fd : -1;
+	if (!d->open)
+		return -1;
+	switch (d->conf->driver) {
+	case DS_REFCLOCK_SOCK:
+		return d->sock.fd;
+	case DS_REFCLOCK_RTC:
+		return d->rtc.interrupts ? d->rtc.fd : -1;
+	case DS_REFCLOCK_PHC:
+		return d->phc.extpps ? d->phc.fd : -1;
+	default:
+		return -1;
+	}
 }
 
 enum ds_refresult ds_refdriver_read(struct ds_refdriver *d, struct ds_refsample *sample)
@@ -92,8 +129,12 @@ enum ds_refresult ds_refdriver_read(struct ds_refdriver *d, struct ds_refsample 
 		return ds_shm_clock_read(&d->shm, sample);
 	case DS_REFCLOCK_SOCK:
 		return ds_sock_clock_read(&d->sock, sample);
+	case DS_REFCLOCK_PHC:
+		return ds_phc_read(&d->phc, sample);
 	case DS_REFCLOCK_PPS:
 		return ds_pps_read(&d->pps, sample);
+	case DS_REFCLOCK_RTC:
+		return ds_rtc_read(&d->rtc, sample);
 	default:
 		return DS_REF_NOTHING;
 	}

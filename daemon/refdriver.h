@@ -8,8 +8,10 @@
 #include <stdbool.h>
 
 #include "daemon/conf.h"
+#include "os/phc.h"
 #include "os/pps.h"
 #include "os/refsample.h"
+#include "os/rtc.h"
 #include "os/shm_clock.h"
 #include "os/sock_clock.h"
 
@@ -17,7 +19,9 @@ struct ds_refdriver {
 	const struct ds_conf_refclock *conf;
 	bool open;
 	union { /* by conf->driver */
+		struct ds_phc phc;
 		struct ds_pps pps;
+		struct ds_rtc rtc;
 		struct ds_shm_clock shm;
 		struct ds_sock_clock sock;
 	};

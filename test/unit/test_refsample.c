@@ -23,7 +23,9 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "os/phc.h"
 #include "os/pps.h"
+#include "os/rtc.h"
 #include "os/shm_clock.h"
 #include "os/sock_clock.h"
 
@@ -386,6 +388,61 @@ static void test_sock_file(void **state)
 	ds_sock_clock_close(&first);
 }
 
+/* ---- PTP clocks ---- */
+
+static void test_phc_combine(void **state)
+{
+	/* 2 us between the stamps, once 3, once 9, and some that cannot be */
+	const struct ds_phc_reading readings[] = {
+		{5 * S, 9 * S + 1000, 5 * S + 2000},
+		{5 * S + 100000, 9 * S + 101100, 5 * S + 102000},
+		{5 * S + 200000, 9 * S + 201300, 5 * S + 203000},
+		{5 * S + 300000, 9 * S + 308800, 5 * S + 309000},
+		{5 * S, 9 * S, 5 * S - 1},
+		{-1, 9 * S, 5 * S},
+		{5 * S, -1, 5 * S + 1},
+	};
+
+	(void)state;
+	assert_int_equal(ds_phc_combine(readings, 1, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.local_ns, 5 * S + 1000);
+	assert_int_equal(sample.reference_ns, 9 * S + 1000);
+	assert_int_equal(sample.dispersion_ns, 1000);
+	assert_false(sample.pulse);
+	assert_int_equal(ds_phc_combine(readings, 7, &sample), DS_REF_SAMPLE);
+	/* the mean of three: offsets 4 s and 0, 100, -200 ns */
+	assert_int_equal(sample.local_ns, 5 * S + 101167);
+	assert_int_equal(sample.reference_ns - sample.local_ns, 4 * S - 33);
+	assert_int_equal(sample.dispersion_ns, 1167);
+	assert_int_equal(ds_phc_combine(readings + 4, 3, &sample), DS_REF_BAD);
+	assert_int_equal(ds_phc_combine(readings, 0, &sample), DS_REF_BAD);
+	/* as far apart as clocks can be */
+	const struct ds_phc_reading far[] = {{0, INT64_C(4611686017) * S, 0},
+					     {INT64_C(4611686017) * S, 0, INT64_C(4611686017) * S}};
+	assert_int_equal(ds_phc_combine(far, 2, &sample), DS_REF_SAMPLE);
+}
+
+static void test_no_device(void **state)
+{
+	struct ds_phc phc;
+	struct ds_rtc rtc;
+	char why[DS_WHY];
+
+	(void)state;
+	assert_int_equal(ds_phc_open(&phc, &(struct ds_phc_config){.path = "/dev/null"}, why),
+			 -ENOTTY);
+	assert_string_equal(why,
+			    "/dev/null: cannot read the clock: Inappropriate ioctl for device");
+	assert_int_equal(phc.fd, -1);
+	assert_int_equal(
+		ds_phc_open(&phc, &(struct ds_phc_config){.path = "a-name-far-too-long"}, why),
+		-ENODEV);
+	ds_phc_close(&phc);
+	assert_int_equal(ds_rtc_open(&rtc, "/dev/no-such-rtc", true, why), -ENOENT);
+	assert_string_equal(why, "/dev/no-such-rtc: cannot open: No such file or directory");
+	ds_rtc_close(&rtc);
+}
+
 static void test_no_pps(void **state)
 {
 	struct ds_pps pps;
@@ -408,7 +465,8 @@ int main(void)
 		cmocka_unit_test(test_shm_taken_once), cmocka_unit_test(test_shm_torn),
 		cmocka_unit_test(test_shm_open),       cmocka_unit_test(test_sock_values),
 		cmocka_unit_test(test_sock_nonsense),  cmocka_unit_test(test_sock_file),
-		cmocka_unit_test(test_no_pps),
+		cmocka_unit_test(test_no_pps),	       cmocka_unit_test(test_phc_combine),
+		cmocka_unit_test(test_no_device),
 	};
 
 	return cmocka_run_group_tests_name("refsample", tests, NULL, NULL);

@@ -1,0 +1,29 @@
+/*
+ * rtc: the machine's real-time clock, read and never set.
+ * It must never wait for the second to change, nor claim more than whole seconds without having
+ * seen that.
+ *
+ * Source: rtc(4). Where the device has update interrupts (RTC_UIE_ON), poll() reports each second
+ * as it begins, and the clock is read then. Where it has none, the time read lies within a second:
+ * its middle is given, with half a second of dispersion.
+ */
+#ifndef DS_OS_RTC_H
+#define DS_OS_RTC_H
+
+#include <stdbool.h>
+
+#include "os/refsample.h"
+#include "os/socket.h"
+
+struct ds_rtc {
+	int fd;		 /* -1: closed */
+	bool utc;	 /* else it keeps the machine's local time */
+	bool interrupts; /* `fd` is to be watched; else it is read at any time */
+};
+
+/* 0 or a negative errno with a sentence. */
+int ds_rtc_open(struct ds_rtc *rtc, const char *path, bool utc, char why[DS_WHY]);
+void ds_rtc_close(struct ds_rtc *rtc);
+enum ds_refresult ds_rtc_read(struct ds_rtc *rtc, struct ds_refsample *sample);
+
+#endif

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/clock/claim.h"
 #include "core/clock/scale.h"
 
 #define LEAST_SD_NS	  1.0  /* below every grain */
@@ -52,7 +53,7 @@ static double floor_sd(double sd, double least)
 
 static double systematic_sd(const struct ds_candidate *c)
 {
-	return DS_COMBINE_USUAL * fmin(fmax(c->systematic_ns, 0.0), MOST_SD_NS);
+	return DS_CLAIM_USUAL * fmin(fmax(c->systematic_ns, 0.0), MOST_SD_NS);
 }
 
 static bool taken(const struct ds_candidate *c)
@@ -306,7 +307,7 @@ static uint8_t majority_leap(const struct parts *parts, uint8_t leap_of_best)
 static bool is_credible(const struct ds_candidate *c)
 {
 	return c->selection != DS_S_FALSETICKER && c->selection != DS_S_UNTRUSTED &&
-	       c->selection != DS_S_LOOP;
+	       c->selection != DS_S_LOOP && c->selection != DS_S_OUTLIER;
 }
 
 /* What became of the sources that the old weights stood for. */

@@ -3,19 +3,20 @@
  * It must never count an error that sources share as if each had its own, and never move the time
  * for nothing but a change of who is asked.
  *
- * Model. What source i says of offset and frequency is wrong by three things:
+ * Model. What source i says of offset and frequency is wrong by three things.
  *
- *	e(i), of its measurements: the 2x2 covariance of its prediction. Independent of the others'.
- *	s(i), systematic: the asymmetry of its path and what its server is wrong by. It does not
- *	average out. All of `systematic_ns` is possible, little of it is usual: one
- *	standard deviation is DS_COMBINE_USUAL of it. Sources that have something in common (the
- *same host, the same upstream server, one following the other, the same network) may have the same
- *	s, or not: nobody can tell.
- *	o, of our oscillator: what it wandered since the newest sample of any of them is
- *	the same for all.
+ * Its measurements: e, the 2x2 covariance of its prediction. Independent of the others'.
+ *
+ * What is systematic: s, the asymmetry of its path and what its server is wrong by. It does not
+ * average out. All of `systematic_ns` is possible, little of it is usual: one standard deviation is
+ * DS_CLAIM_USUAL (claim.h) of it. Sources that have something in common (the same host, the same
+ * upstream server, one following the other, the same network) may have the same s, or not: nobody
+ * can tell.
+ *
+ * Our oscillator: o, what it wandered since the newest sample of any of them. The same for all.
  *
  * The sources are weighed by their covariance matrices, offset and frequency together. Within a
- * group of n with something in common s(i) is taken n times as uncertain: split covariance
+ * group of n with something in common s is taken n times as uncertain: split covariance
  * intersection with equal shares (Julier and Uhlmann 1997 and 2001). That is right whatever the
  * unknown correlation is, gives no negative weight, and n servers behind one upstream count for no
  * more than one. The part o is taken out before and added again after.
@@ -30,8 +31,8 @@
  * variance) is kept as a carry, and taken away in the next DS_COMBINE_POLLS polls; the rest
  * was noise in what the old weights stood on, and is taken at once. A source that alone lies
  * elsewhere than it did (a new route, its clock was set) counts as one that went and another
- * that came. A falseticker takes what it had contributed with it, at once. What all measure is
- * never carried.
+ * that came. A falseticker, or who turns out to be an outlier, takes what it had contributed with
+ * it, at once. What all measure is never carried.
  */
 #ifndef DS_CORE_CLOCK_COMBINE_H
 #define DS_CORE_CLOCK_COMBINE_H
@@ -41,10 +42,6 @@
 
 #include "core/clock/select.h"
 
-/* Paths are asymmetric (Pathak et al., PAM 2008), but rarely by more than a fifth of what the delay
- * allows: two standard deviations. The value decides only how sources of different delay are
- * weighed against each other. */
-#define DS_COMBINE_USUAL 0.1
 /* A carry falls to 1/e in so many polls: as long as reachability remembers. */
 #define DS_COMBINE_POLLS 8.0
 

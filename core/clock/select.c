@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/clock/claim.h"
 #include "core/clock/scale.h"
 
 char ds_selection_letter(enum ds_selection selection)
@@ -78,27 +79,42 @@ static int64_t high(const struct ds_candidate *c)
 	return ds_ns_plus(c->prediction.server_minus_raw_ns, (double)c->prediction.distance_ns);
 }
 
-static bool claims(const struct ds_candidate *c, int64_t moment)
+static bool holds(const struct ds_claim *c, int64_t moment)
 {
-	return low(c) <= moment && moment <= high(c);
+	return c->low_ns <= moment && moment <= c->high_ns;
 }
 
 /* A vote: who takes part, and how many claims hold at the lower end of each. The most that ever
  * hold is among these. */
 struct vote {
-	const struct ds_candidate *candidates;
+	struct ds_claim claims[DS_SOURCES_MAX]; /* of those that are usable */
 	uint32_t count;
 	bool voter[DS_SOURCES_MAX];
 	uint32_t holding[DS_SOURCES_MAX];
 	uint32_t voters, most;
 };
 
+static void collect_claims(struct vote *v, const struct ds_candidate *candidates, uint32_t count,
+			   double max_clock_error_ppb)
+{
+	const struct ds_prediction *predictions[DS_SOURCES_MAX] = {NULL};
+	struct ds_claim claims[DS_SOURCES_MAX];
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (votes(&candidates[i]))
+			predictions[n++] = &candidates[i].prediction;
+	ds_claims(predictions, n, max_clock_error_ppb, claims);
+	n = 0;
+	for (uint32_t i = 0; i < count; i++)
+		if (votes(&candidates[i]))
+			v->claims[i] = claims[n++];
+}
+
 static void count_votes(struct vote *v, const struct ds_candidate *candidates, uint32_t count)
 {
 	bool trusted = false;
 
-	memset(v, 0, sizeof(*v));
-	v->candidates = candidates;
 	v->count = count;
 	for (uint32_t i = 0; i < count; i++)
 		trusted |= votes(&candidates[i]) && candidates[i].trust;
@@ -108,8 +124,7 @@ static void count_votes(struct vote *v, const struct ds_candidate *candidates, u
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		for (uint32_t j = 0; j < count; j++)
-			if (v->voter[i] && v->voter[j] &&
-			    claims(&candidates[j], low(&candidates[i])))
+			if (v->voter[i] && v->voter[j] && holds(&v->claims[j], v->claims[i].low_ns))
 				v->holding[i]++;
 		if (v->holding[i] > v->most)
 			v->most = v->holding[i];
@@ -120,7 +135,7 @@ static void count_votes(struct vote *v, const struct ds_candidate *candidates, u
 static bool stands(const struct vote *v, uint32_t i, int32_t loyal)
 {
 	return v->voter[i] && v->holding[i] == v->most &&
-	       (loyal < 0 || claims(&v->candidates[loyal], low(&v->candidates[i])));
+	       (loyal < 0 || holds(&v->claims[loyal], v->claims[i].low_ns));
 }
 
 /* The source selected before, if it is part of any largest agreement; else -1. */
@@ -139,27 +154,25 @@ static bool is_believed(const struct vote *v, uint32_t who, int32_t loyal)
 	if (!v->voter[who])
 		return false;
 	for (uint32_t i = 0; i < v->count; i++)
-		if (stands(v, i, loyal) && !claims(&v->candidates[who], low(&v->candidates[i])))
+		if (stands(v, i, loyal) && !holds(&v->claims[who], v->claims[i].low_ns))
 			return false;
 	return true;
 }
 
-static void narrow(struct ds_selected *s, const struct ds_candidate *c)
+static void narrow(struct ds_selected *s, const struct ds_claim *c)
 {
-	if (low(c) > s->low_minus_raw_ns)
-		s->low_minus_raw_ns = low(c);
-	if (high(c) < s->high_minus_raw_ns)
-		s->high_minus_raw_ns = high(c);
+	if (c->low_ns > s->low_minus_raw_ns)
+		s->low_minus_raw_ns = c->low_ns;
+	if (c->high_ns < s->high_minus_raw_ns)
+		s->high_minus_raw_ns = c->high_ns;
 }
 
 /* One without a vote of its own, beside those that are trusted. */
-static enum ds_selection judge_other(const struct ds_candidate *c, const struct ds_selected *s)
+static enum ds_selection judge_other(const struct ds_claim *c, const struct ds_selected *s)
 {
-	int64_t offset = c->prediction.server_minus_raw_ns;
-
-	if (high(c) < s->low_minus_raw_ns || low(c) > s->high_minus_raw_ns)
+	if (c->high_ns < s->low_minus_raw_ns || c->low_ns > s->high_minus_raw_ns)
 		return DS_S_FALSETICKER;
-	if (offset < s->low_minus_raw_ns || offset > s->high_minus_raw_ns)
+	if (c->offset_ns < s->low_minus_raw_ns || c->offset_ns > s->high_minus_raw_ns)
 		return DS_S_UNTRUSTED;
 	return DS_S_WAITING;
 }
@@ -167,31 +180,78 @@ static enum ds_selection judge_other(const struct ds_candidate *c, const struct 
 /* Tells the falsetickers apart, and sets the agreement. Two agreements of a majority have a source
  * in common, and with it all that lie between them: somebody is always believed. */
 static void intersect(struct ds_candidate *candidates, uint32_t count, int32_t previous,
-		      struct ds_selected *s)
+		      struct vote *v, struct ds_selected *s)
 {
-	struct vote v;
-	int32_t loyal;
 	bool believed[DS_SOURCES_MAX] = {false};
+	int32_t loyal;
 
-	count_votes(&v, candidates, count);
-	loyal = loyal_to(&v, previous);
+	count_votes(v, candidates, count);
+	loyal = loyal_to(v, previous);
 	s->low_minus_raw_ns = -DS_NS_LIMIT;
 	s->high_minus_raw_ns = DS_NS_LIMIT;
 	s->good = 0;
-	for (uint32_t i = 0; i < count && 2 * v.most > v.voters; i++) {
-		believed[i] = is_believed(&v, i, loyal);
+	for (uint32_t i = 0; i < count && 2 * v->most > v->voters; i++) {
+		believed[i] = is_believed(v, i, loyal);
 		if (believed[i])
-			narrow(s, &candidates[i]);
+			narrow(s, &v->claims[i]);
 	}
 	for (uint32_t i = 0; i < count; i++) {
 		if (!votes(&candidates[i]))
 			continue;
-		if (v.voter[i] || 2 * v.most <= v.voters)
+		if (v->voter[i] || 2 * v->most <= v->voters)
 			candidates[i].selection = believed[i] ? DS_S_WAITING : DS_S_FALSETICKER;
 		else
-			candidates[i].selection = judge_other(&candidates[i], s);
+			candidates[i].selection = judge_other(&v->claims[i], s);
 		s->good += votes(&candidates[i]);
 	}
+}
+
+/* What is usual for a source to be wrong by. */
+static double usual_ns(const struct ds_candidate *c, const struct ds_claim *claim)
+{
+	return hypot(claim->sd_ns, DS_CLAIM_USUAL * fmax(c->systematic_ns, 0.0));
+}
+
+/* The good one with the lower median of the offsets; *n: how many there are, not 0. */
+static uint32_t middle_of(const struct ds_candidate *candidates, const struct vote *v, uint32_t *n)
+{
+	uint32_t sorted[DS_SOURCES_MAX];
+
+	*n = 0;
+	for (uint32_t i = 0; i < v->count; i++) {
+		uint32_t at = *n;
+
+		if (!votes(&candidates[i]))
+			continue;
+		for (; at > 0 && v->claims[sorted[at - 1]].offset_ns > v->claims[i].offset_ns; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = i;
+		(*n)++;
+	}
+	return *n > 0 ? sorted[(*n - 1) / 2] : 0;
+}
+
+/* See the header. */
+static void set_outliers_aside(struct ds_candidate *candidates, const struct vote *v)
+{
+	bool out[DS_SOURCES_MAX] = {false};
+	uint32_t n, outliers = 0;
+	uint32_t middle = middle_of(candidates, v, &n);
+
+	for (uint32_t i = 0; i < v->count && n > 2; i++) {
+		const struct ds_candidate *c = &candidates[i];
+		double apart =
+			fabs(ds_ns_between(v->claims[i].offset_ns, v->claims[middle].offset_ns));
+
+		out[i] = votes(c) && !c->prefer && !c->trust &&
+			 apart > DS_SELECT_OUTLIER_SDS *
+					 hypot(usual_ns(c, &v->claims[i]),
+					       usual_ns(&candidates[middle], &v->claims[middle]));
+		outliers += out[i];
+	}
+	for (uint32_t i = 0; i < v->count && 2 * outliers < n; i++)
+		if (out[i])
+			candidates[i].selection = DS_S_OUTLIER;
 }
 
 /* See "Orphan mode" in the header. */
@@ -305,18 +365,22 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 	       const struct ds_select_config *config, struct ds_selected *selected)
 {
 	struct ds_selected s = {0};
+	struct vote v;
 
+	memset(&v, 0, sizeof(v));
 	for (uint32_t i = DS_SOURCES_MAX; i < count; i++)
 		candidates[i].selection = DS_S_NONE;
 	if (count > DS_SOURCES_MAX)
 		count = DS_SOURCES_MAX;
 	for (uint32_t i = 0; i < count; i++)
 		candidates[i].selection = usable(&candidates[i], config);
-	intersect(candidates, count, previous, &s);
+	collect_claims(&v, candidates, count, config->max_clock_error_ppb);
+	intersect(candidates, count, previous, &v, &s);
 	if (s.good == 0 && config->orphan_stratum > 0)
 		follow_an_orphan(candidates, count, config, &s);
 	if (!is_enough(candidates, count, config, &s))
 		return false;
+	set_outliers_aside(candidates, &v);
 	s.best = choose(candidates, count, previous, config);
 	for (uint32_t i = 0; i < count; i++)
 		if (i != s.best && votes(&candidates[i]))

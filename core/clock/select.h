@@ -4,14 +4,20 @@
  * taken that a majority of the sources does not agree with.
  *
  * Source: RFC 5905 section 11.2.1 and Marzullo 1984 for the intersection; chrony.conf(5) for what
- * the options mean. Each source claims that the truth lies within its distance of its offset. The
- * largest number of claims that hold at one moment must be a majority; who is part of no such
- * agreement is a falseticker. Where several disjoint agreements are equally large (A agrees with B,
- * and with C, and those two do not agree) the one stays that the source selected before is part of;
- * without that, only who is part of all of them is believed.
+ * the options mean. Each source claims that the truth lies within its distance of its offset, or
+ * nearer where others know our oscillator better (claim.h). The largest number of claims that hold
+ * at one moment must be a majority; who is part of no such agreement is a falseticker. Where
+ * several disjoint agreements are equally large (A agrees with B, and with C, and those two do not
+ * agree) the one stays that the source selected before is part of; without that, only who is part
+ * of all of them is believed.
  *
  * Where a source has `trust`, those with it vote alone; another one is good if its claim
  * overlaps what they agree on, and its offset lies in it: it may refine what they say, not move it.
+ *
+ * Claims say what is possible, not what is likely. Of three good ones and more, those are set aside
+ * that lie further from the median than asymmetry and noise usually bring them (claim.h),
+ * DS_SELECT_OUTLIER_SDS times, if more than half are left (compare the cluster algorithm, RFC 5905
+ * section 11.2.2). They may not be the best, nor be combined; `prefer` and `trust` keep a source.
  *
  * Of the good ones the best has the least root distance, with something added for each stratum. It
  * stays until another is clearly better: distances move by themselves, and a change is worth
@@ -28,7 +34,8 @@
 #define DS_SOURCES_MAX 64
 /* Besides `reselect_ns`, so much of its score must another have to take over: distances of far
  * servers move by more than any fixed amount. */
-#define DS_SELECT_BETTER 0.67
+#define DS_SELECT_BETTER      0.67
+#define DS_SELECT_OUTLIER_SDS 5.0
 /* Who was left out for its distance comes back below so much of the limit. */
 #define DS_SELECT_REJOIN 0.8
 /* Frequencies are close if they differ by less than so many of their standard deviations, and what
@@ -49,6 +56,7 @@
 	X(WAITING, '-', 'W', "good, but fewer than minsources agree")                              \
 	X(WAITING_REQUIRED, '-', 'W', "good, but no source with 'require' is")                     \
 	X(NOT_PREFERRED, '-', 'P', "good, but another one is preferred")                           \
+	X(OUTLIER, '-', 'D', "possible, but far off from what the others agree on")                \
 	X(NOT_COMBINED, '-', 'D', "good, but much worse than the best")                            \
 	X(COMBINED, '+', '+', "combined with the best")                                            \
 	X(SELECTED, '*', '*', "the best source")

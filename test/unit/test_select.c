@@ -252,6 +252,35 @@ static void required_ones_must_be_good(void **state)
 	assert_true(ds_select(c, 3, 0, &defaults, &selected));
 }
 
+/* 50 ms off is possible where delays are of 40 ms and more, but not likely. */
+static void outliers_are_set_aside(void **state)
+{
+	struct ds_candidate c[4];
+	struct ds_selected selected;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		c[i] = candidate(i == 3 ? 50 * MS : i * MS / 10, 30 * MS);
+		c[i].systematic_ns = 20e6;
+	}
+	c[3].prediction.distance_ns = 25 * MS;
+	assert_true(ds_select(c, 4, 3, &defaults, &selected));
+	assert_int_equal(c[3].selection, DS_S_OUTLIER);
+	assert_int_equal(selected.good, 4);
+	assert_int_not_equal(selected.best, 3);
+	c[3].prefer = true;
+	assert_true(ds_select(c, 4, 0, &defaults, &selected));
+	assert_int_equal(selected.best, 3);
+	/* Of two and two, or of two, nobody can tell. */
+	c[3].prefer = false;
+	c[2].prediction.server_minus_raw_ns += 50 * MS;
+	assert_true(ds_select(c, 4, 3, &defaults, &selected));
+	assert_int_equal(c[3].selection, DS_S_SELECTED);
+	assert_true(ds_select(c + 1, 2, 0, &defaults, &selected));
+	assert_int_not_equal(c[1].selection, DS_S_OUTLIER);
+	assert_int_not_equal(c[2].selection, DS_S_OUTLIER);
+}
+
 static void frequencies_must_be_close(void **state)
 {
 	struct ds_candidate c[3] = {candidate(0, MS), candidate(0, MS), candidate(0, MS)};
@@ -378,6 +407,7 @@ int main(void)
 		cmocka_unit_test(preferred_comes_first),
 		cmocka_unit_test(trusted_ones_vote_alone),
 		cmocka_unit_test(required_ones_must_be_good),
+		cmocka_unit_test(outliers_are_set_aside),
 		cmocka_unit_test(frequencies_must_be_close),
 		cmocka_unit_test(who_was_left_out_comes_back_late),
 		cmocka_unit_test(orphans_follow_the_lowest),

@@ -86,6 +86,7 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct 
 		ds_log_fatal("no memory for %" PRIu32 " saved stamps (clientloglimit)", count);
 		return false;
 	}
+	s->slots = slots;
 	ds_server_init(&s->server, slots, count);
 	if (DS_INTERLEAVE_BUILT && conf->no_client_log)
 		ds_log(DS_LOG_NOTICE, "noclientlog: nothing is kept of clients, answers are basic");
@@ -110,6 +111,8 @@ void ds_serve_close(struct ds_serve *s)
 			s->counters->by_reason[r] += s->sockets[i].stamping.counters.by_reason[r];
 		ds_socket_close(&s->sockets[i]);
 	}
+	free(s->slots);
+	s->slots = NULL;
 }
 
 uint32_t ds_serve_watch(const struct ds_serve *s, struct pollfd *fds, uint32_t *who, uint32_t room)

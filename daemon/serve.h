@@ -75,6 +75,7 @@ struct ds_serve {
 	struct ds_serve_other others[DS_SERVE_OTHERS];
 	uint8_t other_count;
 	struct ds_server server;
+	struct ds_slot *slots; /* of `server`; NULL: none. Freed by ds_serve_close() */
 	struct ds_socket sockets[DS_SERVE_SOCKETS];
 	struct ds_serve_departure departures[DS_SERVE_DEPARTURES];
 	uint8_t departure_count;

@@ -164,8 +164,10 @@ static double log_smooth(double log_density, double x, double noise)
 	return log_density + log_phi(x / noise);
 }
 
-double sim_law_log_density(const struct sim_law *law, double x, double noise)
+double sim_law_log_density(const struct sim_law *law, double excess_ns, double noise_ns)
 {
+	const double x = excess_ns;
+	const double noise = noise_ns;
 	double at = fmax(x, 0.1 * noise);
 
 	switch (law->kind) {

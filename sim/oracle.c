@@ -601,7 +601,7 @@ static bool open_oracle(struct oracle *o, const struct sim_host *h)
 	span_ns = h->exchanges[h->exchange_count - 1].at_ns - h->exchanges[0].at_ns;
 	know_oscillator(o, fmax((double)span_ns * 1e-9 / (usable - 1), 1.0));
 	o->noise_ns = know_noise(h);
-	o->count = (int)fmin(fmax(WORK / usable, PARTICLES_LEAST), PARTICLES);
+	o->count = (int)fmin(fmax(WORK / (double)usable, PARTICLES_LEAST), PARTICLES);
 	o->now = calloc((size_t)o->count, sizeof *o->now);
 	o->next = calloc((size_t)o->count, sizeof *o->next);
 	sim_random_init(&o->random, h->world->seed, "oracle");

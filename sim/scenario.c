@@ -207,7 +207,7 @@ static bool read_law(struct reader *r, const struct law_word *word, struct sim_l
 	*law = (struct sim_law){.kind = word->kind};
 	if (word->kind == SIM_LAW_RECORDED)
 		return read_recorded(r, next(r), law);
-	for (int i = 0; word->arguments[i] != '\0'; i++) {
+	for (int i = 0; i < 3 && word->arguments[i] != '\0'; i++) {
 		bool good = word->arguments[i] == 't' ? time_ns(r, 0.0, to[i])
 			    : word->arguments[i] == 's'
 				    ? share(r, to[i])
@@ -278,9 +278,10 @@ static void split(struct reader *r, char *line)
 
 bool sim_way_change(struct sim_way *way, const char *words, char why[SIM_WHY])
 {
-	struct reader r = {.file = "", .why = why};
+	struct reader r = {.file = ""};
 	char line[SIM_TEXT];
 
+	r.why = why;
 	snprintf(line, sizeof line, "%s", words);
 	split(&r, line);
 	return read_way(&r, way);
@@ -717,7 +718,7 @@ static bool on_begin(struct reader *r)
 static bool on_leap(struct reader *r)
 {
 	const char *word = next(r);
-	int64_t day_ns;
+	int64_t day_ns = 0;
 
 	if (word == NULL || (strcmp(word, "insert") != 0 && strcmp(word, "delete") != 0))
 		return fail(r, "expected: leap insert or delete, and a day");
@@ -750,7 +751,7 @@ static const struct directive {
 
 static bool read_line(struct reader *r, const char *text)
 {
-	char copy[2 * SIM_TEXT];
+	char copy[SIM_LINE];
 	const char *name;
 
 	snprintf(copy, sizeof copy, "%s", text);
@@ -793,16 +794,17 @@ static void defaults(struct sim_scenario *s, const char *file)
 bool sim_scenario_parse(struct sim_scenario *s, const char *file, const char *text,
 			char why[SIM_WHY])
 {
-	struct reader r = {.s = s, .file = file, .why = why};
+	struct reader r = {.s = s, .file = file};
 
+	r.why = why;
 	defaults(s, file);
 	while (*text != '\0') {
 		size_t length = strcspn(text, "\n");
-		char line[2 * SIM_TEXT];
+		char line[SIM_LINE];
 
 		r.line++;
 		if (length >= sizeof line)
-			return fail(&r, "longer than %d", 2 * SIM_TEXT);
+			return fail(&r, "longer than %d", SIM_LINE);
 		memcpy(line, text, length);
 		line[length] = '\0';
 		if (!read_line(&r, line))

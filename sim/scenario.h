@@ -61,6 +61,7 @@
 #define SIM_LIMITS   64
 #define SIM_NAME     32
 #define SIM_TEXT     256
+#define SIM_LINE     512
 #define SIM_WORDS    40
 #define SIM_LAWS     3
 #define SIM_WHY	     320

@@ -316,16 +316,16 @@ static void know_way(const struct sim_world *w, int from, int to, struct sim_kno
 	memcpy(known->laws, w->ways[i].laws, sizeof known->laws);
 }
 
-void sim_note_exchange(struct sim_host *h, const struct sim_exchange *x)
+void sim_note_exchange(struct sim_host *h, const struct sim_exchange *exchange)
 {
 	struct sim_exchange *kept;
 
 	if (h->exchange_count == h->exchange_room)
 		h->exchanges = grown(h->exchanges, &h->exchange_room, sizeof *h->exchanges);
 	kept = &h->exchanges[h->exchange_count++];
-	*kept = *x;
-	know_way(h->world, h->index, x->source, &kept->up);
-	know_way(h->world, x->source, h->index, &kept->down);
+	*kept = *exchange;
+	know_way(h->world, h->index, kept->source, &kept->up);
+	know_way(h->world, kept->source, h->index, &kept->down);
 }
 
 static void run_as(struct sim_host *h)
@@ -346,14 +346,14 @@ static void say_conf(void *context, bool error, const char *file, int line, cons
 }
 
 /* $variant in the line is replaced. */
-static void put_variant(const struct sim_world *w, const char *line, char out[2 * SIM_TEXT])
+static void put_variant(const struct sim_world *w, const char *line, char out[SIM_LINE])
 {
 	const char *at = strstr(line, "$variant");
 
 	if (at == NULL)
-		snprintf(out, 2 * SIM_TEXT, "%s", line);
+		snprintf(out, SIM_LINE, "%s", line);
 	else
-		snprintf(out, 2 * SIM_TEXT, "%.*s%s%s", (int)(at - line), line, w->variant->text,
+		snprintf(out, SIM_LINE, "%.*s%s%s", (int)(at - line), line, w->variant->text,
 			 at + strlen("$variant"));
 }
 
@@ -365,7 +365,7 @@ static bool read_conf(struct sim_host *h, struct ds_conf *conf)
 	conf->ipv6 = false;
 	conf->pid_file[0] = conf->bound_file[0] = '\0';
 	for (int i = 0; i < h->spec->conf_count; i++) {
-		char line[2 * SIM_TEXT];
+		char line[SIM_LINE];
 
 		put_variant(h->world, h->spec->conf[i], line);
 		good &= ds_conf_read_line(conf, line, h->spec->conf_line[i], say_conf, h);
@@ -686,12 +686,13 @@ static bool handle(struct sim_world *w, struct sim_event *e)
 static void make_leaplist(struct sim_host *h)
 {
 	const struct sim_scenario *s = h->world->scenario;
-	int64_t midnight_ns = s->begin_ns + s->leap_at_ns + (s->leap < 0 ? NS_PER_S : 0);
-	int64_t at_s = midnight_ns / NS_PER_S + NTP_1970_S;
 	struct sim_file *file = &h->files[h->file_count];
+	int64_t at_s;
 
 	if (!h->spec->leaplist || s->leap == 0)
 		return;
+	/* a second that is left out is the last before midnight */
+	at_s = (s->begin_ns + s->leap_at_ns + (s->leap < 0 ? NS_PER_S : 0)) / NS_PER_S + NTP_1970_S;
 	h->file_count++;
 	snprintf(file->path, sizeof file->path, "leaplist");
 	snprintf(file->text, sizeof file->text,

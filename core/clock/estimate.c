@@ -1,6 +1,6 @@
 /*
- * estimate: the straight line and its window, as estimate.h says.
- * It must never compute with absolute times in doubles: all are differences from the newest sample.
+ * estimate: the window, what is learnt from it, and what is set aside, as estimate.h says.
+ * It must never compute with absolute times in doubles: all are differences from a sample.
  */
 #include "core/clock/estimate.h"
 
@@ -9,43 +9,34 @@
 
 #include "core/clock/scale.h"
 
-#define LINE_SAMPLES	 3 /* fewer give no frequency */
-#define TREND_SAMPLES	 5 /* fewer show no trend */
-#define SUSPECT_SAMPLES	 4 /* a line of fewer is no ground to doubt the next */
+#define DOUBT_SAMPLES	 4 /* fewer are no ground to doubt the next */
 #define CONFIRM_SAMPLES	 3 /* suspects in a row, on one side, that prove a jump */
 #define CONFIRM_ANY	 8 /* ... on any side: the line is useless */
 #define SUSPECT_SDS	 6.0
-#define SUSPECT_FREQ_PPB 1e3  /* oscillators bend by less than this: no reason for doubt */
-#define TREND_SDS	 1.0  /* one straight line in six is taken for bent: that costs less */
-#define TAIL_SAMPLES	 8    /* up to so many of the newest are looked at together */
-#define TAIL_SDS	 2.5  /* standard deviations of their mean that are no chance */
-#define TAIL_SCALE_LEAST 0.25 /* a very good fit is no reason to be strict */
-#define UNSEEN_BEND	 1.5  /* a bend that the signs do not show yet: that much more error */
-#define CLAIM_SDS	 3.0  /* standard deviations that go into the distance */
+#define SUSPECT_FREQ_PPB 1e3   /* oscillators bend by less than this: no reason for doubt */
+#define PATH_SAMPLES	 8     /* late on both ways, in a row, that prove a longer path */
+#define PATH_NATS	 12.0  /* by chance on one way: once in e^12 */
+#define PATH_SDS	 5.0   /* below what was least: a shorter path */
+#define PATH_MEMORY	 256.0 /* samples: the path's variance grows by this part at each */
+#define LEARN_SAMPLES	 256.0 /* memory of the lateness of packets: enough for 6 per cent */
+#define USUAL_PART	 0.25  /* of a round trip, the usual lateness before any is known */
+#define USUAL_COUNT	 1.0   /* ... worth so many samples */
+#define USUAL_GRAINS	 0.3   /* the least that lateness can be told from grain */
+#define TAIL_FIRST	 0.02
+#define TAIL_COUNT	 8.0
+#define TAIL_NONE	 1e-9 /* while there are so few that any two could be the odd ones */
+#define TAIL_LEAST	 0.002
+#define TAIL_MOST	 0.5
+#define MISS_FIRST_NS	 1e3 /* noise of a reference clock before it is known, worth one sample */
+#define REMOTE_GRAIN_NS	 1e3 /* a server's stamps are believed to be better than its precision */
+#define RUNS_ANEW	 4   /* over a window of which little is left to build on */
+#define FEW_SAMPLES	 4 /* so few are all looked at as often: each still says much of the others */
+#define EVEN_SAMPLES	 4   /* round trips that took the same time: not one of them queued */
+#define UNSURE_COUNT	 8.0 /* see unsure() */
+#define CLAIM_SDS	 4.0 /* standard deviations that go into the distance */
 #define RANGE_NS	 DS_NS_LIMIT
 #define PRECISION_MAX_NS INT64_C(1000000000)
-
-struct point {
-	double x; /* ns since the newest sample in the line: <= 0 */
-	double y; /* ns above it */
-	double excess;
-	double weight;
-	double residual;
-};
-
-struct line {
-	double weight; /* sum of the weights */
-	double x, y;   /* weighted centre */
-	double spread; /* sum of weight * (x - centre)^2 */
-	double slope;
-	double chi2; /* sum of weight * residual^2 */
-};
-
-struct noise {
-	double usual;  /* median excess */
-	double least;  /* variance common to all samples, at least */
-	double common; /* and as the residuals show it */
-};
+#define SHORTEST_S	 1e-9 /* between two samples */
 
 void ds_estimate_init(struct ds_estimate *e, uint8_t min_samples, uint8_t max_samples)
 {
@@ -65,328 +56,354 @@ void ds_estimate_restart(struct ds_estimate *e)
 	e->total = total;
 }
 
-/* i = 0 is the oldest. */
-static unsigned place(const struct ds_estimate *e, unsigned i)
+static double between_s(int64_t from_ns, int64_t to_ns)
 {
-	unsigned oldest = (unsigned)e->head + DS_ESTIMATE_SAMPLES - e->count;
-
-	return (oldest + i) % DS_ESTIMATE_SAMPLES;
+	return fmax((double)(to_ns - from_ns) * 1e-9, SHORTEST_S);
 }
 
-static struct ds_estimate_sample *sample_at(struct ds_estimate *e, unsigned i)
+static void set_bounds(struct ds_estimate *e, unsigned i)
 {
-	return &e->samples[place(e, i)];
+	const struct ds_estimate_sample *s = &e->samples[i];
+	double offset = (double)(s->server_minus_raw_ns - e->base_ns);
+	double half = 0.5 * (double)s->delay_ns;
+
+	e->window.look[i].bound_ns[DS_WAY_THERE] = half + offset;
+	e->window.look[i].bound_ns[DS_WAY_BACK] = half - offset;
 }
 
-static void push(struct ds_estimate *e, const struct ds_estimate_sample *sample)
+/* Count offsets from the newest sample, where the numbers are then small. */
+static void rebase(struct ds_estimate *e, int64_t base_ns)
 {
-	e->samples[e->head] = *sample;
-	e->head = (uint8_t)((e->head + 1) % DS_ESTIMATE_SAMPLES);
-	if (e->count < e->max_samples)
-		e->count++;
+	ds_bank_shift(&e->bank, (double)(base_ns - e->base_ns));
+	e->base_ns = base_ns;
+	for (unsigned i = 0; i < e->window.count; i++)
+		set_bounds(e, i);
 }
 
-static void pop(struct ds_estimate *e)
+static void learn_first(struct ds_estimate *e, int64_t delay_ns)
 {
-	e->head = (uint8_t)((e->head + DS_ESTIMATE_SAMPLES - 1) % DS_ESTIMATE_SAMPLES);
-	e->count--;
+	for (int way = 0; way < 2; way++) {
+		struct ds_learnt *l = &e->learnt[way];
+
+		l->usual_count = USUAL_COUNT;
+		l->usual_sum = USUAL_COUNT * USUAL_PART * (double)delay_ns;
+		l->tail_count = TAIL_COUNT;
+		l->tail_sum = TAIL_COUNT * TAIL_FIRST;
+	}
+	e->miss_count = 1.0;
+	e->miss_sum = MISS_FIRST_NS * MISS_FIRST_NS;
 }
 
-/* Collect what is in the line, oldest first. */
-static unsigned load(struct ds_estimate *e, struct point points[DS_ESTIMATE_SAMPLES])
+static void learn_even(struct ds_estimate *e, double grain2)
 {
-	const struct ds_estimate_sample *newest = NULL;
-	int64_t least = INT64_MAX;
-	unsigned n = 0;
+	double sum = e->miss_sum;
+	double count = e->miss_count;
 
-	for (unsigned i = 0; i < e->count; i++) {
-		const struct ds_estimate_sample *s = sample_at(e, i);
-
-		if (s->suspect != 0)
+	for (unsigned i = 0; i < e->window.count; i++) {
+		if (!e->window.look[i].seen)
 			continue;
-		newest = s;
-		if (s->delay_ns < least)
-			least = s->delay_ns;
+		sum += e->window.look[i].miss_var_ns2;
+		count += 1.0;
 	}
-	if (newest == NULL)
-		return 0;
-	for (unsigned i = 0; i < e->count; i++) {
-		const struct ds_estimate_sample *s = sample_at(e, i);
-
-		if (s->suspect != 0)
-			continue;
-		points[n].x = (double)(s->raw_ns - newest->raw_ns);
-		points[n].y = (double)(s->server_minus_raw_ns - newest->server_minus_raw_ns);
-		points[n].excess = (double)(s->delay_ns - least);
-		n++;
-	}
-	e->min_delay_ns = least;
-	e->ref_raw_ns = newest->raw_ns;
-	e->ref_server_minus_raw_ns = newest->server_minus_raw_ns;
-	return n;
+	e->noise.way[0].grain_var_ns2 = fmax(sum / count, grain2);
+	e->noise.way[1] = e->noise.way[0];
 }
 
-static double median_excess(const struct point *points, unsigned n)
+/* Lateness as the window and what was before it show it. */
+static void learn(struct ds_estimate *e, double grain2)
 {
-	double sorted[DS_ESTIMATE_SAMPLES];
+	for (int way = 0; way < 2; way++) {
+		struct ds_learnt sum = e->learnt[way];
+		struct ds_lateness *l = &e->noise.way[way];
 
-	for (unsigned i = 0; i < n; i++) {
-		unsigned j = i;
+		for (unsigned i = 0; i < e->window.count; i++) {
+			const struct ds_look *look = &e->window.look[i];
 
-		for (; j > 0 && sorted[j - 1] > points[i].excess; j--)
-			sorted[j] = sorted[j - 1];
-		sorted[j] = points[i].excess;
+			if (!look->seen || (look->one_way && way == DS_WAY_THERE))
+				continue;
+			sum.usual_sum += look->usual_ns[way];
+			sum.usual_count += 1.0;
+			sum.tail_sum += look->tail[way];
+			sum.tail_count += 1.0;
+		}
+		l->usual_ns = fmax(sum.usual_sum / sum.usual_count, USUAL_GRAINS * sqrt(grain2));
+		l->tail = fmin(fmax(sum.tail_sum / sum.tail_count, TAIL_LEAST), TAIL_MOST);
+		if (e->taken <= FEW_SAMPLES)
+			l->tail = TAIL_NONE;
+		l->grain_var_ns2 = grain2;
 	}
-	return sorted[n / 2];
-}
-
-/* Variance of a sample for its delay alone. Beyond three times the usual excess the packet was
- * not just queued like others, and counts for less than e^2/12 would say. */
-static double excess_variance(double excess, double usual, double floor)
-{
-	double far = excess / (3.0 * fmax(usual, floor));
-
-	return excess * excess / 12.0 * (1.0 + far * far);
-}
-
-static void weigh(struct point *points, unsigned n, const struct noise *noise)
-{
-	double floor = sqrt(noise->least);
-
-	for (unsigned i = 0; i < n; i++)
-		points[i].weight = 1.0 / (noise->common +
-					  excess_variance(points[i].excess, noise->usual, floor));
-}
-
-static void fit(struct point *points, unsigned n, struct line *line)
-{
-	double cross = 0.0;
-
-	memset(line, 0, sizeof(*line));
-	for (unsigned i = 0; i < n; i++) {
-		line->weight += points[i].weight;
-		line->x += points[i].weight * points[i].x;
-		line->y += points[i].weight * points[i].y;
-	}
-	line->x /= line->weight;
-	line->y /= line->weight;
-	for (unsigned i = 0; i < n; i++) {
-		double dx = points[i].x - line->x;
-
-		line->spread += points[i].weight * dx * dx;
-		cross += points[i].weight * dx * (points[i].y - line->y);
-	}
-	line->slope = line->spread > 0.0 ? cross / line->spread : 0.0;
-	for (unsigned i = 0; i < n; i++) {
-		points[i].residual = points[i].y - line->y - line->slope * (points[i].x - line->x);
-		line->chi2 += points[i].weight * points[i].residual * points[i].residual;
-	}
-}
-
-/* What the faster half of the samples scatters beyond what its delays explain. */
-static double common_variance(const struct point *points, unsigned n, const struct noise *noise)
-{
-	double sum = 0.0;
-	unsigned k = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		const struct point *p = &points[i];
-
-		if (p->excess > noise->usual)
-			continue;
-		sum += p->residual * p->residual - p->excess * p->excess / 12.0;
-		k++;
-	}
-	sum *= (double)n / ((double)(n - 2) * (double)k);
-	return fmax(sum, noise->least);
-}
-
-static void weighted_line(struct point *points, unsigned n, double grain, struct noise *noise,
-			  struct line *line)
-{
-	/* The fastest of n samples is itself late, by about sqrt(2/n) of the usual queue. */
-	double lateness;
-
-	noise->usual = median_excess(points, n);
-	lateness = 0.25 * noise->usual / sqrt((double)n);
-	noise->least = grain * grain + lateness * lateness;
-	noise->common = noise->least;
-	weigh(points, n, noise);
-	fit(points, n, line);
-	for (int round = 0; round < 2; round++) {
-		noise->common = common_variance(points, n, noise);
-		weigh(points, n, noise);
-		fit(points, n, line);
-	}
-}
-
-/* Too few runs of equal signs among the residuals: the line is bent. */
-static bool has_trend(const struct point *points, unsigned n)
-{
-	unsigned positive = 0;
-	unsigned runs = 1;
-	double expected;
-	double variance;
-
-	for (unsigned i = 0; i < n; i++) {
-		positive += points[i].residual > 0.0;
-		if (i > 0 && (points[i].residual > 0.0) != (points[i - 1].residual > 0.0))
-			runs++;
-	}
-	if (positive == 0 || positive == n)
-		return false;
-	expected = 2.0 * (double)positive * (double)(n - positive) / (double)n;
-	variance = expected * (expected - 1.0) / (double)(n - 1);
-	return (double)runs < expected + 1.0 - TREND_SDS * sqrt(fmax(variance, 0.0));
-}
-
-/* The newest few together lie off the line by more than chance: after the poll was raised they
- * span much of the time, but are too few to make the runs fewer. */
-static bool tail_is_off(const struct point *points, unsigned n, const struct line *line)
-{
-	double scale = fmax(line->chi2 / (double)(n - 2), TAIL_SCALE_LEAST);
-	double weights = 0.0;
-	double sum = 0.0;
-
-	for (unsigned k = 1; k <= TAIL_SAMPLES && 2 * k <= n; k++) {
-		weights += points[n - k].weight;
-		sum += points[n - k].weight * points[n - k].residual;
-		if (k > 1 && sum * sum > TAIL_SDS * TAIL_SDS * scale * weights)
-			return true;
-	}
-	return false;
-}
-
-/* Below three samples: the newest, and one before it for what it is worth after so long. */
-static void settle_few(struct ds_estimate *e, const struct point *points, unsigned n, double grain)
-{
-	double variance = grain * grain + (double)e->min_delay_ns * (double)e->min_delay_ns / 12.0;
-	double weight = 1.0 / (variance + points[n - 1].excess * points[n - 1].excess / 12.0);
-	double shift = 0.0;
-
-	if (n == 2) {
-		double drift = points[0].x * 1e-9 * DS_ESTIMATE_UNKNOWN_FREQ_PPB;
-		double excess = points[0].excess * points[0].excess / 12.0;
-		double other = 1.0 / (variance + excess + drift * drift);
-
-		shift = other * points[0].y / (weight + other);
-		weight += other;
-	}
-	e->ref_server_minus_raw_ns = ds_ns_plus(e->ref_server_minus_raw_ns, shift);
-	e->offset_sd_ns = 1.0 / sqrt(weight);
-	e->sample_sd_ns = sqrt(variance);
-	e->common_sd_ns = e->sample_sd_ns;
-	e->usual_excess_ns = points[0].excess;
-	e->freq_ppb = 0.0;
-	e->freq_sd_ppb = INFINITY;
-	e->centre_ns = 0.0;
-}
-
-static void settle_line(struct ds_estimate *e, unsigned n, const struct noise *noise,
-			const struct line *line)
-{
-	/* The scale of the weights is a model's: shrink what the residuals say of it towards the
-	 * model's as if two more of them had said so. A few samples can agree by chance: before
-	 * there were any, all that was known is that the offset lies within half the delay; that
-	 * counts half as much with each sample (in standard deviations). */
-	double delay = (double)e->min_delay_ns * exp2(2.0 - (double)n);
-	double before = 1.0 + delay * delay / 12.0 / noise->common;
-	double scale = UNSEEN_BEND * UNSEEN_BEND * (line->chi2 + 2.0 * before) / (double)n;
-	double freq_variance = scale / line->spread;
-
-	e->ref_server_minus_raw_ns =
-		ds_ns_plus(e->ref_server_minus_raw_ns, line->y - line->slope * line->x);
-	e->freq_ppb = line->slope * 1e9;
-	e->freq_sd_ppb = sqrt(freq_variance) * 1e9;
-	e->centre_ns = -line->x;
-	e->offset_sd_ns = sqrt(scale / line->weight + freq_variance * line->x * line->x);
-	e->sample_sd_ns = sqrt(line->chi2 / line->weight * (double)n / (double)(n - 2));
-	e->common_sd_ns = sqrt(noise->common);
-	e->usual_excess_ns = noise->usual;
+	if (e->noise.even)
+		learn_even(e, grain2);
 }
 
 static void drop_oldest(struct ds_estimate *e)
 {
-	do
-		e->count--;
-	while (e->count > 0 && sample_at(e, 0)->suspect != 0);
-}
+	const struct ds_look *look = &e->window.look[0];
+	double keep = 1.0 - 1.0 / LEARN_SAMPLES;
 
-static void refit(struct ds_estimate *e, double grain)
-{
-	struct point points[DS_ESTIMATE_SAMPLES];
-	struct noise noise;
-	struct line line;
-	unsigned least = e->min_samples > TREND_SAMPLES ? e->min_samples : TREND_SAMPLES;
-	unsigned n = load(e, points);
+	for (int way = look->one_way; way < 2 && look->seen; way++) {
+		struct ds_learnt *l = &e->learnt[way];
 
-	while (n >= LINE_SAMPLES) {
-		weighted_line(points, n, grain, &noise, &line);
-		if (n <= least || !(has_trend(points, n) || tail_is_off(points, n, &line)))
-			break;
-		drop_oldest(e);
-		e->cut = true;
-		n = load(e, points);
+		l->usual_sum = keep * l->usual_sum + look->usual_ns[way];
+		l->usual_count = keep * l->usual_count + 1.0;
+		l->tail_sum = keep * l->tail_sum + look->tail[way];
+		l->tail_count = keep * l->tail_count + 1.0;
 	}
-	e->used = (uint8_t)n;
-	e->span_ns = n > 0 ? (int64_t)-points[0].x : 0;
-	if (n >= LINE_SAMPLES)
-		settle_line(e, n, &noise, &line);
-	else if (n > 0)
-		settle_few(e, points, n, grain);
+	if (look->seen) {
+		e->miss_sum = keep * e->miss_sum + look->miss_var_ns2;
+		e->miss_count = keep * e->miss_count + 1.0;
+	}
+	ds_bank_drop_oldest(&e->bank, &e->window);
+	memmove(e->samples, e->samples + 1, e->window.count * sizeof(e->samples[0]));
 }
 
-/* Which side of the line does a sample lie on that the line cannot explain? 0: it can, or the
- * sample is further from the line's end than the line is long. */
-static int8_t doubt(const struct ds_estimate *e, const struct ds_estimate_sample *s)
+/* Build all beliefs anew from the samples in the window. */
+static void begin_anew(struct ds_estimate *e)
 {
-	struct ds_prediction p;
-	double deviation;
-	double excess;
-	double sd;
+	const struct ds_estimate_sample *first = &e->samples[0];
 
-	if (e->used < SUSPECT_SAMPLES || s->raw_ns - e->ref_raw_ns > e->span_ns ||
-	    !ds_estimate_at(e, s->raw_ns, 0.0, &p))
-		return 0;
-	deviation = (double)(s->server_minus_raw_ns - p.server_minus_raw_ns);
-	excess = fmax((double)(s->delay_ns - e->min_delay_ns), 0.0);
-	sd = sqrt(p.sd_ns * p.sd_ns + e->common_sd_ns * e->common_sd_ns +
-		  e->usual_excess_ns * e->usual_excess_ns / 12.0);
-	if (fabs(deviation) <=
-	    SUSPECT_SDS * sd + excess / 2.0 +
-		    SUSPECT_FREQ_PPB * 1e-9 * (double)(s->raw_ns - e->ref_raw_ns))
-		return 0;
-	return deviation > 0.0 ? 1 : -1;
+	learn_first(e, first->delay_ns);
+	ds_bank_start(&e->bank, (double)(first->server_minus_raw_ns - e->base_ns),
+		      (double)first->delay_ns, DS_ESTIMATE_UNKNOWN_FREQ_PPB);
+	for (unsigned i = 0; i < e->window.count; i++) {
+		e->window.look[i].since.offset_var_ns2 = 0.0;
+		e->window.look[i].since.freq_var_ppb2 = 0.0;
+		e->window.look[i].since.path_var_ns2 = 0.0;
+		e->window.look[i].seen = false;
+	}
+	e->first_raw_ns = first->raw_ns;
+	e->taken = e->window.count;
 }
 
-static unsigned trailing_suspects(struct ds_estimate *e, bool *one_side)
+static void run_often(struct ds_estimate *e, double grain2)
 {
+	learn(e, grain2);
+	for (int i = 0; i < RUNS_ANEW; i++)
+		ds_bank_run(&e->bank, &e->window, &e->noise, false);
+}
+
+/* The belief at a moment after the newest sample. */
+static struct ds_belief foretell(const struct ds_estimate *e, double dt_s, double *wander2)
+{
+	struct ds_interval since = {.dt_s = dt_s};
+	struct ds_belief b;
+
+	ds_bank_sum_up(&e->bank, &b, wander2);
+	ds_belief_pass(&b, &since, *wander2);
+	return b;
+}
+
+/* On which side of the line does a sample lie that the line cannot explain? 0: it can, or the
+ * sample is further from the last one than all of them span. */
+static int8_t doubt(const struct ds_estimate *e, const struct ds_look *look, int64_t raw_ns)
+{
+	double dt = between_s(e->ref_raw_ns, raw_ns);
+	double bend = SUSPECT_FREQ_PPB * dt;
+	bool against[2];
+	double wander2;
+	double mean;
+	double var;
+
+	if (e->used < DOUBT_SAMPLES || raw_ns - e->used_raw_ns > e->used_raw_ns - e->first_raw_ns)
+		return 0;
+	struct ds_belief b = foretell(e, dt, &wander2);
+	for (int way = 0; way < 2; way++) {
+		ds_belief_see(&b, way, &mean, &var);
+		if (e->noise.even) {
+			mean = way == DS_WAY_THERE ? b.mean[0] : -b.mean[0];
+			mean += 0.5 * (look->bound_ns[0] + look->bound_ns[1]);
+			var = b.cov[0][0];
+		}
+		against[way] = mean - look->bound_ns[way] >
+			       SUSPECT_SDS * sqrt(var + e->noise.way[way].grain_var_ns2) + bend;
+	}
+	if (against[0] == against[1])
+		return 0;
+	return against[DS_WAY_BACK] ? 1 : -1;
+}
+
+/* A path that grew shorter: the round trip is below what was least. */
+static double shorter_path(const struct ds_estimate *e, const struct ds_look *look)
+{
+	double half = 0.5 * (look->bound_ns[0] + look->bound_ns[1]);
+	double grain = sqrt(e->noise.way[0].grain_var_ns2);
+	double below = e->path_ns - half;
+
+	if (e->noise.even || below < PATH_SDS * (e->path_sd_ns + grain))
+		return 0.0;
+	return below * below;
+}
+
+/* The same way late for so long that the path must have grown? *least_ns: by so much. */
+static bool late_for_long(const struct ds_estimate *e, enum ds_way way, double *least_ns)
+{
+	const struct ds_learnt *l = &e->learnt[way];
+	double usual = fmax(l->usual_sum / l->usual_count,
+			    USUAL_GRAINS * sqrt(e->noise.way[way].grain_var_ns2));
+
+	*least_ns = INFINITY;
+	for (unsigned i = e->window.count - PATH_SAMPLES; i < e->window.count; i++) {
+		if (e->window.look[i].aside || e->window.look[i].one_way)
+			return false;
+		*least_ns = fmin(*least_ns, e->window.look[i].late_ns[way]);
+	}
+	return *least_ns * PATH_SAMPLES > PATH_NATS * usual;
+}
+
+/* A path that grew longer: let it have jumped before the first sample that shows it. */
+static bool longer_path(struct ds_estimate *e)
+{
+	double there;
+	double back;
+
+	if (e->noise.even || e->window.count <= PATH_SAMPLES)
+		return false;
+	if (!late_for_long(e, DS_WAY_THERE, &there) || !late_for_long(e, DS_WAY_BACK, &back))
+		return false;
+	e->window.look[e->window.count - PATH_SAMPLES].since.path_var_ns2 += there * back;
+	return true;
+}
+
+static unsigned trailing_suspects(const struct ds_estimate *e, bool *one_side)
+{
+	unsigned count = e->window.count;
 	unsigned n = 0;
 
 	*one_side = true;
-	while (n < e->count && sample_at(e, e->count - 1U - n)->suspect != 0) {
-		if (n < CONFIRM_SAMPLES && sample_at(e, e->count - 1U - n)->suspect !=
-						   sample_at(e, e->count - 1U)->suspect)
+	while (n < count && e->samples[count - 1U - n].suspect != 0) {
+		if (n < CONFIRM_SAMPLES &&
+		    e->samples[count - 1U - n].suspect != e->samples[count - 1U].suspect)
 			*one_side = false;
 		n++;
 	}
 	return n;
 }
 
+static double off_line(const struct ds_estimate *e, const struct ds_estimate_sample *s)
+{
+	struct ds_prediction p;
+
+	ds_estimate_at(e, s->raw_ns, 0.0, &p);
+	return (double)(s->server_minus_raw_ns - p.server_minus_raw_ns);
+}
+
+/* Allow for a jump before the first of the newest CONFIRM_SAMPLES; for one of the frequency too
+ * where they do not lie on a parallel of the line. */
+static void allow_jump(struct ds_estimate *e)
+{
+	unsigned first = e->window.count - CONFIRM_SAMPLES;
+	unsigned last = e->window.count - 1U;
+	double dt = between_s(e->samples[first].raw_ns, e->samples[last].raw_ns);
+	double off = off_line(e, &e->samples[first]);
+	double turn = (off_line(e, &e->samples[last]) - off) / dt;
+	double late = 0.5 * (double)(e->samples[first].delay_ns + e->samples[last].delay_ns) -
+		      2.0 * e->path_ns;
+	double chance = SUSPECT_FREQ_PPB + SUSPECT_SDS * e->freq_sd_ppb +
+			(fmax(late, 0.0) + SUSPECT_SDS * e->sample_sd_ns) / dt;
+
+	e->window.look[first].since.offset_var_ns2 += off * off;
+	if (fabs(turn) > chance)
+		e->window.look[first].since.freq_var_ppb2 += turn * turn;
+}
+
 /* After enough suspects they are the truth. */
-static void confirm(struct ds_estimate *e)
+static bool confirm(struct ds_estimate *e)
 {
 	bool one_side;
 	unsigned n = trailing_suspects(e, &one_side);
 
 	e->suspects = (uint8_t)n;
 	if (n < CONFIRM_SAMPLES || (!one_side && n < CONFIRM_ANY))
-		return;
-	e->count = CONFIRM_SAMPLES;
-	for (unsigned i = 0; i < e->count; i++)
-		sample_at(e, i)->suspect = 0;
+		return false;
+	if (one_side && e->window.count > CONFIRM_SAMPLES)
+		allow_jump(e);
+	for (unsigned i = e->window.count - CONFIRM_SAMPLES; i < e->window.count; i++) {
+		e->samples[i].suspect = 0;
+		e->window.look[i].aside = false;
+	}
 	e->suspects = 0;
-	e->cut = false;
+	if (one_side && e->window.count > CONFIRM_SAMPLES)
+		return true;
+	memmove(e->samples, &e->samples[e->window.count - CONFIRM_SAMPLES],
+		CONFIRM_SAMPLES * sizeof(e->samples[0]));
+	memmove(e->window.look, &e->window.look[e->window.count - CONFIRM_SAMPLES],
+		CONFIRM_SAMPLES * sizeof(e->window.look[0]));
+	e->window.count = CONFIRM_SAMPLES;
+	begin_anew(e);
+	return true;
+}
+
+/* A straight line through n samples of this noise, T apart, knows its slope to sqrt(12/n^3) of the
+ * noise over T: as many samples is what is known worth. */
+static void measure_span(struct ds_estimate *e)
+{
+	unsigned last = e->window.count - 1U;
+	double age = (double)(e->samples[last].raw_ns - e->first_raw_ns);
+	double apart =
+		last > 0 ? (double)(e->samples[last].raw_ns - e->samples[0].raw_ns) / last : 0.0;
+	double growth = e->freq_sd_ppb * apart * 1e-9;
+	double worth = cbrt(12.0 * e->sample_sd_ns * e->sample_sd_ns / (growth * growth));
+
+	e->cut = e->taken > DOUBT_SAMPLES && worth * apart < age;
+	e->span_ns = ds_ns_plus(0, e->cut ? worth * apart : age);
+}
+
+/* Lateness was learnt from n samples, and is taken as if it were known: until there are many, the
+ * variance is larger by a factor of about 1 + UNSURE_COUNT / n. Found by the bench for round trips
+ * half of which are queues, where the first few agree by chance. */
+static double unsure(const struct ds_estimate *e)
+{
+	return 1.0 + UNSURE_COUNT / (double)(e->taken > 0 ? e->taken : 1U);
+}
+
+static void count_used(struct ds_estimate *e)
+{
+	e->count = e->window.count;
+	e->used = 0;
+	e->min_delay_ns = INT64_MAX;
+	for (unsigned i = 0; i < e->window.count; i++) {
+		if (e->samples[i].suspect != 0)
+			continue;
+		e->used++;
+		e->used_raw_ns = e->samples[i].raw_ns;
+		if (e->samples[i].delay_ns < e->min_delay_ns)
+			e->min_delay_ns = e->samples[i].delay_ns;
+	}
+}
+
+static void settle(struct ds_estimate *e)
+{
+	const struct ds_lateness *way = e->noise.way;
+	unsigned last = e->window.count - 1U;
+	struct ds_belief b;
+	double wander2;
+
+	ds_bank_sum_up(&e->bank, &b, &wander2);
+	for (int i = 0; i < DS_BELIEF_SIZE; i++)
+		for (int j = 0; j < DS_BELIEF_SIZE; j++)
+			b.cov[i][j] *= unsure(e);
+	count_used(e);
+	e->ref_raw_ns = e->samples[last].raw_ns;
+	e->ref_server_minus_raw_ns = ds_ns_plus(e->base_ns, b.mean[0]);
+	e->offset_sd_ns = sqrt(b.cov[0][0]);
+	e->freq_ppb = e->taken > 1 ? b.mean[1] : 0.0;
+	e->freq_sd_ppb = e->taken > 1 ? sqrt(b.cov[1][1]) : INFINITY;
+	e->cov_ns_ppb = e->taken > 1 ? b.cov[0][1] : 0.0;
+	e->wander_ppb = sqrt(wander2);
+	e->path_ns = b.mean[2];
+	e->path_sd_ns = sqrt(b.cov[2][2]);
+	e->common_sd_ns = sqrt(way[0].grain_var_ns2);
+	e->usual_excess_ns = e->noise.even ? 0.0 : way[0].usual_ns + way[1].usual_ns;
+	e->sample_sd_ns =
+		e->noise.even ? e->common_sd_ns : 0.5 * hypot(way[0].usual_ns, way[1].usual_ns);
+	measure_span(e);
+}
+
+static bool is_sound(const struct ds_estimate *e)
+{
+	return isfinite(e->offset_sd_ns) && isfinite(e->freq_ppb) && !isnan(e->freq_sd_ppb) &&
+	       isfinite(e->cov_ns_ppb) && isfinite(e->path_sd_ns) && isfinite(e->sample_sd_ns) &&
+	       e->offset_sd_ns < 1e19 && fabs(e->freq_ppb) < 1e19;
 }
 
 static bool in_range(const struct ds_exchange *x)
@@ -396,34 +413,129 @@ static bool in_range(const struct ds_exchange *x)
 	       x->delay_ns >= 0 && x->delay_ns < RANGE_NS;
 }
 
+static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
+{
+	return (struct ds_estimate_sample){
+		.raw_ns = x->raw_ns,
+		.server_minus_raw_ns = x->server_minus_raw_ns,
+		.delay_ns = x->delay_ns,
+		.distance_ns = x->delay_ns / 2 + x->remote.root_delay_ns / 2 +
+			       x->remote.root_dispersion_ns,
+	};
+}
+
+static double grain_variance(const struct ds_exchange *x, int64_t precision_ns)
+{
+	double ours = (double)(precision_ns < 1			 ? 1
+			       : precision_ns > PRECISION_MAX_NS ? PRECISION_MAX_NS
+								 : precision_ns);
+	double theirs = fmin(ldexp(1e9, x->remote.precision_log2), REMOTE_GRAIN_NS);
+
+	return ours * ours + theirs * theirs / 12.0;
+}
+
+/* Put the sample at the end of the window. Returns whether it is the first of all. */
+static bool append(struct ds_estimate *e, const struct ds_estimate_sample *s, bool one_way)
+{
+	struct ds_look *look;
+	unsigned i;
+	bool first = e->window.count == 0;
+
+	if (e->window.count == e->max_samples && e->max_samples > 1)
+		drop_oldest(e);
+	else if (e->window.count == e->max_samples)
+		e->window.count = 0;
+	i = e->window.count++;
+	e->samples[i] = *s;
+	look = &e->window.look[i];
+	memset(look, 0, sizeof(*look));
+	look->since.dt_s = i > 0 ? between_s(e->samples[i - 1U].raw_ns, s->raw_ns) : SHORTEST_S;
+	look->since.path_var_ns2 = e->path_sd_ns * e->path_sd_ns / PATH_MEMORY;
+	look->one_way = one_way;
+	if (first) {
+		e->base_ns = s->server_minus_raw_ns;
+		e->noise.even = s->delay_ns == 0;
+		e->equal = 0;
+		begin_anew(e);
+	}
+	rebase(e, s->server_minus_raw_ns);
+	return first;
+}
+
+/* Do round trips vary? Returns whether the answer changed: what was built on it goes. */
+static bool queues_change(struct ds_estimate *e, const struct ds_estimate_sample *s)
+{
+	bool was = e->noise.even;
+
+	if (s->delay_ns != e->samples[0].delay_ns)
+		e->equal = 0;
+	else if (e->equal < UINT8_MAX)
+		e->equal++;
+	e->noise.even = e->equal > 0 && (was || e->equal >= EVEN_SAMPLES);
+	return e->noise.even != was;
+}
+
+static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool one_way,
+		 double grain2)
+{
+	bool first = append(e, s, one_way);
+	struct ds_look *newest = &e->window.look[e->window.count - 1U];
+	struct ds_estimate_sample *sample = &e->samples[e->window.count - 1U];
+
+	e->taken += !first;
+	if (queues_change(e, s) || first) {
+		begin_anew(e);
+		run_often(e, grain2);
+		settle(e);
+		return;
+	}
+	newest->since.path_var_ns2 += shorter_path(e, newest);
+	sample->suspect = doubt(e, newest, s->raw_ns);
+	newest->aside = sample->suspect != 0;
+	learn(e, grain2);
+	ds_bank_run(&e->bank, &e->window, &e->noise, true);
+	settle(e);
+	if (confirm(e) || longer_path(e) || e->taken <= FEW_SAMPLES)
+		run_often(e, grain2);
+	settle(e);
+}
+
+/* The newest sample goes, as if it had never been. */
+static void take_back(struct ds_estimate *e, double grain2)
+{
+	ds_bank_forget_newest(&e->bank, &e->window);
+	e->window.count--;
+	e->taken--;
+	if (e->window.count == 0) {
+		ds_estimate_restart(e);
+		return;
+	}
+	learn(e, grain2);
+	ds_bank_run(&e->bank, &e->window, &e->noise, false);
+	settle(e);
+}
+
 bool ds_estimate_add(struct ds_estimate *e, const struct ds_exchange *exchange,
 		     int64_t precision_ns)
 {
-	double grain = (double)(precision_ns < 1		  ? 1
-				: precision_ns > PRECISION_MAX_NS ? PRECISION_MAX_NS
-								  : precision_ns);
-	struct ds_estimate_sample s = {
-		.raw_ns = exchange->raw_ns,
-		.server_minus_raw_ns = exchange->server_minus_raw_ns,
-		.delay_ns = exchange->delay_ns,
-		.distance_ns = exchange->delay_ns / 2 + exchange->remote.root_delay_ns / 2 +
-			       exchange->remote.root_dispersion_ns,
-	};
+	double grain2 = grain_variance(exchange, precision_ns);
+	struct ds_estimate_sample s = sample_of(exchange);
+	bool one_way = exchange->kind == DS_EXCHANGE_BROADCAST ||
+		       exchange->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP;
 
 	if (!in_range(exchange))
 		return false;
-	if (e->count > 0 && s.raw_ns < sample_at(e, e->count - 1U)->raw_ns)
+	if (e->window.count > 0 && s.raw_ns < e->samples[e->window.count - 1U].raw_ns)
 		return false;
-	if (e->count > 0 && s.raw_ns == sample_at(e, e->count - 1U)->raw_ns) {
-		pop(e);
-		refit(e, grain);
-	} else {
+	if (e->window.count > 0 && s.raw_ns == e->samples[e->window.count - 1U].raw_ns)
+		take_back(e, grain2);
+	else
 		e->total++;
+	take(e, &s, one_way, grain2);
+	if (!is_sound(e)) {
+		ds_estimate_restart(e);
+		take(e, &s, one_way, grain2);
 	}
-	s.suspect = doubt(e, &s);
-	push(e, &s);
-	confirm(e);
-	refit(e, grain);
 	return true;
 }
 
@@ -431,8 +543,8 @@ static int64_t distance_at(const struct ds_estimate *e, int64_t raw_ns, double m
 {
 	double least = INFINITY;
 
-	for (unsigned i = 0; i < e->count; i++) {
-		const struct ds_estimate_sample *s = &e->samples[place(e, i)];
+	for (unsigned i = 0; i < e->window.count; i++) {
+		const struct ds_estimate_sample *s = &e->samples[i];
 		double age = fabs((double)(raw_ns - s->raw_ns));
 
 		if (s->suspect != 0)
@@ -445,23 +557,23 @@ static int64_t distance_at(const struct ds_estimate *e, int64_t raw_ns, double m
 bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb,
 		    struct ds_prediction *prediction)
 {
-	double dt = (double)(raw_ns - e->ref_raw_ns);
-	double freq_sd = isfinite(e->freq_sd_ppb) ? e->freq_sd_ppb : DS_ESTIMATE_UNKNOWN_FREQ_PPB;
-	double from_centre = (dt + e->centre_ns) * 1e-9 * freq_sd;
-	double at_ref = e->centre_ns * 1e-9 * freq_sd;
-	double variance = e->offset_sd_ns * e->offset_sd_ns - at_ref * at_ref;
+	double dt = (double)(raw_ns - e->ref_raw_ns) * 1e-9;
+	bool known = isfinite(e->freq_sd_ppb);
+	double freq_sd = known ? e->freq_sd_ppb : DS_ESTIMATE_UNKNOWN_FREQ_PPB;
+	double walked = e->wander_ppb * e->wander_ppb * fabs(dt);
+	double variance = e->offset_sd_ns * e->offset_sd_ns + 2.0 * e->cov_ns_ppb * dt +
+			  (freq_sd * freq_sd + walked / 3.0) * dt * dt;
 
 	if (e->used == 0)
 		return false;
-	prediction->server_minus_raw_ns =
-		ds_ns_plus(e->ref_server_minus_raw_ns, dt * 1e-9 * e->freq_ppb);
-	prediction->sd_ns = sqrt(fmax(variance, 0.0) + from_centre * from_centre);
+	prediction->server_minus_raw_ns = ds_ns_plus(e->ref_server_minus_raw_ns, dt * e->freq_ppb);
+	prediction->sd_ns = sqrt(fmax(variance, 0.0));
 	prediction->freq_ppb = e->freq_ppb;
-	prediction->freq_sd_ppb = e->freq_sd_ppb;
-	/* The line's end swings about its centre: an error of 1 ppb is 1 ns a second there. */
-	prediction->cov_ns_ppb = isfinite(e->freq_sd_ppb) ? from_centre * freq_sd : 0.0;
-	prediction->wander_ppb = 0.0;
-	prediction->age_ns = dt;
+	prediction->freq_sd_ppb = known ? sqrt(freq_sd * freq_sd + walked) : INFINITY;
+	prediction->cov_ns_ppb =
+		known ? e->cov_ns_ppb + (freq_sd * freq_sd + 0.5 * walked) * dt : 0.0;
+	prediction->wander_ppb = e->wander_ppb;
+	prediction->age_ns = (double)(raw_ns - e->used_raw_ns);
 	prediction->distance_ns = ds_ns_plus(distance_at(e, raw_ns, max_clock_error_ppb),
 					     CLAIM_SDS * prediction->sd_ns);
 	return true;

@@ -3,20 +3,30 @@
  * It must never know which packets they came from, or that our clock was corrected: it works
  * on the raw scale, where nothing is ever stepped or slewed.
  *
- * First version: a weighted straight line through at most DS_ESTIMATE_SAMPLES samples of
- * "server minus raw". The estimate issue replaces what is inside; these functions stay.
+ * Model. The server's clock minus the raw scale is a line whose slope, the oscillator's frequency,
+ * walks at random (belief.h). A packet can only be late: with D the round trip less the server's
+ * part, s the offset at its midpoint and d the least delay of one way,
+ *	request:  s + D/2 = offset + d + lateness there	 + grain
+ *	answer:	 -s + D/2 = -offset + d + lateness back + grain
+ * so each packet bounds the offset from one side (envelope.h), the two envelopes close in like
+ * 1/n, and a packet that was prompt on one way says much though it was late on the other. Beliefs
+ * are Gaussians, packets are looked at again as later ones come, and how much the oscillator
+ * wanders is judged by how well each opinion foretells the next sample (bank.h).
  *
- * Model. A packet can only be late. Where a round trip took e longer than the fastest one of the
- * window, the two directions share e in some unknown way, and the offset is wrong by something
- * within +-e/2, evenly spread for exponential queues: variance e^2/12. To it comes a variance
- * common to all samples: the grain of the clock, the unknown excess of the fastest sample itself,
- * and what the residuals of the faster half show beyond that. A sample far slower than usual is
- * weighed down further. The oldest samples are dropped for as long as the signs of the residuals
- * come in too few runs (Wald and Wolfowitz 1940), or the newest few lie off the line together:
- * then the line is bent, and the oscillator has wandered. A sample that the line cannot explain
- * is set aside; when the next ones say the same, the clock there or the oscillator here has jumped
- * and the line begins anew with them. How well the line is known follows from the scatter,
- * taken larger where samples are few (they agree by chance) and for a bend not seen yet.
+ * What is learnt besides: for each way how late packets usually are and how often they met
+ * something else (mean of what the bank finds, over the window and, with a memory of
+ * LEARN_SAMPLES, before it: expectation maximisation, Dempster, Laird and Rubin 1977). Where all
+ * round trips are equal there are no queues (a reference clock): then noise falls to both sides,
+ * and its variance is learnt.
+ *
+ * What no walk explains. A path that grew shorter is seen at once (a round trip below what was
+ * least), one that grew longer when PATH_SAMPLES in a row are late on both ways beyond chance: the
+ * path may then have jumped, offset and frequency go on. A sample that contradicts the line is set
+ * aside; when CONFIRM_SAMPLES in a row contradict it on the same side, the clock there or the
+ * oscillator here has jumped, and as much is allowed for at the first of them.
+ *
+ * Which of two ways is the longer cannot be known from packets: that error is in no standard
+ * deviation here, but in the distance.
  */
 #ifndef DS_CORE_CLOCK_ESTIMATE_H
 #define DS_CORE_CLOCK_ESTIMATE_H
@@ -24,9 +34,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/clock/bank.h"
 #include "core/exchange/exchange.h"
 
-#define DS_ESTIMATE_SAMPLES 64
+#define DS_ESTIMATE_SAMPLES DS_BANK_WINDOW
 
 /* While a frequency is not known yet it is taken to be within this of right, one standard
  * deviation: twice what crystals are sold with. */
@@ -37,43 +48,59 @@ struct ds_estimate_sample {
 	int64_t server_minus_raw_ns;
 	int64_t delay_ns;
 	int64_t distance_ns; /* half of delay and root delay, and root dispersion, when taken */
-	int8_t suspect;	     /* 0: in the line; else it cannot explain it: +1 above, -1 below */
+	int8_t suspect;	     /* 0: in use; else it contradicts the line: +1 above, -1 below */
 };
 
 /* Read the results; all else is private to estimate.c. */
 struct ds_estimate {
-	struct ds_estimate_sample samples[DS_ESTIMATE_SAMPLES]; /* a ring */
-	uint8_t head;						/* where the next one goes */
-	uint8_t count;	  /* samples in the ring, at most max_samples; suspects included */
-	uint8_t used;	  /* samples in the line */
+	/* the window, oldest first; window.count of them; suspects included */
+	struct ds_estimate_sample samples[DS_ESTIMATE_SAMPLES];
+	struct ds_window window;
+	struct ds_bank bank;
+	struct ds_noise noise;
+	int64_t base_ns; /* bounds and beliefs count offsets from here */
+	struct ds_learnt {
+		double usual_sum, usual_count; /* of samples that left the window */
+		double tail_sum, tail_count;
+	} learnt[2];
+	double miss_sum, miss_count;
+	int64_t first_raw_ns; /* since the last restart */
+	uint64_t taken;	      /* likewise: samples, suspects included */
+	uint8_t equal; /* so many round trips in a row were as long as the oldest; saturating */
+
+	uint8_t count;	  /* samples in the window, at most max_samples; suspects included */
+	uint8_t used;	  /* of them without suspects */
 	uint8_t suspects; /* the newest so many were set aside, and wait for company */
 	uint8_t min_samples;
 	uint8_t max_samples;
-	bool cut; /* the oldest samples were dropped for a trend since the last restart */
-	/* the line, as of the last ds_estimate_add() */
-	int64_t ref_raw_ns; /* the newest sample in the line */
+	bool cut; /* the oscillator's wander limits span_ns, not the source's youth */
+	/* as of the last ds_estimate_add(), at ref_raw_ns */
+	int64_t ref_raw_ns; /* the newest sample */
 	int64_t ref_server_minus_raw_ns;
-	double offset_sd_ns; /* of the line at ref_raw_ns */
-	double freq_ppb; /* rate of the server's clock against the raw scale; 0 below 3 samples */
-	double freq_sd_ppb;	/* INFINITY below 3 samples */
-	double sample_sd_ns;	/* of the residuals, weighted; of a single sample below 3 */
-	double centre_ns;	/* how long before ref_raw_ns the line is best known; >= 0 */
-	double common_sd_ns;	/* of the error that samples have whatever their delay */
-	double usual_excess_ns; /* median of the delays above the least */
-	int64_t span_ns;	/* from the oldest to the newest sample in the line */
-	int64_t min_delay_ns;
-	uint64_t total; /* round trips ever taken in */
+	int64_t used_raw_ns; /* the newest in use */
+	double offset_sd_ns;
+	double freq_ppb; /* rate of the server's clock against the raw scale; 0 below 2 samples */
+	double freq_sd_ppb;	/* INFINITY below 2 samples */
+	double cov_ns_ppb;	/* of offset and frequency */
+	double wander_ppb;	/* of the frequency's random walk, ppb per root second */
+	double sample_sd_ns;	/* of what one sample says of the offset, by its usual lateness */
+	double common_sd_ns;	/* grain: what a sample is wrong by whatever its delay */
+	double usual_excess_ns; /* usual lateness of both ways together */
+	double path_ns, path_sd_ns; /* least delay of one way */
+	int64_t span_ns;      /* of as many samples as a straight line would need to know as much */
+	int64_t min_delay_ns; /* in the window */
+	uint64_t total;	      /* round trips ever taken in */
 };
 
-/* min_samples 1..64: a trend never cuts the window below it (nor below 5). max_samples 1..64
- * (0 and above: 64). min_samples above max_samples counts as max_samples. */
+/* max_samples 1..DS_ESTIMATE_SAMPLES (0 and above: that): so many are looked at again; older ones
+ * live on in what is believed. min_samples: at most max_samples; kept for the configuration's
+ * sake, for no sample is ever dropped for a trend. */
 void ds_estimate_init(struct ds_estimate *e, uint8_t min_samples, uint8_t max_samples);
 
 /* Take in an exchange. precision_ns: the grain of our clock (1 to 1e9; clamped). An exchange of
  * the same round trip as the last one (same raw_ns) replaces it: the better measurement of the
  * same two packets. One that lies before the last is refused, as is one whose times are out of
- * all range (DS_NS_LIMIT, scale.h). Returns whether it was taken. About 2 us;
- * 0.1 ms where a whole window is cut. */
+ * all range (DS_NS_LIMIT, scale.h). Returns whether it was taken. */
 bool ds_estimate_add(struct ds_estimate *e, const struct ds_exchange *exchange,
 		     int64_t precision_ns);
 
@@ -90,7 +117,7 @@ struct ds_prediction {
 				freq_sd_ppb is INFINITY */
 	double wander_ppb;   /* standard deviation of the frequency's random walk, ppb per root
 				second, as learnt; 0: not known */
-	double age_ns;	     /* since the newest sample in the line */
+	double age_ns;	     /* since the newest sample in use */
 	int64_t distance_ns; /* root distance: how wrong the source may be at most, now (RFC
 				5905 11.2) */
 };
@@ -98,8 +125,8 @@ struct ds_prediction {
 /* What the source's clock shows at raw_ns (both within +-DS_NS_LIMIT). False without samples;
  * *prediction is not written then. max_clock_error_ppb: how wrong the oscillator's frequency may
  * be, as a rate at which distance grows (maxclockerror: 1 ppm is 1000). The distance is the least
- * over the samples in the line of what it was when taken plus this growth since, and
- * three times sd_ns. */
+ * over the samples in use of what it was when taken plus this growth since, and
+ * four times sd_ns. */
 bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb,
 		    struct ds_prediction *prediction);
 

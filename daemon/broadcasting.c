@@ -76,21 +76,16 @@ static void say_failed(struct ds_broadcasting_one *one, const char *why)
 static void smooth(const struct ds_broadcasting *b, const struct ds_broadcasting_one *one,
 		   struct ds_broadcast_sending *sending)
 {
+	const struct ds_leaping *leaping = &b->timekeeper->leaping;
 	const struct ds_tx_stamp *before = &one->broadcaster.sent;
 	const struct ds_reading now = {sending->now.clock_ns, sending->now.raw_ns};
 	const struct ds_reading then = {before->clock_ns, before->raw_ns};
-	int64_t served_ns = ds_timekeeper_served_minus_clock_ns(b->timekeeper, &now);
-	double age_ns = (double)(now.raw_ns - then.raw_ns);
 
-	if (!(b->timekeeper->conf->smooth_freq_ppm > 0.0))
+	if (!ds_leaping_smooths(leaping))
 		return;
-	sending->now.clock_ns += served_ns;
-	if (before->source == DS_STAMP_NONE || !(age_ns >= 1.0))
-		return;
-	int64_t served_then_ns =
-		then.clock_ns + ds_timekeeper_served_minus_clock_ns(b->timekeeper, &then);
-	sending->freq_ppb =
-		((double)(sending->now.clock_ns - served_then_ns) - age_ns) / age_ns * 1e9;
+	sending->now.clock_ns += ds_leaping_served_minus_clock_ns(leaping, &now);
+	if (before->source != DS_STAMP_NONE)
+		sending->freq_ppb = ds_leaping_served_rate_ppb(leaping, &then, &now);
 }
 
 /* Write the packet from a fresh reading of the clock. Returns its length; 0: the key failed. */

@@ -104,6 +104,11 @@ static void watch_expiry(struct ds_leaping *l, int64_t utc_ns)
 
 /* ---- what is known of UTC ---- */
 
+bool ds_leaping_smooths(const struct ds_leaping *l)
+{
+	return l->conf->smooth_freq_ppm > 0.0;
+}
+
 static bool has_line(const struct ds_leaping *l)
 {
 	return l->discipline->synchronised;
@@ -234,7 +239,7 @@ static void say_passed(const struct ds_leaping *l, enum ds_discipline_leap actio
 
 static bool smooths_leaps(const struct ds_leaping *l)
 {
-	return l->conf->smooth_freq_ppm > 0.0 && l->conf->leap_mode == DS_LEAP_BY_SLEW;
+	return ds_leaping_smooths(l) && l->conf->leap_mode == DS_LEAP_BY_SLEW;
 }
 
 /* UTC has stepped by step_ns: the line and the clock follow, what is served may not. */
@@ -349,7 +354,7 @@ static void smooth_update(struct ds_leaping *l, const struct ds_reading *now,
 {
 	int64_t remaining_ns = ds_discipline_remaining_ns(l->discipline, now);
 
-	if (!(l->conf->smooth_freq_ppm > 0.0) || l->conf->smooth_leap_only || !l->steer)
+	if (!ds_leaping_smooths(l) || l->conf->smooth_leap_only || !l->steer)
 		return;
 	if (l->smoothing)
 		ds_smooth_add(&l->smooth, now->clock_ns + remaining_ns,
@@ -544,11 +549,22 @@ int64_t ds_leaping_served_minus_clock_ns(const struct ds_leaping *l, const struc
 {
 	int64_t base;
 
-	if (!(l->conf->smooth_freq_ppm > 0.0))
+	if (!ds_leaping_smooths(l))
 		return 0;
 	base = base_ns(l, at);
 	return base +
 	       ds_smooth_offset_ns(&l->smooth, (int64_t)((uint64_t)at->clock_ns + (uint64_t)base));
+}
+
+double ds_leaping_served_rate_ppb(const struct ds_leaping *l, const struct ds_reading *then,
+				  const struct ds_reading *now)
+{
+	int64_t served_ns = now->clock_ns - then->clock_ns +
+			    ds_leaping_served_minus_clock_ns(l, now) -
+			    ds_leaping_served_minus_clock_ns(l, then);
+	int64_t raw_ns = now->raw_ns - then->raw_ns;
+
+	return raw_ns > 0 ? (double)(served_ns - raw_ns) / (double)raw_ns * 1e9 : 0.0;
 }
 
 void ds_leaping_describe(const struct ds_leaping *l, const struct ds_reading *now,
@@ -559,7 +575,7 @@ void ds_leaping_describe(const struct ds_leaping *l, const struct ds_reading *no
 	if (state->leap == DS_LEAP_UNSYNCHRONISED)
 		return;
 	state->leap = smooths_leaps(l) ? DS_LEAP_NONE : ds_leaping_pending(l);
-	if (!(l->conf->smooth_freq_ppm > 0.0))
+	if (!ds_leaping_smooths(l))
 		return;
 	off_ns = ds_smooth_offset_ns(&l->smooth, now->clock_ns + base_ns(l, now));
 	if (off_ns > l->clock->precision_ns || off_ns < -l->clock->precision_ns)

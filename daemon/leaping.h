@@ -32,8 +32,9 @@
  * 127.127.1.255, as chrony's do. */
 #define DS_SMOOTH_REF_ID UINT32_C(0x7F7F01FF)
 
-#define DS_LEAPING_SOON_NS (INT64_C(28) * 86400 * 1000000000) /* a list expires: time for a word   \
-							       */
+#define DS_LEAPING_SOON_NS                                                                         \
+	(INT64_C(28) * 86400 * 1000000000) /* a list expires: time for a word                      \
+					    */
 
 /* Read it; only the functions below write it. */
 struct ds_leaping {
@@ -98,8 +99,14 @@ uint8_t ds_leaping_for_kernel(const struct ds_leaping *l);
 /* TAI minus UTC in seconds; 0: not known. */
 int ds_leaping_tai_s(const struct ds_leaping *l, const struct ds_reading *now);
 
+/* Is what is served another time than our clock's, at times? */
+bool ds_leaping_smooths(const struct ds_leaping *l);
 /* What is served at a moment, minus our clock then. Both scales of `at` are of that moment. */
 int64_t ds_leaping_served_minus_clock_ns(const struct ds_leaping *l, const struct ds_reading *at);
+/* How much faster than the raw scale it ran from `then` to `now`, on the mean; 0 where that is no
+ * time. What was served then, on this line. */
+double ds_leaping_served_rate_ppb(const struct ds_leaping *l, const struct ds_reading *then,
+				  const struct ds_reading *now);
 
 /* Leap bits and reference identifier as clients are to see them. */
 void ds_leaping_describe(const struct ds_leaping *l, const struct ds_reading *now,

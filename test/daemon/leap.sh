@@ -42,6 +42,10 @@ for what in inserted deleted; do
 	# two that smear: one that follows root, one that follows nobody
 	begin $what-smearing $((port + 3)) "server 127.0.0.1 port $port $follow" "${smear[@]}"
 	begin $what-alone $((port + 4)) 'local stratum 1' "leapseclist $file" "${smear[@]}"
+	# two that tell UTC, one that smears
+	begin $what-both 0 "server 127.0.0.1 port $port $follow" \
+		"server 127.0.0.1 port $((port + 1)) $follow" \
+		"server 127.0.0.1 port $((port + 3)) $follow" "leapseclist $file"
 	port=$((port + 5))
 done
 for name in "${!pids[@]}"; do
@@ -93,16 +97,20 @@ slews()
 		END { exit !(to - from > 9 && to - from < 14 && last < 0.001) }'
 }
 for what in inserted deleted; do
-	for name in root told; do
+	for name in root told both; do
 		expect "$what, $name: the clock steps within the second" \
 			steps_once $what-$name ${sign[$what]}
 		n=$(lines "$TMP/$what-$name.log" "leap second $what: the clock is stepped")
 		expect "$what, $name: said once ($n)" [ "$n" = 1 ]
 	done
+	n=$(lines "$TMP/$what-both.log" 'serves a smoothed time, and says so')
+	expect "$what, both: who smears is named ($n)" [ "$n" = 1 ]
+	n=$(lines "$TMP/$what-both.log" 'is left out: it serves a smoothed time')
+	expect "$what, both: and left out ($n)" [ "$n" = 1 ]
 	n=$(lines "$TMP/$what-told.log" "will be $what at the end of .* says the majority of sources")
 	expect "$what, told: was told ($n)" [ "$n" = 1 ]
 	expect "$what, slewed: takes its time" slews $what-slewed ${sign[$what]}
-	n=$(samples "$TMP/$what-told/measurements.log" | awk '$13 > 0.001 || $13 < -0.001' | wc -l)
+	n=$(samples "$TMP/$what-told/measurements.log" | awk '$12 > 0.001 || $12 < -0.001' | wc -l)
 	expect "$what, told: no exchange was measured across it ($n)" [ "$n" = 0 ]
 	n=$(counter leap "$TMP/$what-told.log")
 	expect "$what, told: those were left out and counted ($n)" between 4 "$n" 40

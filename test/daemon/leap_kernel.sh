@@ -56,7 +56,7 @@ done
 
 told() { grep -c "$2" "$TMP/$1/kernel"; }
 # off NAME: measurements that are more than 1 ms from right, of those after the clock was set
-off() { samples "$TMP/$1/measurements.log" | awk '$13 > 0.001 || $13 < -0.001' | wc -l; }
+off() { samples "$TMP/$1/measurements.log" | awk '$12 > 0.001 || $12 < -0.001' | wc -l; }
 for what in inserted deleted; do
 	for kind in synced unsynced; do
 		name=$what-$kind

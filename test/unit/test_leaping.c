@@ -202,6 +202,31 @@ static void corrections_are_smoothed(void **state)
 	assert_int_equal(ds_smooth_offset_ns(&leaping.smooth, at + 5 * S), 0);
 }
 
+/* A packet of before is told as it was served at its own moment, whatever the smear did since. */
+static void what_was_served_before_is_told_again(void **state)
+{
+	int64_t at = 1000 * S;
+
+	(void)state;
+	conf.smooth_freq_ppm = 1e5;
+	conf.smooth_wander_ppm = 1e4;
+	ds_leaping_init(&leaping, &conf, &the_clock, &discipline, &reference, true);
+	update(at, 5 * S, 0.0);
+	ds_smooth_add(&leaping.smooth, at + 5 * S, 1e9, 0.0);
+	for (int64_t t = at; t < at + 24 * S; t += S / 3)
+		for (int64_t age = 1; age < 5 * S; age = age * 3 + 7) {
+			struct ds_reading now = {.clock_ns = t + 5 * S, .raw_ns = t};
+			struct ds_reading then = {.clock_ns = now.clock_ns - age,
+						  .raw_ns = t - age};
+			double rate_ppb = ds_leaping_served_rate_ppb(&leaping, &then, &now);
+
+			assert_true(llabs(served(t) - served(t - age) - age -
+					  ds_gained_ns(age, rate_ppb)) <= 1);
+		}
+	assert_true(ds_leaping_served_rate_ppb(&leaping, &(struct ds_reading){.raw_ns = 1},
+					       &(struct ds_reading){.raw_ns = 1}) == 0.0);
+}
+
 static void leap_only_leaves_corrections_alone(void **state)
 {
 	int64_t at = 1000 * S;
@@ -255,6 +280,7 @@ int main(void)
 		FRESH(smears_are_seen_near_a_leap_second),
 		FRESH(and_after_it),
 		FRESH(corrections_are_smoothed),
+		FRESH(what_was_served_before_is_told_again),
 		FRESH(leap_only_leaves_corrections_alone),
 		FRESH(bits_are_those_of_what_is_pending),
 	};

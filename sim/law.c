@@ -79,6 +79,10 @@ double sim_law_draw(const struct sim_law *law, struct sim_law_state *st, struct 
 	case SIM_LAW_SELFSIMILAR:
 		return law->a * draw_load(law, st, r, now_s) * sim_exponential(r);
 	case SIM_LAW_RECORDED:
+		/* each way begins somewhere else */
+		if (!st->begun)
+			st->next = (size_t)(sim_uniform(r) * (double)law->recorded_count);
+		st->begun = true;
 		st->next %= law->recorded_count;
 		return fmax(law->recorded_ns[st->next++], 0.0);
 	case SIM_LAW_NONE:

@@ -226,7 +226,7 @@ static const struct ds_word log_options[] = {
 	{"rawmeasurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"refclocks", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rtc", DS_WORD_WARNED, 0, 0, NULL, RTC},
-	{"selection", DS_WORD_WARNED, 0, 0, NULL, "no such log is written"},
+	{"selection", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"shadow", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"statistics", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"tempcomp", DS_WORD_WARNED, 0, 0, NULL, "no such log is written"},

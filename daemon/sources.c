@@ -525,6 +525,7 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	memset(c, 0, sizeof *c);
 	if (source->address.family == 0)
 		return;
+	c->reach = source->reach;
 	c->reachable = source->reach != 0;
 	select = ds_conf_select(s->context.conf, source->conf);
 	c->noselect = select.noselect;

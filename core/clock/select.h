@@ -76,6 +76,7 @@ struct ds_candidate {
 	/* in */
 	bool has_prediction; /* false: NONE; only then is `prediction` not looked at */
 	bool reachable;
+	uint8_t reach; /* a bit for each of its last 8 polls; not used here, for logs */
 	bool loop;     /* its time comes from us */
 	bool noselect; /* has no vote either */
 	bool prefer;   /* if good, only preferred ones are selected and combined */

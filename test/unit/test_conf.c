@@ -1206,6 +1206,7 @@ static void random_conf(struct ds_conf *c)
 	c->log_statistics = draw(2);
 	c->log_tracking = draw(2);
 	c->log_shadow = draw(2);
+	c->log_selection = draw(2);
 	if (draw(2)) {
 		c->makestep_threshold_s = draw_between(1e-9, 1e9);
 		c->makestep_limit = (int)draw(200) - 100;

@@ -33,6 +33,7 @@ void ds_bounds_init(struct ds_bounds *b, const struct ds_conf *conf, struct ds_c
 	b->page = page;
 	b->steer = steer;
 	b->interval_ns = KNEE_LEAST_NS;
+	b->leap = DRIVESTAMP_BOUND_LEAP_UNKNOWN;
 	b->due_monotonic_ns = INT64_MAX;
 	ds_bound_init(&b->bound, &config, holdover);
 }

@@ -55,6 +55,7 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 
 	update->source_dispersion_ns = 0;
 	update->root_delay_ns = 0;
+	update->contradicted = false;
 	for (uint32_t i = 0; i < count && i < DS_SOURCES_MAX; i++) {
 		const struct ds_prediction *p = &candidates[i].prediction;
 		double off = difference(p->server_minus_raw_ns, line);
@@ -62,6 +63,7 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 		if (!was_used(&candidates[i]))
 			continue;
 		apart = fmax(apart, fabs(off) - DS_BOUND_SDS * known_or_infinite(p->sd_ns));
+		update->contradicted |= candidates[i].contradicted;
 		if (candidates[i].stated_dispersion_ns > update->source_dispersion_ns)
 			update->source_dispersion_ns = candidates[i].stated_dispersion_ns;
 		if (candidates[i].root_delay_ns > update->root_delay_ns)
@@ -101,15 +103,17 @@ static double since_s(const struct ds_bound *b, int64_t raw_ns)
 	return raw_ns > b->raw_ns ? difference(raw_ns, b->raw_ns) * 1e-9 : 0.0;
 }
 
-static void learn_from_surprise(struct ds_bound *b, const struct ds_bound_update *update)
+/* Returns how uncertain the frequency is by what was seen; 0 where it was no surprise. */
+static double learn_from_surprise(struct ds_bound *b, const struct ds_bound_update *update)
 {
 	double t = since_s(b, update->raw_ns);
-	double thought = DS_BOUND_SURPRISE_SDS * sd_at(b, t);
+	double thought = fmax(DS_BOUND_SURPRISE_SDS * sd_at(b, t), 1.0);
 	double moved =
-		difference(update->line_minus_raw_ns, b->line_minus_raw_ns) - t * b->freq_ppb;
+		fabs(difference(update->line_minus_raw_ns, b->line_minus_raw_ns) - t * b->freq_ppb);
 
 	b->surprise -= (b->surprise - 1.0) / DS_BOUND_MEMORY;
-	b->surprise = fmin(fmax(b->surprise, fabs(moved) / fmax(thought, 1.0)), DS_BOUND_SCALE_MAX);
+	b->surprise = fmin(fmax(b->surprise, moved / thought), DS_BOUND_SCALE_MAX);
+	return moved > thought ? DS_BOUND_SURPRISE_RATE * moved / fmax(t, 1.0) : 0.0;
 }
 
 /* The earlier end that lies nearest to a moment. */
@@ -164,19 +168,21 @@ static void remember_end(struct ds_bound *b, const struct ds_bound_update *updat
 
 void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 {
-	if (b->known)
-		learn_from_surprise(b, update);
+	double surprise_ppb = b->known ? learn_from_surprise(b, update) : 0.0;
+
 	if (!b->known || update->raw_ns > b->raw_ns)
 		b->raw_ns = update->raw_ns;
 	b->known = true;
 	b->sd_ns = known_or_infinite(update->sd_ns);
-	b->freq_sd_ppb = known_or_infinite(update->freq_sd_ppb);
+	b->freq_sd_ppb = fmax(known_or_infinite(update->freq_sd_ppb), surprise_ppb);
 	b->wander_ppb = known_or_infinite(update->wander_ppb);
 	b->cov_ns_ppb = fmax(fmin(update->cov_ns_ppb, b->sd_ns * b->freq_sd_ppb), 0.0);
+	b->stated_ns = fmax(not_negative(update->source_dispersion_ns),
+			    b->stated_ns * exp2(-1.0 / DS_BOUND_STATED_HALF));
 	b->hard_ns = not_negative(update->hard_ns);
-	b->root_ns = not_negative(update->source_dispersion_ns) +
-		     not_negative(update->disagreement_ns) +
+	b->root_ns = b->stated_ns + not_negative(update->disagreement_ns) +
 		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
+	b->contradicted = update->contradicted;
 	b->line_minus_raw_ns = update->line_minus_raw_ns;
 	b->freq_ppb = isfinite(update->freq_ppb) ? update->freq_ppb : 0.0;
 	learn_from_hindsight(b, update);
@@ -193,6 +199,8 @@ void ds_bound_lose(struct ds_bound *b)
 
 static double tight_at(const struct ds_bound *b, double t)
 {
+	if (b->contradicted)
+		return INFINITY;
 	return b->root_ns + DS_BOUND_SDS * b->scale * sd_at(b, t);
 }
 

@@ -26,6 +26,10 @@
  *	    root: what the source says of its own error, the asymmetry, and by how much the sources
  *	    that were combined contradict each other beyond their noise.
  *
+ *	    A source that was wrong by more lately has samples of that time in its estimate: what it
+ *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only. Where the
+ *	    newest sample does not allow the line, nothing but `hard` is claimed.
+ *
  * Both have the distance of the clock from its line added, by whoever asks: it is measured, not
  * estimated.
  *
@@ -39,6 +43,8 @@
  *   changed): all standard deviations count that much more from then on, which is forgotten by a
  *   part in DS_BOUND_MEMORY an update. With a right model that happens once in 370 updates, and
  *   costs little.
+ *   Whatever moved it may go on: DS_BOUND_SURPRISE_RATE of the rate at which it moved is the least
+ *   uncertainty of the frequency until the next update (times DS_BOUND_SDS: twice that rate).
  *   Hindsight: an error that is shared by one line and the next shows in no surprise. But a line is
  *   known best in the past (where offset and frequency have no covariance): there it says, with
  *   samples from both sides, where an earlier line should have ended. The mean square of these
@@ -56,12 +62,14 @@
 #include "core/clock/scale.h"
 #include "core/clock/select.h"
 
-#define DS_BOUND_SDS	      5.0
-#define DS_BOUND_SURPRISE_SDS 3.0
-#define DS_BOUND_SCALE_MAX    4.0
-#define DS_BOUND_MEMORY	      32.0
-#define DS_BOUND_ENDS	      64
-#define DS_BOUND_UNKNOWN_NS   DS_NS_LIMIT /* nothing is known */
+#define DS_BOUND_SDS	       5.0
+#define DS_BOUND_SURPRISE_SDS  3.0
+#define DS_BOUND_SURPRISE_RATE 0.4
+#define DS_BOUND_SCALE_MAX     4.0
+#define DS_BOUND_MEMORY	       32.0
+#define DS_BOUND_ENDS	       64
+#define DS_BOUND_STATED_HALF   4.0
+#define DS_BOUND_UNKNOWN_NS    DS_NS_LIMIT /* nothing is known */
 
 struct ds_bound_config {
 	double max_clock_error_ppb; /* how wrong a frequency goes by itself; 0 or more */
@@ -84,6 +92,7 @@ struct ds_bound_update {
 	int64_t root_delay_ns;	      /* least round trip to the root */
 	int64_t disagreement_ns;      /* beyond their noise */
 	int64_t hard_ns;	      /* the truth lies within this of the line */
+	bool contradicted;	      /* the newest sample of one does not allow the line */
 };
 
 /* Where an earlier line ended, and how well that was thought to be known. */
@@ -100,7 +109,9 @@ struct ds_bound {
 	int64_t raw_ns;
 	double sd_ns, freq_sd_ppb, cov_ns_ppb, wander_ppb;
 	double root_ns;
+	double stated_ns; /* of it: what sources say of their own error, or said lately */
 	double hard_ns;
+	bool contradicted;
 	/* what is learnt */
 	double scale; /* 1 .. DS_BOUND_SCALE_MAX: the larger of these two */
 	double surprise;

@@ -97,6 +97,8 @@ struct ds_candidate {
 				*/
 	int64_t root_dispersion_ns;   /* likewise */
 	int64_t stated_dispersion_ns; /* what the source says of its own error, without ours */
+	bool contradicted; /* the prediction lies outside of what its newest sample allows (its
+			      distance includes that). For ds_bound_judge() */
 	/* out */
 	enum ds_selection selection;
 };

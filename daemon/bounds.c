@@ -51,6 +51,7 @@ void ds_bounds_update(struct ds_bounds *b, const struct ds_reading *now,
 		.freq_sd_ppb = freq_sd_ppb,
 		.cov_ns_ppb = combined->cov_ns_ppb,
 		.wander_ppb = combined->wander_ppb,
+		.interval_ns = interval_ns,
 	};
 
 	/* A frequency that is not the combined one alone: as that of a line, to be safe. */

@@ -1012,6 +1012,9 @@ static void check_refclock(struct reader *r, const struct ds_conf *conf,
 
 	there.file = c->source.file;
 	there.line = c->source.line;
+	if (c->tai && conf->leap_list[0] == '\0' && conf->leap_zone[0] == '\0')
+		complain(&there, true,
+			 "'tai' needs 'leapseclist' or 'leapsectz': what is TAI in UTC?");
 	for (const struct ds_conf_refclock *other = conf->refclocks; other < c; other++)
 		if (strcmp(other->ref_id, c->ref_id) == 0)
 			complain(&there, false, "two reference clocks have the 'refid' %s",

@@ -137,6 +137,7 @@ struct ds_conf_refclock {
 	uint16_t max_lock_age;	      /* 2, pulses */
 	uint8_t stratum;	      /* 0 */
 	bool pps;		      /* treat samples as pulses */
+	bool tai;		      /* it keeps TAI */
 	double offset_s;	      /* added to each sample */
 	double delay_s;		      /* 1e-9 */
 	double precision_s;	      /* 0: the clock's own */

@@ -206,7 +206,7 @@ static const struct ds_word refclock_options[] = {
 	{"refid", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"require", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"stratum", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"tai", DS_WORD_REFUSED, 0, 0, NULL, "the time would be wrong by TAI minus UTC; 'offset' can take it off"},
+	{"tai", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"trust", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"width", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };

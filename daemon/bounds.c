@@ -33,6 +33,7 @@ void ds_bounds_init(struct ds_bounds *b, const struct ds_conf *conf, struct ds_c
 	b->page = page;
 	b->steer = steer;
 	b->interval_ns = KNEE_LEAST_NS;
+	b->leap = DRIVESTAMP_BOUND_LEAP_UNKNOWN;
 	b->due_monotonic_ns = INT64_MAX;
 	ds_bound_init(&b->bound, &config, holdover);
 }
@@ -50,6 +51,7 @@ void ds_bounds_update(struct ds_bounds *b, const struct ds_reading *now,
 		.freq_sd_ppb = freq_sd_ppb,
 		.cov_ns_ppb = combined->cov_ns_ppb,
 		.wander_ppb = combined->wander_ppb,
+		.interval_ns = interval_ns,
 	};
 
 	/* A frequency that is not the combined one alone: as that of a line, to be safe. */

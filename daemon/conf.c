@@ -469,7 +469,9 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 	case 't':
 		return &conf->log_tracking;
 	default:
-		return word[1] == 't' ? &conf->log_statistics : &conf->log_shadow;
+		return word[1] == 't'	? &conf->log_statistics
+		       : word[1] == 'e' ? &conf->log_selection
+					: &conf->log_shadow;
 	}
 }
 
@@ -872,7 +874,8 @@ static const char *source_word(const struct ds_conf_source *s)
 static bool any_log(const struct ds_conf *conf)
 {
 	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
-	       conf->log_tracking || conf->log_shadow || conf->log_bound || conf->log_refclocks;
+	       conf->log_tracking || conf->log_shadow || conf->log_bound || conf->log_refclocks ||
+	       conf->log_selection;
 }
 
 static struct ds_conf_key key_of(const struct ds_conf_source *s)
@@ -1009,6 +1012,9 @@ static void check_refclock(struct reader *r, const struct ds_conf *conf,
 
 	there.file = c->source.file;
 	there.line = c->source.line;
+	if (c->tai && conf->leap_list[0] == '\0' && conf->leap_zone[0] == '\0')
+		complain(&there, true,
+			 "'tai' needs 'leapseclist' or 'leapsectz': what is TAI in UTC?");
 	for (const struct ds_conf_refclock *other = conf->refclocks; other < c; other++)
 		if (strcmp(other->ref_id, c->ref_id) == 0)
 			complain(&there, false, "two reference clocks have the 'refid' %s",
@@ -1121,11 +1127,11 @@ static void print_logs(const struct ds_conf *conf, FILE *out)
 {
 	if (!any_log(conf))
 		return;
-	fprintf(out, "log%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
+	fprintf(out, "log%s%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
 		conf->log_raw_measurements ? " rawmeasurements" : "",
 		conf->log_statistics ? " statistics" : "", conf->log_tracking ? " tracking" : "",
 		conf->log_shadow ? " shadow" : "", conf->log_bound ? " bound" : "",
-		conf->log_refclocks ? " refclocks" : "");
+		conf->log_refclocks ? " refclocks" : "", conf->log_selection ? " selection" : "");
 }
 
 static void print_makestep(const struct ds_conf *conf, FILE *out)

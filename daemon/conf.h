@@ -137,6 +137,7 @@ struct ds_conf_refclock {
 	uint16_t max_lock_age;	      /* 2, pulses */
 	uint8_t stratum;	      /* 0 */
 	bool pps;		      /* treat samples as pulses */
+	bool tai;		      /* it keeps TAI */
 	double offset_s;	      /* added to each sample */
 	double delay_s;		      /* 1e-9 */
 	double precision_s;	      /* 0: the clock's own */
@@ -181,6 +182,7 @@ struct ds_conf {
 	char user[64];
 	char log_dir[DS_CONF_PATH];
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
+	bool log_selection;
 	bool log_bound, log_refclocks;
 	int log_banner; /* 32; a header every so many lines, 0: none */
 

@@ -213,6 +213,7 @@ static const struct ds_field fields[] = {
 	FIELD("precision", DOUBLE, precision_s, 1e-12, 1),
 	FIELD("rate", DOUBLE, rate_hz, 1e-6, 1e6),
 	FIELD("stratum", UINT8, stratum, 0, 15),
+	FIELD("tai", FLAG, tai, 0, 0),
 	FIELD("width", DOUBLE, width_s, 0, 1e6),
 };
 /* clang-format on */

@@ -206,7 +206,7 @@ static const struct ds_word refclock_options[] = {
 	{"refid", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"require", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"stratum", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"tai", DS_WORD_REFUSED, 0, 0, NULL, "the time would be wrong by TAI minus UTC; 'offset' can take it off"},
+	{"tai", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"trust", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"width", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };
@@ -226,7 +226,7 @@ static const struct ds_word log_options[] = {
 	{"rawmeasurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"refclocks", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rtc", DS_WORD_WARNED, 0, 0, NULL, RTC},
-	{"selection", DS_WORD_WARNED, 0, 0, NULL, "no such log is written"},
+	{"selection", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"shadow", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"statistics", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"tempcomp", DS_WORD_WARNED, 0, 0, NULL, "no such log is written"},

@@ -148,6 +148,52 @@ static void say_pending(struct ds_leaping *l, int64_t utc_ns)
 	l->announced = l->leaps.pending_s != 0;
 }
 
+static bool smooths_leaps(const struct ds_leaping *l)
+{
+	return ds_leaping_smooths(l) && l->conf->leap_mode == DS_LEAP_BY_SLEW;
+}
+
+/* The leap second that UTC is behind: its midnight, 1 or -1 (0: none is known). */
+static int8_t last_leap(const struct ds_leaping *l, int64_t utc_ns, int64_t *midnight_ns)
+{
+	const struct ds_leap_entry *e = l->table.entries;
+
+	if (l->leaps.last_s != 0) {
+		*midnight_ns = l->leaps.done_ns;
+		return l->leaps.last_s;
+	}
+	for (int i = l->has_table ? l->table.count - 1 : 0; i > 0; i--)
+		if (e[i].at_s <= utc_ns / NS_PER_S) {
+			*midnight_ns = e[i].at_s * NS_PER_S;
+			return (int8_t)(e[i].tai_minus_utc_s - e[i - 1].tai_minus_utc_s);
+		}
+	return 0;
+}
+
+/* The way of a leap second alone hangs on nothing but its moment: who was not there, or has lost
+ * its way by a step of the clock, finds it again. Else clients would see what is left of it as a
+ * step. */
+static void resume_smear(struct ds_leaping *l, int64_t utc_ns)
+{
+	struct ds_smooth smooth = l->smooth;
+	int64_t midnight_ns;
+	int8_t leap_s = last_leap(l, utc_ns, &midnight_ns);
+
+	if (l->resumed || !smooths_leaps(l) || !l->conf->smooth_leap_only)
+		return;
+	l->resumed = true;
+	if (leap_s == 0)
+		return;
+	ds_smooth_reset(&smooth);
+	ds_smooth_add(&smooth, midnight_ns - (leap_s > 0 ? NS_PER_S : 0), leap_s * (double)NS_PER_S,
+		      0.0);
+	if (ds_smooth_end_ns(&smooth) <= utc_ns)
+		return;
+	l->smooth = smooth;
+	ds_log(DS_LOG_NOTICE, "served time goes on smearing the leap second %s, for another %.0f s",
+	       kind(leap_s), (double)(ds_smooth_end_ns(&smooth) - utc_ns) * 1e-9);
+}
+
 static void expect(struct ds_leaping *l, const struct ds_reading *now)
 {
 	int64_t utc_ns = utc_of(l, now);
@@ -155,6 +201,7 @@ static void expect(struct ds_leaping *l, const struct ds_reading *now)
 	if (!is_trusted(l))
 		return;
 	watch_expiry(l, utc_ns);
+	resume_smear(l, utc_ns);
 	if (ds_leaps_expect(&l->leaps, utc_ns, now->raw_ns,
 			    l->reference->synchronised ? l->agreed_s : 0,
 			    l->has_table ? &l->table : NULL))
@@ -237,11 +284,6 @@ static void say_passed(const struct ds_leaping *l, enum ds_discipline_leap actio
 	ds_log(DS_LOG_NOTICE, "leap second %s: %s", kind(l->leaps.last_s), hows[action]);
 }
 
-static bool smooths_leaps(const struct ds_leaping *l)
-{
-	return ds_leaping_smooths(l) && l->conf->leap_mode == DS_LEAP_BY_SLEW;
-}
-
 /* UTC has stepped by step_ns: the line and the clock follow, what is served may not. */
 static void carry_out(struct ds_leaping *l, const struct ds_reading *now, int64_t step_ns,
 		      enum ds_discipline_leap action, struct ds_correction *correction)
@@ -317,6 +359,7 @@ void ds_leaping_break(struct ds_leaping *l, const struct ds_reading *now)
 {
 	ds_leaps_miss(&l->leaps, utc_of(l, now));
 	ds_smooth_reset(&l->smooth);
+	l->resumed = false;
 	l->owed_ns = 0;
 	l->due_monotonic_ns = INT64_MIN;
 }
@@ -372,10 +415,12 @@ void ds_leaping_update(struct ds_leaping *l, const struct ds_reading *now,
 {
 	l->owed_ns = l->steer ? 0 : l->owed_ns;
 	l->agreed_s = majority(candidates, count);
-	if (stepped)
+	if (stepped) {
 		ds_smooth_reset(&l->smooth);
-	else
+		l->resumed = false;
+	} else {
 		smooth_update(l, now, remaining_before_ns, freq_before_ppb);
+	}
 	expect(l, now);
 	schedule(l, now);
 }

@@ -48,6 +48,7 @@ struct ds_leaping {
 	struct ds_leaps leaps;
 	struct ds_smooth smooth;
 	bool smoothing;	   /* updates are smoothed, too: the frequency is known well enough */
+	bool resumed;	   /* a smear that was under way is, too, if there was one */
 	bool announced;	   /* what is pending was in the log */
 	int8_t agreed_s;   /* what the sources announce, as of the last update */
 	int8_t expiry;	   /* of the list, as it was in the log: 0 not near, 1 near, 2 over */

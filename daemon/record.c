@@ -29,6 +29,11 @@ static struct record_file statistics = {
 		"   Date (UTC) Time     IP Address    Std dev'n Est offset  Offset sd  Diff freq   Est "
 		"skew  Stress  Ns  Bs  Nr  Asym",
 };
+static struct record_file selection = {
+	.name = "selection.log",
+	.banner = "   Date (UTC) Time     IP Address   S EOpts Reach Score Last sample   Low end   "
+		  "High end",
+};
 static struct record_file tracking = {
 	.name = "tracking.log",
 	.banner =
@@ -76,6 +81,7 @@ void ds_record_open(const struct ds_conf *conf)
 	banner_every = conf->log_banner;
 	open_file(&measurements, directory, conf->log_measurements || conf->log_raw_measurements);
 	open_file(&statistics, directory, conf->log_statistics);
+	open_file(&selection, directory, conf->log_selection);
 	open_file(&tracking, directory, conf->log_tracking);
 	open_file(&refclocks, directory, conf->log_refclocks);
 	open_file(&shadow, directory, conf->log_shadow);
@@ -93,6 +99,7 @@ void ds_record_close(void)
 {
 	close_file(&measurements);
 	close_file(&statistics);
+	close_file(&selection);
 	close_file(&tracking);
 	close_file(&refclocks);
 	close_file(&shadow);
@@ -254,6 +261,33 @@ void ds_record_bound(const struct ds_record_bound *b)
 		seconds(b->lines->end_ns), seconds(b->remaining_ns), b->scale,
 		(unsigned long long)b->generation, b->flags);
 	end_line(&bound);
+}
+
+bool ds_record_wants_selection(void)
+{
+	return selection.stream != NULL;
+}
+
+void ds_record_selection(const struct ds_reading *now, const union ds_address *remote,
+			 const struct ds_candidate *c, double score)
+{
+	const struct ds_prediction *p = &c->prediction;
+	/* how far our clock is ahead */
+	double ahead = seconds(now->clock_ns - now->raw_ns - p->server_minus_raw_ns);
+	double distance = seconds(p->distance_ns);
+	char when[32];
+	char address[DS_ADDRESS_TEXT];
+	FILE *out;
+
+	if (selection.stream == NULL || !c->has_prediction)
+		return;
+	out = begin_line(&selection);
+	fprintf(out, "%s %-15s %c %c%c%c%c- %4o %5.2f %10.3e %10.3e %10.3e",
+		utc_text(now->clock_ns, when), ds_address_text(remote, false, address),
+		ds_selection_data_letter(c->selection), c->noselect ? 'N' : '-',
+		c->prefer ? 'P' : '-', c->trust ? 'T' : '-', c->require ? 'R' : '-',
+		(unsigned)c->reach, score, p->age_ns * 1e-9, ahead - distance, ahead + distance);
+	end_line(&selection);
 }
 
 void ds_record_refclock(const struct ds_record_refclock *r)

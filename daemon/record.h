@@ -1,7 +1,7 @@
 /*
- * record: measurements.log, statistics.log, tracking.log, refclocks.log with chrony's columns,
- * shadow.log and bound.log.
- * It must never stop the daemon: a file that cannot be written is said once and left.
+ * record: measurements.log, statistics.log, selection.log, tracking.log, refclocks.log with
+ * chrony's columns, shadow.log and bound.log. It must never stop the daemon: a file that cannot be
+ * written is said once and left.
  *
  * Columns as chrony.conf(5) describes them under `log`, so that converters and plots go on to
  * work. Signs: a measured offset is positive where our clock is slow (measurements.log); in
@@ -15,6 +15,8 @@
 
 #include "core/clock/bound.h"
 #include "core/clock/estimate.h"
+#include "core/clock/reading.h"
+#include "core/clock/select.h"
 #include "core/exchange/exchange.h"
 #include "core/exchange/reason.h"
 #include "daemon/conf.h"
@@ -44,6 +46,12 @@ void ds_record_measurement(const struct ds_record_measurement *m);
 void ds_record_statistics(int64_t clock_ns, const union ds_address *remote,
 			  const struct ds_estimate *estimate, int64_t clock_minus_raw_ns,
 			  double rate_ppb);
+
+/* selection.log: a source after a selection for now->raw_ns. score: how good it is, that of the
+ * selected source being 1; 0 where it has none. */
+bool ds_record_wants_selection(void);
+void ds_record_selection(const struct ds_reading *now, const union ds_address *remote,
+			 const struct ds_candidate *candidate, double score);
 
 struct ds_record_tracking {
 	int64_t clock_ns;

@@ -154,16 +154,49 @@ static double interval_ns(double rate_hz)
 	return 1e9 / rate_hz;
 }
 
+/* What leap seconds had added to UTC by then: the filter is without them. */
+static int64_t leapt_ns(const struct ds_refclocks *all, int64_t raw_ns)
+{
+	const struct ds_leaps *leaps = all->sources->context.leaps;
+
+	return leaps != NULL ? ds_leaps_total_at_ns(leaps, raw_ns) : 0;
+}
+
+static bool is_at_leap(const struct ds_refclocks *all, int64_t raw_ns)
+{
+	const struct ds_leaps *leaps = all->sources->context.leaps;
+
+	return leaps != NULL && ds_leaps_between(leaps, raw_ns, raw_ns);
+}
+
+/* From TAI to UTC. False: nobody knows. */
+static bool to_utc(const struct ds_refclocks *all, int64_t *at_ns)
+{
+	const struct ds_leaping *l = &all->timekeeper->leaping;
+	int64_t utc_ns = *at_ns, tai_s = 0;
+
+	/* twice: the table is of UTC */
+	for (int i = 0; i < 2 && l->has_table; i++) {
+		tai_s = ds_leap_table_tai_s(&l->table, utc_ns);
+		utc_ns = *at_ns - tai_s * NS_PER_S;
+	}
+	*at_ns = utc_ns;
+	return tai_s != 0;
+}
+
 /* What the clock that this one is locked to showed at raw_ns, if that was not long ago. */
-static bool ask_lock(const struct ds_refclock *r, int64_t raw_ns, double freq_ppb,
+static bool ask_lock(const struct ds_refclocks *all, const struct ds_refclock *r, int64_t raw_ns,
 		     int64_t *about_ns)
 {
+	double freq_ppb = all->sources->context.freq_ppb;
+
 	int64_t age_ns = raw_ns - r->lock->last.raw_ns;
 	double most_ns = r->conf->max_lock_age * interval_ns(r->conf->rate_hz);
 
 	if (!r->lock->has_last || !(fabs((double)age_ns) <= most_ns))
 		return false;
-	*about_ns = raw_ns + r->lock->last.reference_minus_raw_ns + ds_gained_ns(age_ns, freq_ppb);
+	*about_ns = raw_ns + r->lock->last.reference_minus_raw_ns + leapt_ns(all, raw_ns) +
+		    ds_gained_ns(age_ns, freq_ppb);
 	return true;
 }
 
@@ -188,9 +221,8 @@ static bool complete(const struct ds_refclocks *all, struct ds_refclock *r,
 		     const struct ds_reading *at, int64_t *reference_ns)
 {
 	int64_t about_ns;
-	bool known = r->lock != NULL
-			     ? ask_lock(r, at->raw_ns, all->sources->context.freq_ppb, &about_ns)
-			     : ask_ourselves(all, r, at, &about_ns);
+	bool known = r->lock != NULL ? ask_lock(all, r, at->raw_ns, &about_ns)
+				     : ask_ourselves(all, r, at, &about_ns);
 
 	if (!known) {
 		drop(r, DS_REFDROP_ALONE);
@@ -199,6 +231,21 @@ static bool complete(const struct ds_refclocks *all, struct ds_refclock *r,
 	if (!ds_pulse_complete(*reference_ns, about_ns, r->conf->rate_hz,
 			       (int64_t)(r->conf->width_s * 1e9), reference_ns)) {
 		drop(r, DS_REFDROP_AMBIGUOUS);
+		return false;
+	}
+	return true;
+}
+
+/* What the reference clock showed, as UTC, whole seconds included. */
+static bool correct(const struct ds_refclocks *all, struct ds_refclock *r,
+		    const struct ds_refsample *sample, const struct ds_reading *at,
+		    int64_t *reference_ns)
+{
+	*reference_ns = sample->reference_ns + llrint(r->conf->offset_s * 1e9);
+	if (sample->pulse)
+		return complete(all, r, at, reference_ns);
+	if (r->conf->tai && !to_utc(all, reference_ns)) {
+		drop(r, DS_REFDROP_NO_TAI);
 		return false;
 	}
 	return true;
@@ -225,7 +272,8 @@ static int64_t dispersion_ns(const struct ds_refclocks *all, const struct ds_ref
 }
 
 static void record_sample(const struct ds_refclock *r, const struct ds_reading *at,
-			  const struct ds_refsample *sample, const struct ds_filter_sample *used)
+			  const struct ds_refsample *sample, int64_t reference_ns,
+			  const struct ds_filter_sample *used)
 {
 	const struct ds_record_refclock line = {
 		.clock_ns = at->clock_ns,
@@ -234,7 +282,7 @@ static void record_sample(const struct ds_refclock *r, const struct ds_reading *
 		.leap = r->leap,
 		.pulse = sample->pulse,
 		.raw_offset_ns = sample->reference_ns - at->clock_ns,
-		.offset_ns = used->reference_minus_raw_ns - (at->clock_ns - at->raw_ns),
+		.offset_ns = reference_ns - at->clock_ns,
 		.dispersion_ns = used->dispersion_ns,
 	};
 
@@ -260,13 +308,16 @@ static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 		drop(r, DS_REFDROP_STALE);
 		return;
 	}
-	reference_ns = sample->reference_ns + llrint(r->conf->offset_s * 1e9);
+	if (is_at_leap(all, at.raw_ns)) {
+		drop(r, DS_REFDROP_LEAP);
+		return;
+	}
 	sample->pulse |= ds_conf_refclock_pulses(r->conf);
-	if (sample->pulse && !complete(all, r, &at, &reference_ns))
+	if (!correct(all, r, sample, &at, &reference_ns))
 		return;
 	used = (struct ds_filter_sample){
 		.raw_ns = at.raw_ns,
-		.reference_minus_raw_ns = reference_ns - at.raw_ns,
+		.reference_minus_raw_ns = reference_ns - at.raw_ns - leapt_ns(all, at.raw_ns),
 		.dispersion_ns = dispersion_ns(all, r, sample),
 	};
 	if (!ds_filter_add(&r->filter, &used)) {
@@ -277,7 +328,7 @@ static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 	r->leap = sample->leap;
 	r->last = used;
 	r->has_last = !sample->pulse;
-	record_sample(r, &at, sample, &used);
+	record_sample(r, &at, sample, reference_ns, &used);
 	r->sequence = r->sequence < SEQUENCE_MAX ? (uint8_t)(r->sequence + 1) : 0;
 }
 
@@ -317,6 +368,8 @@ static struct ds_exchange make_exchange(const struct ds_refclocks *all, const st
 	const struct ds_source_context *c = &all->sources->context;
 	double grain_s = r->conf->precision_s > 0 ? r->conf->precision_s
 						  : (double)c->clock->precision_ns * 1e-9;
+	int64_t reference_ns =
+		result->raw_ns + result->reference_minus_raw_ns + leapt_ns(all, result->raw_ns);
 	const struct ds_remote remote = {
 		.leap = r->leap,
 		.stratum = r->conf->stratum,
@@ -324,7 +377,7 @@ static struct ds_exchange make_exchange(const struct ds_refclocks *all, const st
 		.precision_log2 = (int8_t)ceil(fmax(log2(grain_s), -40.0)),
 		.ref_id = r->ref_id,
 		.root_dispersion_ns = result->dispersion_ns + (int64_t)ceil(result->sd_ns),
-		.reference_ns = result->raw_ns + result->reference_minus_raw_ns,
+		.reference_ns = reference_ns,
 	};
 	struct ds_rx_stamp local = {.raw_ns = result->raw_ns, .source = DS_STAMP_DAEMON};
 	struct ds_exchange x = {.kind = DS_EXCHANGE_REFCLOCK};
@@ -333,7 +386,7 @@ static struct ds_exchange make_exchange(const struct ds_refclocks *all, const st
 	ds_clock_read(c->clock, &now);
 	local.clock_ns = now.clock_ns - (now.raw_ns - result->raw_ns) -
 			 ds_gained_ns(now.raw_ns - result->raw_ns, c->freq_ppb);
-	ds_exchange_make_refclock(&x, remote.reference_ns, &local, llrint(r->conf->delay_s * 1e9),
+	ds_exchange_make_refclock(&x, reference_ns, &local, llrint(r->conf->delay_s * 1e9),
 				  &remote);
 	return x;
 }

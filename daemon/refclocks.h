@@ -4,8 +4,9 @@
  *
  * The way of a sample. A driver gives a moment on CLOCK_REALTIME and on the reference clock. It is
  * carried to the raw scale (os/clock), completed if it is a pulse (core/clock/pulse: by the clock
- * it is locked to, else by our own once that is right), corrected by `offset`, and put into the
- * filter (core/clock/filter). At each poll the filter makes one sample of them, which is an
+ * it is locked to, else by our own once that is right), corrected by `offset` and `tai`, and put
+ * into the filter (core/clock/filter), which knows no leap seconds (ds_leaps_total_at_ns()). At
+ * each poll the filter makes one sample of them, which is an
  * exchange like any other from there on: of its source in the table of sources, of stratum 0, named
  * by its reference ID.
  *
@@ -38,6 +39,8 @@
 	X(ALONE, "alone", "pulses come, but nothing tells of which seconds they are yet")          \
 	X(AMBIGUOUS, "ambiguous",                                                                  \
 	  "pulses are too far from the second that the other clock tells (offset? width?)")        \
+	X(LEAP, "leap", "a sample is of the time around a leap second")                            \
+	X(NO_TAI, "no-tai", "keeps TAI, and no list of leap seconds says what that is in UTC")     \
 	X(DISPERSION, "dispersion", "samples scatter by more than maxdispersion")
 
 enum ds_refdrop {
@@ -58,7 +61,7 @@ struct ds_refclock {
 	uint8_t leap;	  /* of the last sample */
 	uint8_t sequence; /* reads of the driver within this poll, for the log */
 	bool has_last;
-	struct ds_filter_sample last;	  /* sample used, in full: what others are locked to */
+	struct ds_filter_sample last;	  /* that went into the filter: others are locked to it */
 	int64_t read_due_ns, part_due_ns; /* CLOCK_MONOTONIC; INT64_MAX: never */
 	int64_t poll_end_ns;		  /* so long samples are waited for */
 	uint64_t samples, used;		  /* that drivers gave; that went into the filter */

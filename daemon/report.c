@@ -11,15 +11,17 @@
 
 #define COUNTER_TEXT 64 /* the longest name, '=' and a number */
 
-static void report_source(const struct ds_source *s)
+static void report_source(const struct ds_source *s, enum ds_selection selection)
 {
 	char text[DS_ADDRESS_TEXT];
 
 	ds_log(DS_LOG_INFO,
 	       "source %s: requests=%" PRIu64 " answers=%" PRIu64 " basic=%" PRIu64
-	       " interleaved=%" PRIu64 " stamps-lost=%" PRIu64 " reach=%03o poll=%d",
+	       " interleaved=%" PRIu64 " stamps-lost=%" PRIu64 " reach=%03o poll=%d"
+	       " state=%c (%s)",
 	       ds_address_text(&s->address, true, text), s->requests, s->answers, s->basic,
-	       s->interleaved, s->stamps_lost, (unsigned int)s->reach, s->poll_log2);
+	       s->interleaved, s->stamps_lost, (unsigned int)s->reach, s->poll_log2,
+	       ds_selection_data_letter(selection), ds_selection_words(selection));
 }
 
 static void report_heard(const struct ds_source *s)
@@ -131,7 +133,8 @@ void ds_report(const struct ds_daemon *d)
 {
 	for (uint32_t i = 0; i < d->sources.count; i++)
 		if (d->sources.table[i].address.family != 0)
-			report_source(&d->sources.table[i]);
+			report_source(&d->sources.table[i],
+				      (enum ds_selection)d->timekeeper.selecting.selections[i]);
 	for (uint32_t i = 0; i < d->sources.count; i++)
 		if (d->sources.table[i].address.family != 0 &&
 		    d->sources.table[i].listening != NULL)

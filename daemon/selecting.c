@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "daemon/log.h"
+#include "daemon/record.h"
 
 void ds_selecting_init(struct ds_selecting *s, const struct ds_conf *conf)
 {
@@ -102,9 +103,29 @@ static void say_selected(struct ds_selecting *s, const union ds_address *address
 		ds_log(DS_LOG_NOTICE, "Selected source %s", ds_address_text(address, false, text));
 }
 
+static double badness(const struct ds_selecting *s, const struct ds_candidate *c)
+{
+	return (double)c->prediction.distance_ns * 1e-9 + s->conf->stratum_weight_s * c->stratum;
+}
+
+static void record(const struct ds_selecting *s, const struct ds_candidate *candidates,
+		   uint32_t count, const union ds_address *const *addresses,
+		   const struct ds_reading *now, const struct ds_selected *selected)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		double score = 0.0;
+
+		if (selected != NULL && candidates[i].has_prediction &&
+		    badness(s, &candidates[i]) > 0.0)
+			score = badness(s, &candidates[selected->best]) /
+				badness(s, &candidates[i]);
+		ds_record_selection(now, addresses[i], &candidates[i], score);
+	}
+}
+
 bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, uint32_t count,
-		      const union ds_address *const *addresses, int64_t raw_ns, int64_t interval_ns,
-		      struct ds_combined *combined)
+		      const union ds_address *const *addresses, const struct ds_reading *now,
+		      int64_t interval_ns, struct ds_combined *combined)
 {
 	struct ds_select_config config = configured(s->conf);
 	struct ds_selected selected;
@@ -117,6 +138,8 @@ bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, u
 	for (uint32_t i = 0; i < count; i++)
 		s->selections[i] = (uint8_t)candidates[i].selection;
 	say_states(s, candidates, count, addresses, found);
+	if (ds_record_wants_selection())
+		record(s, candidates, count, addresses, now, found ? &selected : NULL);
 	if (!found) {
 		say_lack(s, candidates, count);
 		s->selected = -1;
@@ -124,6 +147,6 @@ bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, u
 	}
 	say_selected(s, addresses[selected.best], (int32_t)selected.best);
 	s->selected = (int32_t)selected.best;
-	ds_combine(&s->combiner, candidates, count, &selected, raw_ns, interval_ns, combined);
+	ds_combine(&s->combiner, candidates, count, &selected, now->raw_ns, interval_ns, combined);
 	return true;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "core/clock/combine.h"
+#include "core/clock/reading.h"
 #include "core/clock/select.h"
 #include "daemon/conf.h"
 #include "os/address.h"
@@ -37,11 +38,11 @@ struct ds_selecting {
 void ds_selecting_init(struct ds_selecting *s, const struct ds_conf *conf);
 
 /* candidates, count: as for ds_select(), `combined_before` is filled here; addresses: what to call
- * each in the log. raw_ns, interval_ns: as for ds_combine(). Returns whether there is a time to
- * keep; *combined is written only then. */
+ * each in the log. now: the moment of the predictions; interval_ns: as for ds_combine(). Returns
+ * whether there is a time to keep; *combined is written only then. */
 bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, uint32_t count,
-		      const union ds_address *const *addresses, int64_t raw_ns, int64_t interval_ns,
-		      struct ds_combined *combined);
+		      const union ds_address *const *addresses, const struct ds_reading *now,
+		      int64_t interval_ns, struct ds_combined *combined);
 
 /* All sources begin anew: what the old weights said is of another time. */
 void ds_selecting_restart(struct ds_selecting *s);

@@ -293,6 +293,12 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 		return false;
 	s->remote = x->remote;
 	s->has_remote = true;
+	s->newest = (struct ds_source_claim){
+		.raw_ns = x->raw_ns,
+		.server_minus_raw_ns = x->server_minus_raw_ns,
+		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 +
+			       x->remote.root_dispersion_ns + c->clock->precision_ns,
+	};
 	record_statistics(s, c, &x->t4);
 	if (s->listening == NULL)
 		adjust_poll(s);

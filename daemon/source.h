@@ -72,6 +72,11 @@ struct ds_source {
 	int64_t deadline_ns;	   /* of a parked answer */
 	struct ds_remote remote;   /* of the last exchange */
 	bool has_remote;
+	struct ds_source_claim {
+		int64_t raw_ns;
+		int64_t server_minus_raw_ns;
+		int64_t distance_ns;
+	} newest; /* sample, suspect or not: the truth lies within its distance of it */
 	uint64_t requests, answers, basic, interleaved; /* since start */
 	uint64_t stamps_lost;				/* answers whose T1 had no drivestamp */
 };

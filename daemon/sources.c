@@ -515,6 +515,27 @@ static int64_t stated_dispersion_ns(const struct ds_remote *remote)
 		       : remote->root_dispersion_ns;
 }
 
+/* Does the estimate lie outside of what the newest sample allows? Then it is as wrong as that says:
+ * its distance is raised. A sample that was measured (not bounded by its delay, as of a reference
+ * clock) has noise besides. */
+static bool is_contradicted(const struct ds_source *source, struct ds_prediction *prediction)
+{
+	const struct ds_source_claim *c = &source->newest;
+	double noise_ns = DS_BOUND_SDS * source->estimate.sample_sd_ns;
+	struct ds_prediction then;
+	int64_t off_ns;
+
+	if (!ds_estimate_at(&source->estimate, c->raw_ns, 0.0, &then))
+		return false;
+	off_ns = then.server_minus_raw_ns - c->server_minus_raw_ns;
+	off_ns = off_ns < 0 ? -off_ns : off_ns;
+	if (off_ns <= c->distance_ns || (double)(off_ns - c->distance_ns) <= noise_ns)
+		return false;
+	if (prediction->distance_ns < off_ns + c->distance_ns)
+		prediction->distance_ns = off_ns + c->distance_ns;
+	return true;
+}
+
 static void fill_candidate(struct ds_sources *s, const struct ds_source *source, int64_t raw_ns,
 			   struct ds_candidate *c)
 {
@@ -525,6 +546,7 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	memset(c, 0, sizeof *c);
 	if (source->address.family == 0)
 		return;
+	c->reach = source->reach;
 	c->reachable = source->reach != 0;
 	select = ds_conf_select(s->context.conf, source->conf);
 	c->noselect = select.noselect;
@@ -548,6 +570,7 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
 	if (c->has_prediction && s->context.leaps != NULL)
 		c->prediction.server_minus_raw_ns += s->context.leaps->total_ns;
+	c->contradicted = c->has_prediction && is_contradicted(source, &c->prediction);
 	c->stated_dispersion_ns = stated_dispersion_ns(&source->remote);
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
 	c->systematic_ns =

@@ -166,7 +166,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	ds_leaping_sort_out(&tk->leaping, &now, input->candidates, input->count, input->addresses,
 			    input->smeared);
 	if (!ds_selecting_run(&tk->selecting, input->candidates, input->count, input->addresses,
-			      now.raw_ns, input->interval_ns, &combined)) {
+			      &now, input->interval_ns, &combined)) {
 		if (had)
 			lose_sources(tk);
 		return false;

@@ -14,6 +14,7 @@
 #define WANDER2_MOST	 1e10
 #define SURPRISE_MOST	 20.0 /* nats by which one sample may speak against an opinion */
 #define NEWCOMER_NATS	 1.0  /* behind its neighbour, when the bank moves */
+#define WEIGHT_SMALL	 1e-3 /* an opinion that looks at the newest sample alone */
 #define WEIGHT_LEAST	 1e-6
 #define TAU_VAR_MOST	 (1.0 - 1e-9) /* a factor may hold all but this of a belief */
 #define LOOKS_AT_NEW	 2
@@ -189,12 +190,13 @@ static void look_even(const struct ds_opinion *o, struct ds_belief *b, struct ds
 	look->miss_var_ns2 += o->weight * (weight * miss * miss + b->cov[0][0]);
 }
 
-static void forward(struct ds_opinion *o, const struct ds_window *window,
+/* From sample `from` on: after[i] is the belief with all samples up to i. */
+static void forward(struct ds_opinion *o, const struct ds_window *window, unsigned from,
 		    struct ds_belief after[DS_BANK_WINDOW])
 {
-	struct ds_belief b = o->prior;
+	struct ds_belief b = from > 0 ? after[from - 1U] : o->prior;
 
-	for (unsigned i = 0; i < window->count; i++) {
+	for (unsigned i = from; i < window->count; i++) {
 		if (i > 0)
 			ds_belief_pass(&b, &window->look[i].since, o->wander2_ppb2);
 		add_factors(&b, &window->look[i], o->factor[i]);
@@ -204,15 +206,15 @@ static void forward(struct ds_opinion *o, const struct ds_window *window,
 }
 
 static void run_one(struct ds_opinion *o, struct ds_window *window, const struct ds_noise *noise,
-		    bool fresh)
+		    unsigned oldest, bool fresh)
 {
 	struct ds_belief after[DS_BANK_WINDOW];
 	struct ds_hindsight later;
 	unsigned newest = window->count - 1U;
 
 	memset(&later, 0, sizeof(later));
-	forward(o, window, after);
-	for (unsigned i = newest + 1U; i-- > 0;) {
+	forward(o, window, 0, after);
+	for (unsigned i = newest + 1U; i-- > oldest;) {
 		struct ds_look *look = &window->look[i];
 		struct ds_belief b = after[i];
 
@@ -231,7 +233,7 @@ static void run_one(struct ds_opinion *o, struct ds_window *window, const struct
 		for (int way = 0; way < 2; way++)
 			ds_hindsight_add(&later, way, look->bound_ns[way], &o->factor[i][way]);
 	}
-	forward(o, window, after);
+	forward(o, window, oldest, after);
 }
 
 static double presumption(const struct ds_opinion *o)
@@ -309,20 +311,35 @@ static void move_along(struct ds_bank *bank, int best)
 	added->evidence -= NEWCOMER_NATS;
 }
 
+/* The newest few every time, all of them now and then. */
+static unsigned how_far_back(struct ds_bank *bank, const struct ds_window *window)
+{
+	bank->turn = (uint8_t)((bank->turn + 1U) % DS_BANK_TURN);
+	if (bank->turn == 0 || window->count <= DS_BANK_NEWEST)
+		return 0;
+	return window->count - (unsigned)DS_BANK_NEWEST;
+}
+
 void ds_bank_run(struct ds_bank *bank, struct ds_window *window, const struct ds_noise *noise,
 		 bool fresh)
 {
 	bool counts = fresh && !window->look[window->count - 1].aside;
+	unsigned oldest;
 
 	if (counts) {
 		judge(bank, window, noise);
 		move_along(bank, weigh(bank));
 		weigh(bank);
 	}
-	for (unsigned i = 0; i < window->count; i++)
+	oldest = counts ? how_far_back(bank, window) : 0;
+	for (unsigned i = oldest; i < window->count; i++)
 		clear_look(&window->look[i]);
-	for (int k = 0; k < DS_BANK_SIZE; k++)
-		run_one(&bank->opinion[k], window, noise, counts);
+	for (int k = 0; k < DS_BANK_SIZE; k++) {
+		struct ds_opinion *o = &bank->opinion[k];
+
+		run_one(o, window, noise, o->weight < WEIGHT_SMALL ? window->count - 1U : oldest,
+			counts);
+	}
 	/* The newest was looked at twice. */
 	if (counts) {
 		struct ds_look *newest = &window->look[window->count - 1];

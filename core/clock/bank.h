@@ -27,6 +27,8 @@
 
 /* Of 4, 8, 16, 32 samples the bench finds 16 and 32 alike, and 8 a few per cent worse. */
 #define DS_BANK_WINDOW 16
+#define DS_BANK_NEWEST 5 /* looked at again with each new sample; the others ... */
+#define DS_BANK_TURN   4 /* ... with each fourth: a third of the time, and 1 per cent of error */
 #define DS_BANK_SIZE   5
 #define DS_BANK_RATIO  3.0   /* 4 and 8 lose 5 and 15 per cent between two opinions */
 #define DS_BANK_MEMORY 100.0 /* samples; 50 and 200 are alike */
@@ -59,6 +61,7 @@ struct ds_opinion {
 
 struct ds_bank {
 	struct ds_opinion opinion[DS_BANK_SIZE]; /* by wander, rising */
+	uint8_t turn;
 };
 
 struct ds_noise {

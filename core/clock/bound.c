@@ -45,29 +45,73 @@ static bool was_used(const struct ds_candidate *c)
 	return c->selection == DS_S_SELECTED || c->selection == DS_S_COMBINED;
 }
 
+static bool has_vote(const struct ds_candidate *c)
+{
+	return c->selection >= DS_S_FALSETICKER && c->selection != DS_S_UNTRUSTED;
+}
+
+/* How many of the claims hold at a moment, which is given as server minus raw. */
+static uint32_t holding(const struct ds_candidate *candidates, uint32_t count, int64_t moment)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ds_prediction *p = &candidates[i].prediction;
+		double off = fabs(difference(p->server_minus_raw_ns, moment));
+
+		n += has_vote(&candidates[i]) && off <= not_negative(p->distance_ns);
+	}
+	return n;
+}
+
+/* How far from the line the truth may be if a majority of the claims is true, whichever: up to the
+ * furthest moment at which so many hold. */
+static double furthest(const struct ds_candidate *candidates, uint32_t count, int64_t line)
+{
+	double far = -1.0;
+	uint32_t voters = 0;
+
+	for (uint32_t i = 0; i < count; i++)
+		voters += has_vote(&candidates[i]);
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ds_prediction *p = &candidates[i].prediction;
+		int64_t low = ds_ns_plus(p->server_minus_raw_ns, -not_negative(p->distance_ns));
+		int64_t high = ds_ns_plus(p->server_minus_raw_ns, not_negative(p->distance_ns));
+
+		if (!has_vote(&candidates[i]))
+			continue;
+		if (2 * holding(candidates, count, low) > voters)
+			far = fmax(far, fabs(difference(low, line)));
+		if (2 * holding(candidates, count, high) > voters)
+			far = fmax(far, fabs(difference(high, line)));
+	}
+	return far >= 0.0 ? far : (double)DS_BOUND_UNKNOWN_NS;
+}
+
 void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 		    const struct ds_combined *combined, struct ds_bound_update *update)
 {
 	int64_t line = combined->server_minus_raw_ns;
-	double below = difference(line, combined->low_minus_raw_ns);
-	double above = difference(combined->high_minus_raw_ns, line);
 	double apart = 0.0;
 
+	count = count < DS_SOURCES_MAX ? count : DS_SOURCES_MAX;
 	update->source_dispersion_ns = 0;
 	update->root_delay_ns = 0;
-	for (uint32_t i = 0; i < count && i < DS_SOURCES_MAX; i++) {
+	update->contradicted = false;
+	for (uint32_t i = 0; i < count; i++) {
 		const struct ds_prediction *p = &candidates[i].prediction;
 		double off = difference(p->server_minus_raw_ns, line);
 
 		if (!was_used(&candidates[i]))
 			continue;
 		apart = fmax(apart, fabs(off) - DS_BOUND_SDS * known_or_infinite(p->sd_ns));
+		update->contradicted |= candidates[i].contradicted;
 		if (candidates[i].stated_dispersion_ns > update->source_dispersion_ns)
 			update->source_dispersion_ns = candidates[i].stated_dispersion_ns;
 		if (candidates[i].root_delay_ns > update->root_delay_ns)
 			update->root_delay_ns = candidates[i].root_delay_ns;
 	}
-	update->hard_ns = ds_ns_plus(0, fmax(below, above));
+	update->hard_ns = ds_ns_plus(0, furthest(candidates, count, line));
 	update->disagreement_ns = ds_ns_plus(0, apart);
 }
 
@@ -101,15 +145,17 @@ static double since_s(const struct ds_bound *b, int64_t raw_ns)
 	return raw_ns > b->raw_ns ? difference(raw_ns, b->raw_ns) * 1e-9 : 0.0;
 }
 
-static void learn_from_surprise(struct ds_bound *b, const struct ds_bound_update *update)
+/* Returns how uncertain the frequency is by what was seen; 0 where it was no surprise. */
+static double learn_from_surprise(struct ds_bound *b, const struct ds_bound_update *update)
 {
 	double t = since_s(b, update->raw_ns);
-	double thought = DS_BOUND_SURPRISE_SDS * sd_at(b, t);
+	double thought = fmax(DS_BOUND_SURPRISE_SDS * sd_at(b, t), 1.0);
 	double moved =
-		difference(update->line_minus_raw_ns, b->line_minus_raw_ns) - t * b->freq_ppb;
+		fabs(difference(update->line_minus_raw_ns, b->line_minus_raw_ns) - t * b->freq_ppb);
 
 	b->surprise -= (b->surprise - 1.0) / DS_BOUND_MEMORY;
-	b->surprise = fmin(fmax(b->surprise, fabs(moved) / fmax(thought, 1.0)), DS_BOUND_SCALE_MAX);
+	b->surprise = fmin(fmax(b->surprise, moved / thought), DS_BOUND_SCALE_MAX);
+	return moved > thought ? DS_BOUND_SURPRISE_RATE * moved / fmax(t, 1.0) : 0.0;
 }
 
 /* The earlier end that lies nearest to a moment. */
@@ -162,27 +208,39 @@ static void remember_end(struct ds_bound *b, const struct ds_bound_update *updat
 		b->end_count++;
 }
 
+static double student(double nu)
+{
+	double factor = nu > 0.0 ? exp(DS_BOUND_STUDENT / nu) : INFINITY;
+
+	return fmin(factor, DS_BOUND_SCALE_MAX);
+}
+
 void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 {
-	if (b->known)
-		learn_from_surprise(b, update);
+	double since = since_s(b, update->raw_ns) * 1e9;
+	double interval = fmax((double)update->interval_ns, 1.0);
+	double surprise_ppb = b->known ? learn_from_surprise(b, update) : 0.0;
+
 	if (!b->known || update->raw_ns > b->raw_ns)
 		b->raw_ns = update->raw_ns;
+	b->intervals = b->known ? b->intervals + fmin(since / interval, 1.0) : 0.0;
 	b->known = true;
 	b->sd_ns = known_or_infinite(update->sd_ns);
-	b->freq_sd_ppb = known_or_infinite(update->freq_sd_ppb);
+	b->freq_sd_ppb = fmax(known_or_infinite(update->freq_sd_ppb), surprise_ppb);
 	b->wander_ppb = known_or_infinite(update->wander_ppb);
 	b->cov_ns_ppb = fmax(fmin(update->cov_ns_ppb, b->sd_ns * b->freq_sd_ppb), 0.0);
+	b->stated_ns = fmax(not_negative(update->source_dispersion_ns),
+			    b->stated_ns * exp2(-1.0 / DS_BOUND_STATED_HALF));
 	b->hard_ns = not_negative(update->hard_ns);
-	b->root_ns = not_negative(update->source_dispersion_ns) +
-		     not_negative(update->disagreement_ns) +
+	b->root_ns = b->stated_ns + not_negative(update->disagreement_ns) +
 		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
+	b->contradicted = update->contradicted;
 	b->line_minus_raw_ns = update->line_minus_raw_ns;
 	b->freq_ppb = isfinite(update->freq_ppb) ? update->freq_ppb : 0.0;
 	learn_from_hindsight(b, update);
 	remember_end(b, update);
 	b->scale = fmin(fmax(b->surprise, sqrt(b->hindsight)), DS_BOUND_SCALE_MAX);
-	b->scale = fmax(b->scale, 1.0);
+	b->scale = fmax(b->scale, 1.0) * student(b->intervals);
 }
 
 void ds_bound_lose(struct ds_bound *b)
@@ -193,6 +251,8 @@ void ds_bound_lose(struct ds_bound *b)
 
 static double tight_at(const struct ds_bound *b, double t)
 {
+	if (b->contradicted)
+		return INFINITY;
 	return b->root_ns + DS_BOUND_SDS * b->scale * sd_at(b, t);
 }
 

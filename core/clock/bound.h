@@ -8,8 +8,9 @@
  *
  *   hard   rests on the sources alone: a packet can only be late, so the truth lies within half the
  *	    round trip to the root and the dispersion on the way (RFC 5905 section 11.2), whatever
- *	    share of the delay each direction has. Where several sources agree, it lies where all
- *	    their claims meet (Marzullo 1984). It grows by maxclockerror and by what is not known of
+ *	    share of the delay each direction has. Where there are several sources, a majority of
+ *	    their claims is taken to be true, whichever: it lies where so many meet (Marzullo 1984).
+ *	    It grows by maxclockerror and by what is not known of
  *	    the frequency. This is what is served and what the kernel is told.
  *   bound  rests on one thing more: the *least* delays of the two directions differ by at most the
  *	    share `max_asymmetry` of their sum (0: the ways are as long there as back; 1: nothing is
@@ -26,6 +27,10 @@
  *	    root: what the source says of its own error, the asymmetry, and by how much the sources
  *	    that were combined contradict each other beyond their noise.
  *
+ *	    A source that was wrong by more lately has samples of that time in its estimate: what it
+ *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only. Where the
+ *	    newest sample does not allow the line, nothing but `hard` is claimed.
+ *
  * Both have the distance of the clock from its line added, by whoever asks: it is measured, not
  * estimated.
  *
@@ -33,12 +38,20 @@
  * hang together for as long as its samples are remembered, and how well a few samples say their own
  * standard deviation is itself known to a quarter or so: 3.9 * 1.25, rounded up.
  *
+ * At the start. A standard deviation that few measurements gave is itself not known: Student's
+ * distribution takes the place of the normal one. Of nu of them its quantile is larger by about
+ * exp(DS_BOUND_STUDENT / nu) (within a tenth for 99.99 % and nu of 3 to 100). Updates count by the
+ * part of an interval that each came after the one before: a burst says nothing of an oscillator,
+ * and four sources are asked four times an interval. At most DS_BOUND_SCALE_MAX.
+ *
  * scale. A bound that knows it was wrong grows; two things tell.
  *   Surprise: each update shows how far the line before it was off. Beyond DS_BOUND_SURPRISE_SDS of
  *   what was thought possible the model is too narrow (an oscillator that bends, a path that
  *   changed): all standard deviations count that much more from then on, which is forgotten by a
  *   part in DS_BOUND_MEMORY an update. With a right model that happens once in 370 updates, and
  *   costs little.
+ *   Whatever moved it may go on: DS_BOUND_SURPRISE_RATE of the rate at which it moved is the least
+ *   uncertainty of the frequency until the next update (times DS_BOUND_SDS: twice that rate).
  *   Hindsight: an error that is shared by one line and the next shows in no surprise. But a line is
  *   known best in the past (where offset and frequency have no covariance): there it says, with
  *   samples from both sides, where an earlier line should have ended. The mean square of these
@@ -56,12 +69,15 @@
 #include "core/clock/scale.h"
 #include "core/clock/select.h"
 
-#define DS_BOUND_SDS	      5.0
-#define DS_BOUND_SURPRISE_SDS 3.0
-#define DS_BOUND_SCALE_MAX    4.0
-#define DS_BOUND_MEMORY	      32.0
-#define DS_BOUND_ENDS	      64
-#define DS_BOUND_UNKNOWN_NS   DS_NS_LIMIT /* nothing is known */
+#define DS_BOUND_SDS	       5.0
+#define DS_BOUND_SURPRISE_SDS  3.0
+#define DS_BOUND_SURPRISE_RATE 0.4
+#define DS_BOUND_SCALE_MAX     4.0
+#define DS_BOUND_MEMORY	       32.0
+#define DS_BOUND_STUDENT       4.5
+#define DS_BOUND_ENDS	       64
+#define DS_BOUND_STATED_HALF   4.0
+#define DS_BOUND_UNKNOWN_NS    DS_NS_LIMIT /* nothing is known */
 
 struct ds_bound_config {
 	double max_clock_error_ppb; /* how wrong a frequency goes by itself; 0 or more */
@@ -84,6 +100,8 @@ struct ds_bound_update {
 	int64_t root_delay_ns;	      /* least round trip to the root */
 	int64_t disagreement_ns;      /* beyond their noise */
 	int64_t hard_ns;	      /* the truth lies within this of the line */
+	bool contradicted;	      /* the newest sample of one does not allow the line */
+	int64_t interval_ns;	      /* about how long until the next update */
 };
 
 /* Where an earlier line ended, and how well that was thought to be known. */
@@ -100,13 +118,17 @@ struct ds_bound {
 	int64_t raw_ns;
 	double sd_ns, freq_sd_ppb, cov_ns_ppb, wander_ppb;
 	double root_ns;
+	double stated_ns; /* of it: what sources say of their own error, or said lately */
 	double hard_ns;
+	bool contradicted;
 	/* what is learnt */
-	double scale; /* 1 .. DS_BOUND_SCALE_MAX: the larger of these two */
+	double scale; /* 1 .. the square of DS_BOUND_SCALE_MAX: the larger of the next two, times
+			 what few measurements do not know */
 	double surprise;
 	double hindsight; /* a mean square, 1 at first */
 	int64_t line_minus_raw_ns;
 	double freq_ppb;
+	double intervals; /* that were measured since it was last unknown: nu above */
 	struct ds_bound_end ends[DS_BOUND_ENDS]; /* a ring */
 	uint8_t end_next, end_count;
 };
@@ -132,8 +154,8 @@ void ds_bound_init(struct ds_bound *b, const struct ds_bound_config *config,
 		   const struct ds_holdover *holdover);
 
 /* Fills in what is of the sources, from a selection: of the candidates that were selected or
- * combined the largest dispersion and delay, and their offsets and claims against what came of
- * them. */
+ * combined the largest dispersion and delay, and their offsets against what came of them; and the
+ * claims of all that had a vote. */
 void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 		    const struct ds_combined *combined, struct ds_bound_update *update);
 

@@ -6,14 +6,16 @@
 
 #include <math.h>
 
-#define SQRT_HALF      0.70710678118654752
-#define SQRT_2_OVER_PI 0.79788456080286536
-#define INV_SQRT_2PI   0.39894228040143268
-#define INV_SQRT_PI    0.56418958354775629
-#define ERFC_LAST      20.0 /* exp(x^2) erfc(x) by its factors up to here */
-#define SERIES_FROM    30.0 /* Mills' ratio by its series from here on: the error is 1e-6 */
-#define DOUBT_MOST     1.05
-#define VARIANCE_LEAST 1e-9 /* of what it was: more is never believed at once */
+#define SQRT_HALF	0.70710678118654752
+#define SQRT_2_OVER_PI	0.79788456080286536
+#define INV_SQRT_2PI	0.39894228040143268
+#define INV_SQRT_PI	0.56418958354775629
+#define ERFC_LAST	20.0 /* exp(x^2) erfc(x) by its factors up to here */
+#define SERIES_FROM	30.0 /* Mills' ratio by its series from here on: the error is 1e-6 */
+#define DOUBT_MOST	1.05
+#define NEGLIGIBLE_NATS 7.0   /* a part of 1e-3 */
+#define MOST_NATS	700.0 /* what exp() can take */
+#define VARIANCE_LEAST	1e-9  /* of what it was: more is never believed at once */
 
 struct cut {
 	double mean, var, log_mass;
@@ -98,12 +100,20 @@ void ds_envelope_look(double mean_ns, double var_ns2, double bound_ns,
 	double gain = var_ns2 / whole;
 	double rate = 1.0 / lateness->usual_ns;
 	struct cut usual = one_density(mean_ns, whole, bound_ns, rate);
-	struct cut wide = one_density(mean_ns, whole, bound_ns, rate / DS_ENVELOPE_TAIL);
 	double u = usual.log_mass + log1p(-lateness->tail);
-	double w = wide.log_mass + log(lateness->tail);
-	double tail = 1.0 / (1.0 + exp(fmin(u - w, 700.0)));
-	struct cut both = mix(&usual, &wide, tail);
+	/* The wide density is nowhere higher than at its bound. */
+	double most = log(lateness->tail * rate / DS_ENVELOPE_TAIL);
+	struct cut wide = usual;
+	double w = -INFINITY;
+	double tail = 0.0;
+	struct cut both = usual;
 
+	if (u - most < NEGLIGIBLE_NATS) {
+		wide = one_density(mean_ns, whole, bound_ns, rate / DS_ENVELOPE_TAIL);
+		w = wide.log_mass + log(lateness->tail);
+		tail = 1.0 / (1.0 + exp(fmin(u - w, MOST_NATS)));
+		both = mix(&usual, &wide, tail);
+	}
 	/* Where it is open which of the two it was, they lie so far apart that the belief would be
 	 * wider than before: then what the wide one says is enough. A little is just a push. */
 	if (both.var > DOUBT_MOST * whole)

@@ -76,6 +76,7 @@ struct ds_candidate {
 	/* in */
 	bool has_prediction; /* false: NONE; only then is `prediction` not looked at */
 	bool reachable;
+	uint8_t reach; /* a bit for each of its last 8 polls; not used here, for logs */
 	bool loop;     /* its time comes from us */
 	bool noselect; /* has no vote either */
 	bool prefer;   /* if good, only preferred ones are selected and combined */
@@ -96,6 +97,8 @@ struct ds_candidate {
 				*/
 	int64_t root_dispersion_ns;   /* likewise */
 	int64_t stated_dispersion_ns; /* what the source says of its own error, without ours */
+	bool contradicted; /* the prediction lies outside of what its newest sample allows (its
+			      distance includes that). For ds_bound_judge() */
 	/* out */
 	enum ds_selection selection;
 };

@@ -48,7 +48,10 @@ follow clear 'DEVICES_RATE=2 DEVICES_NOISE=1000' "$(nmea 1)" \
 	'refclock PPS /dev/pps77:clear dpoll -2 poll 0 rate 2 lock NMEA offset 0.1'
 follow extpps "$fast" "$(nmea 2)" \
 	'refclock PHC /dev/ptp77:extpps:pin=1:channel=1 poll -1 rate 10 lock NMEA'
-follow phc DEVICES_NOISE=300 'refclock PHC /dev/ptp77 dpoll -3 poll -1 offset -37'
+# A list of leap seconds that has come to 37 in other years than ours.
+awk 'BEGIN { print "#@ 4291747200"
+	for (i = 10; i <= 37; i++) printf "%.0f %d\n", 2272060800 + (i - 10) * 25920000, i }' >"$TMP/leaps"
+follow phc DEVICES_NOISE=300 "leapseclist $TMP/leaps" 'refclock PHC /dev/ptp77 dpoll -3 poll -1 tai'
 follow precise 'DEVICES_NOISE=300 DEVICES_WAYS=p' \
 	'refclock PHC /dev/ptp77 dpoll -3 poll -1 offset -37'
 # Whole seconds that are seen to begin, to what a wake-up takes; and seconds within which we read.

@@ -32,7 +32,8 @@ server 5 0.5
 server 6 -2
 sleep 0.3
 
-client two "@1 $fast" "@2 $fast" "@3 $fast" "@4 $fast" "@5 $fast"
+mkdir "$TMP/two.d"
+client two "logdir $TMP/two.d" 'log selection' 'logbanner 0' "@1 $fast" "@2 $fast" "@3 $fast" "@4 $fast" "@5 $fast"
 client three "@1 $fast" "@2 $fast" "@4 $fast" "@5 $fast" "@6 $fast"
 client trusting "@1 $fast trust" "@4 $fast" "@5 $fast" "@6 $fast"
 client requiring "@1 $fast" "@2 $fast" "@6 $fast require"
@@ -50,6 +51,23 @@ expect "two of five: a true one is followed" said two 'Selected source 127\.0\.9
 expect "two of five: no other in between" [ "$(times two 'Selected source')" = 1 ]
 expect "two of five: the true ones say how wrong the clock is" \
 	said two 'System clock wrong by -?0\.000'
+# state HOST LETTER: the last line of selection.log of that source, with its ten columns; the truth,
+# 0, lies in what a true one claims, and not in what a false one does
+state()
+{
+	awk -v address="127.0.9.$1" -v letter="$2" '$3 == address { line = $0 }
+	END {
+		n = split(line, f)
+		exit !(n == 10 && f[4] == letter && f[5] == "-----" && f[6] ~ /^[0-7]+$/ &&
+			f[7] > 0 && (f[9] <= 0 && f[10] >= 0) == (letter != "x"))
+	}' "$TMP/two.d/selection.log"
+}
+best=$(sed -n 's/.*Selected source 127.0.9.//p' "$TMP/two.log")
+expect "selection.log: the best one ($best)" state "$best" '*'
+expect "selection.log: a falseticker" state 4 x
+kill -USR1 "${pids[two]}"
+expect "SIGUSR1: says of each what it is for" \
+	await 3 said two "source 127.0.9.5:11170: .* state=x \\(contradicts the majority"
 expect "three of five: none is followed" [ "$(times three 'Selected source')" = 0 ]
 expect "three of five: one line says so" \
 	[ "$(times three "Can't synchronise|falseticker")" = 1 ]

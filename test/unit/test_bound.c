@@ -26,7 +26,7 @@ static const struct ds_bound_update good = {
 	.root_delay_ns = 200000,
 };
 
-static struct ds_bound begin(double max_asymmetry, const struct ds_bound_update *update)
+static struct ds_bound begin_few(double max_asymmetry, const struct ds_bound_update *update)
 {
 	const struct ds_bound_config config = {1000, max_asymmetry};
 	struct ds_bound b;
@@ -34,6 +34,18 @@ static struct ds_bound begin(double max_asymmetry, const struct ds_bound_update 
 	ds_bound_init(&b, &config, NULL);
 	if (update != NULL)
 		ds_bound_update(&b, update);
+	return b;
+}
+
+/* After so many updates that no more is added for their being few. */
+static struct ds_bound begin(double max_asymmetry, const struct ds_bound_update *update)
+{
+	struct ds_bound b = begin_few(max_asymmetry, update);
+
+	if (update == NULL)
+		return b;
+	b.intervals = INFINITY;
+	ds_bound_update(&b, update);
 	return b;
 }
 
@@ -56,7 +68,7 @@ static void nothing_is_known_at_first(void **state)
 	assert_false(ds_bound_ahead(&b, START, 0, SECOND, 2 * SECOND, &lines));
 	assert_true(lines.bound.ns >= (double)DS_BOUND_UNKNOWN_NS);
 	ds_bound_update(&b, &good);
-	assert_true(at(&b, 0, 0).bound_ns < 10000);
+	assert_true(at(&b, 0, 0).bound_ns < 30000);
 	ds_bound_lose(&b);
 	assert_int_equal(at(&b, 0, 0).bound_ns, DS_BOUND_UNKNOWN_NS);
 }
@@ -158,7 +170,7 @@ static void learns_from_surprise(void **state)
 {
 	struct ds_bound_update update = good;
 	struct ds_bound b = begin(0, &update);
-	double scale;
+	double surprise;
 
 	(void)state;
 	update.line_minus_raw_ns += 2900;
@@ -170,15 +182,15 @@ static void learns_from_surprise(void **state)
 	assert_int_equal(at(&b, 0, 0).bound_ns, 20000);
 	for (int i = 0; i < 32; i++)
 		ds_bound_update(&b, &update);
-	scale = b.scale;
-	assert_true(scale > 2.0 && scale < 2.2);
+	surprise = b.surprise;
+	assert_true(b.scale == surprise && surprise > 2.0 && surprise < 2.2);
 	/* It is not forgotten because the host slept; and never more than the most. */
 	ds_bound_lose(&b);
 	ds_bound_update(&b, &update);
-	assert_true(b.scale == scale);
+	assert_true(b.surprise == surprise);
 	update.line_minus_raw_ns = INT64_MIN;
 	ds_bound_update(&b, &update);
-	assert_true(b.scale == DS_BOUND_SCALE_MAX);
+	assert_true(b.surprise == DS_BOUND_SCALE_MAX);
 	/* What the frequency explains is no surprise. */
 	update = good;
 	update.freq_ppb = 1e5;
@@ -232,6 +244,8 @@ static void asks_holdover(void **state)
 	ds_holdover_init(&holdover);
 	ds_bound_init(&b, &config, &holdover);
 	update.wander_ppb = 0;
+	ds_bound_update(&b, &update);
+	b.intervals = INFINITY;
 	ds_bound_update(&b, &update);
 	sd = ds_holdover_offset_sd_ns(&holdover, 1000, 10, 5000, 100);
 	assert_true(sd > 2000);
@@ -336,37 +350,131 @@ static void claims_meet(void **state)
 	struct ds_candidate c[] = {
 		candidate(DS_S_SELECTED, 0, 10, 1000),
 		candidate(DS_S_COMBINED, 600, 10, 1000),
+		candidate(DS_S_NOT_COMBINED, 500, 1, 5000),
 		candidate(DS_S_FALSETICKER, 90000, 1, 1),
-		candidate(DS_S_NOT_COMBINED, -5, 1, 2),
+		candidate(DS_S_NOSELECT, 300, 1, 2),
 	};
-	struct ds_combined combined = {
-		.server_minus_raw_ns = 300, .low_minus_raw_ns = -400, .high_minus_raw_ns = 1000};
+	struct ds_combined combined = {.server_minus_raw_ns = 300};
 	struct ds_bound_update update;
 
 	(void)state;
-	/* The claims meet in [-400, 1000]: 700 on each side of 300. Their offsets differ from it by
-	 * 300, of which 50 is noise. */
-	ds_bound_judge(c, 4, &combined, &update);
+	/* Three of four voters hold in [-400, 1000]: 700 on each side of 300. The offsets that were
+	 * used differ from it by 300, of which 50 is noise. */
+	ds_bound_judge(c, 5, &combined, &update);
 	assert_int_equal(update.hard_ns, 700);
 	assert_int_equal(update.disagreement_ns, 250);
 	assert_int_equal(update.root_delay_ns, 1000);
 	assert_int_equal(update.source_dispersion_ns, 100);
+	assert_false(update.contradicted);
 	/* Outside of where they meet: up to its far end. */
 	combined.server_minus_raw_ns = -900;
-	ds_bound_judge(c, 4, &combined, &update);
+	ds_bound_judge(c, 5, &combined, &update);
 	assert_int_equal(update.hard_ns, 1900);
+	/* Of three any two may be the true ones: in [-4500, 1600] at least two hold somewhere. */
+	combined.server_minus_raw_ns = 300;
+	ds_bound_judge(c, 3, &combined, &update);
+	assert_int_equal(update.hard_ns, 1300);
 	/* One alone. */
 	combined.server_minus_raw_ns = 0;
 	ds_bound_judge(c, 1, &combined, &update);
 	assert_int_equal(update.hard_ns, 1000);
 	assert_int_equal(update.disagreement_ns, 0);
-	/* Nothing that anybody knows. */
+	c[0].contradicted = true;
+	ds_bound_judge(c, 1, &combined, &update);
+	assert_true(update.contradicted);
+	/* Nothing that anybody knows; nobody. */
 	c[0].prediction.sd_ns = NAN;
+	c[0].prediction.distance_ns = INT64_MAX;
 	combined.server_minus_raw_ns = DS_NS_LIMIT;
-	combined.low_minus_raw_ns = -DS_NS_LIMIT;
 	ds_bound_judge(c, 1, &combined, &update);
 	assert_int_equal(update.hard_ns, DS_NS_LIMIT);
 	assert_int_equal(update.disagreement_ns, 0);
+	ds_bound_judge(c, 0, &combined, &update);
+	assert_int_equal(update.hard_ns, DS_NS_LIMIT);
+}
+
+/* Four agree only because each claims so much; one of them is false, and has pulled the mean by a
+ * quarter of its error. All four claims meet in [20, 30], where the truth, 0, is not; any three in
+ * [-30, 30]. */
+static void a_believed_falseticker(void **state)
+{
+	struct ds_candidate c[] = {
+		candidate(DS_S_SELECTED, 0, 1, 30),
+		candidate(DS_S_COMBINED, 0, 1, 30),
+		candidate(DS_S_COMBINED, 0, 1, 30),
+		candidate(DS_S_COMBINED, 50, 1, 30),
+	};
+	struct ds_combined combined = {.server_minus_raw_ns = 12};
+	struct ds_bound_update update;
+
+	(void)state;
+	ds_bound_judge(c, 4, &combined, &update);
+	assert_int_equal(update.hard_ns, 42);
+	assert_true(update.disagreement_ns >= 12);
+}
+
+/* Where the newest sample does not allow the line, nothing but the hard bound is claimed. */
+static void contradicted_claims_no_more(void **state)
+{
+	struct ds_bound_update update = good;
+	struct ds_bound b;
+
+	(void)state;
+	update.contradicted = true;
+	b = begin(0, &update);
+	assert_int_equal(at(&b, 0, 0).bound_ns, 100000);
+	assert_int_equal(at(&b, 50, 0).bound_ns, at(&b, 50, 0).hard_ns);
+	update.contradicted = false;
+	ds_bound_update(&b, &update);
+	assert_true(at(&b, 0, 0).bound_ns < 100000);
+}
+
+/* What a source said of its own error is in the estimate still. */
+static void dispersion_is_remembered(void **state)
+{
+	struct ds_bound_update update = good;
+	struct ds_bound b = begin(0, &update);
+	int64_t without = at(&b, 0, 0).bound_ns;
+
+	(void)state;
+	update.source_dispersion_ns = 8000;
+	ds_bound_update(&b, &update);
+	assert_int_equal(at(&b, 0, 0).bound_ns, without + 8000);
+	update.source_dispersion_ns = 0;
+	for (int i = 0; i < 4; i++)
+		ds_bound_update(&b, &update);
+	assert_in_range(at(&b, 0, 0).bound_ns, without + 4000, without + 4001);
+}
+
+/* The first updates know their own scatter poorly; a burst does not change that. */
+static void few_updates_claim_less(void **state)
+{
+	struct ds_bound_update update = good;
+	struct ds_bound b;
+
+	(void)state;
+	update.hard_ns = 10000000;
+	update.interval_ns = 64 * SECOND;
+	b = begin_few(0, &update);
+	assert_int_equal(at(&b, 0, 0).bound_ns, 20000); /* at most four times as much */
+	for (int i = 0; i < 4; i++) {
+		update.raw_ns += 2 * SECOND;
+		ds_bound_update(&b, &update);
+	}
+	assert_true(b.scale == 4.0);
+	for (int i = 0; i < 10; i++) {
+		update.raw_ns += 64 * SECOND;
+		ds_bound_update(&b, &update);
+	}
+	assert_true(b.scale > 1.5 && b.scale < 1.6); /* exp(4.5 / 10.1) */
+	for (int i = 0; i < 90; i++) {
+		update.raw_ns += 64 * SECOND;
+		ds_bound_update(&b, &update);
+	}
+	assert_true(b.scale > 1.0 && b.scale < 1.05);
+	ds_bound_lose(&b);
+	ds_bound_update(&b, &update);
+	assert_true(b.scale == 4.0);
 }
 
 int main(void)
@@ -384,6 +492,10 @@ int main(void)
 		cmocka_unit_test(lines_lie_above),
 		cmocka_unit_test(bad_values_claim_nothing),
 		cmocka_unit_test(claims_meet),
+		cmocka_unit_test(a_believed_falseticker),
+		cmocka_unit_test(contradicted_claims_no_more),
+		cmocka_unit_test(dispersion_is_remembered),
+		cmocka_unit_test(few_updates_claim_less),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -162,7 +162,7 @@ static void nonsense_gives_numbers(void **state)
 		c[0].prediction.freq_sd_ppb = values[i / n % n];
 		c[0].prediction.age_ns = values[i / (n * n) % n];
 		c[1].systematic_ns = values[i / (n * n * n)];
-		combined = combine(&k, c, 2, 0);
+		combine(&k, c, 2, 0);
 		combined = combine(&k, c, 1, SECOND);
 		assert_false(isnan(combined.sd_ns) || isnan(combined.freq_ppb) ||
 			     isnan(combined.freq_sd_ppb) || isnan(combined.cov_ns_ppb) ||
@@ -180,7 +180,7 @@ static void times_out_of_range(void **state)
 	struct ds_combined combined;
 
 	(void)state;
-	combined = combine(&k, c, 2, INT64_MIN);
+	combine(&k, c, 2, INT64_MIN);
 	c[0].prediction.server_minus_raw_ns = INT64_C(1) << 62;
 	c[1].prediction.server_minus_raw_ns = -(INT64_C(1) << 62);
 	c[1].reachable = false;

@@ -1206,6 +1206,7 @@ static void random_conf(struct ds_conf *c)
 	c->log_statistics = draw(2);
 	c->log_tracking = draw(2);
 	c->log_shadow = draw(2);
+	c->log_selection = draw(2);
 	if (draw(2)) {
 		c->makestep_threshold_s = draw_between(1e-9, 1e9);
 		c->makestep_limit = (int)draw(200) - 100;
@@ -1445,7 +1446,7 @@ static void test_refclock_round_trip(void **state)
 		"maxdispersion 0.001 maxlockage 5 pps rate 5 stratum 2 width 0.1\n"
 		"refclock PPS /dev/pps0:clear refid PPS3 poll -3 maxsamples 32 minsamples "
 		"8 prefer\n"
-		"refclock PHC eth0:nocrossts:extpps:clear:pin=1:channel=2 refid PHC4\n"
+		"refclock PHC eth0:nocrossts:extpps:clear:pin=1:channel=2 refid PHC4 tai trust\n"
 		"refclock RTC /dev/rtc0:utc refid RTC5\n"
 		"log refclocks\n";
 	char text[2048], copy[2048];
@@ -1549,6 +1550,11 @@ static void test_refclock_check(void **state)
 {
 	(void)state;
 	check_refclocks((const char *const[]){"refclock SHM 0", NULL}, "");
+	check_refclocks(
+		(const char *const[]){"refclock SHM 0 tai", NULL},
+		"error command line:1: 'tai' needs 'leapseclist' or 'leapsectz': what is TAI "
+		"in UTC?\n");
+	check_refclocks((const char *const[]){"refclock SHM 0 tai", "leapseclist /a", NULL}, "");
 	check_refclocks((const char *const[]){"refclock PPS /a lock GPS", NULL},
 			"error command line:1: 'lock GPS': no other reference clock has this "
 			"'refid'\n");

@@ -202,6 +202,58 @@ static void corrections_are_smoothed(void **state)
 	assert_int_equal(ds_smooth_offset_ns(&leaping.smooth, at + 5 * S), 0);
 }
 
+/* A server that is started in the middle serves what the others do; and so after a step. */
+static void a_smear_goes_on_over_a_restart(void **state)
+{
+	const int64_t midnight = INT64_C(1483228800) * S;
+	struct ds_reading now = {.clock_ns = midnight - 10 * S, .raw_ns = 0};
+	struct ds_correction correction;
+	static struct ds_leaping other;
+	int64_t expected;
+
+	(void)state;
+	conf.local = conf.smooth_leap_only = true;
+	conf.smooth_freq_ppm = 400.0;
+	conf.smooth_wander_ppm = 0.001024;
+	conf.leap_mode = DS_LEAP_BY_SLEW;
+	for (int deleted = 0; deleted < 2; deleted++) {
+		now = (struct ds_reading){.clock_ns = midnight - 10 * S, .raw_ns = 0};
+		ds_leaping_init(&leaping, &conf, &the_clock, &discipline, &reference, true);
+		assert_true(ds_leap_table_add(&leaping.table, midnight / S - 86400, 37));
+		assert_true(ds_leap_table_add(&leaping.table, midnight / S, deleted ? 36 : 38));
+		leaping.table.expires_s = INT64_MAX;
+		leaping.has_table = true;
+		ds_leaping_init(&other, &conf, &the_clock, &discipline, &reference, true);
+		other.table = leaping.table;
+		other.has_table = true;
+		assert_false(ds_leaping_run(&leaping, &now, &correction));
+		assert_int_equal(ds_leaping_served_minus_clock_ns(&leaping, &now), 0);
+		now.raw_ns += 10 * S;
+		now.clock_ns += 10 * S;
+		assert_true(ds_leaping_run(&leaping, &now, &correction));
+		assert_true(correction.step);
+		now.clock_ns += correction.step_ns;
+		for (int i = 0; i < 70; i++) {
+			now.raw_ns += 1000 * S;
+			now.clock_ns += 1000 * S;
+			expected = ds_leaping_served_minus_clock_ns(&leaping, &now);
+			if (i == 20 || i == 65)
+				assert_false(ds_leaping_run(&other, &now, &correction));
+			if (i >= 20)
+				assert_int_equal(ds_leaping_served_minus_clock_ns(&other, &now),
+						 expected);
+			if (i != 40)
+				continue;
+			ds_leaping_break(&leaping, &now);
+			assert_int_equal(ds_leaping_served_minus_clock_ns(&leaping, &now), 0);
+			assert_false(ds_leaping_run(&leaping, &now, &correction));
+			assert_int_equal(ds_leaping_served_minus_clock_ns(&leaping, &now),
+					 expected);
+		}
+		assert_int_equal(expected, 0);
+	}
+}
+
 /* A packet of before is told as it was served at its own moment, whatever the smear did since. */
 static void what_was_served_before_is_told_again(void **state)
 {
@@ -280,6 +332,7 @@ int main(void)
 		FRESH(smears_are_seen_near_a_leap_second),
 		FRESH(and_after_it),
 		FRESH(corrections_are_smoothed),
+		FRESH(a_smear_goes_on_over_a_restart),
 		FRESH(what_was_served_before_is_told_again),
 		FRESH(leap_only_leaves_corrections_alone),
 		FRESH(bits_are_those_of_what_is_pending),

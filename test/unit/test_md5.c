@@ -27,7 +27,7 @@ static void the_suite(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(suite) / sizeof(suite[0]); i++) {
 		ds_md5((const uint8_t *)suite[i][0], strlen(suite[i][0]), digest);
-		for (int k = 0; k < DS_MD5_SIZE; k++)
+		for (size_t k = 0; k < DS_MD5_SIZE; k++)
 			snprintf(text + 2 * k, 3, "%02x", digest[k]);
 		assert_string_equal(text, suite[i][1]);
 	}

@@ -327,7 +327,7 @@ static void orphans_follow_the_lowest(void **state)
 	(void)state;
 	config.orphan_stratum = 10;
 	for (int i = 0; i < 4; i++) {
-		c[i] = candidate(i * 50 * MS, MS);
+		c[i] = candidate(i * (50 * MS), MS);
 		c[i].stratum = 10;
 		c[i].ref_id = 40U - (uint32_t)i * 10U;
 		c[i].local_ref_id = 25;

@@ -283,7 +283,6 @@ bool ds_peering_packet(struct ds_source *s, const struct ds_source_context *c,
 	s->peering.waited = false;
 	note_polls(s, outcome.poll_log2, now_ns);
 	ds_source_note_answer(s, reason == DS_R_OK ? x : NULL);
-	s->poll_log2 = poll_in_force(s);
 	if (reason == DS_R_OK && x != NULL)
 		sample = ds_source_take_exchange(s, c, x);
 	reschedule(s, now_ns);

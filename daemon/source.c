@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "core/clock/poll.h"
 #include "daemon/listening.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
@@ -250,9 +249,19 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 	s->give_up_ns = now_ns + (int64_t)(s->conf->max_delay_s * 1e9) + ANSWER_WAIT_NS;
 }
 
-static void adjust_poll(struct ds_source *s)
+static void adjust_poll(struct ds_source *s, int64_t raw_ns)
 {
-	s->poll_log2 = ds_poll_next(&s->estimate, s->poll_log2, s->min_poll_log2, s->conf->maxpoll);
+	struct ds_prediction p;
+	bool known = ds_estimate_at(&s->estimate, raw_ns, 0.0, &p);
+
+	/* It may ask us as often as it needs; we gain nothing. */
+	if (s->follows_us) {
+		if (s->poll_log2 < s->conf->maxpoll)
+			s->poll_log2++;
+		return;
+	}
+	s->poll_log2 = ds_poll_next(&s->poll, known ? &p : NULL, s->estimate.suspects > 0,
+				    s->poll_log2, s->min_poll_log2, s->conf->maxpoll);
 }
 
 static void slow_down(struct ds_source *s)
@@ -301,7 +310,7 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 	};
 	record_statistics(s, c, &x->t4);
 	if (s->listening == NULL)
-		adjust_poll(s);
+		adjust_poll(s, x->raw_ns);
 	return true;
 }
 

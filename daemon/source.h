@@ -15,6 +15,7 @@
 
 #include "core/clock/estimate.h"
 #include "core/clock/leap.h"
+#include "core/clock/poll.h"
 #include "core/exchange/client.h"
 #include "core/exchange/peer.h"
 #include "core/exchange/reason.h"
@@ -57,6 +58,8 @@ struct ds_source {
 	int interface; /* by which the request under way left; 0: not known, or not asked for */
 	uint32_t tx_id;
 	int8_t poll_log2;
+	struct ds_poll poll;
+	bool follows_us; /* as of the last update of the clock: what it says is what we told it */
 	int8_t min_poll_log2; /* conf->minpoll, raised by KoD RATE */
 	uint8_t reach;	      /* a bit for each of the last 8 requests, newest lowest */
 	uint8_t burst_left;   /* requests still to be sent at burst spacing */

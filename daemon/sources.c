@@ -589,9 +589,10 @@ void ds_sources_candidates(struct ds_sources *s, const struct ds_reading *now,
 	input->candidates = candidates;
 	input->count = s->count;
 	for (uint32_t i = 0; i < s->count; i++) {
-		const struct ds_source *source = &s->table[i];
+		struct ds_source *source = &s->table[i];
 
 		fill_candidate(s, source, now->raw_ns, &candidates[i]);
+		source->follows_us = candidates[i].loop;
 		input->addresses[i] = &source->address;
 		input->smeared[i] = source->address.family != 0 && source->has_remote &&
 				    source->remote.ref_id == DS_SMOOTH_REF_ID;

@@ -13,9 +13,13 @@
 #define INTERVAL_LEAST_NS INT64_C(1000000)
 #define INTERVAL_PART	  0.0625 /* of it is slewed */
 #define FAST_PPB	  1e5	 /* slews above 100 ppm are ended early and measured */
-#define FAST_PART	  0.9	 /* after so much of them */
-#define BEYOND_NOISE	  5.0	 /* standard deviations */
-#define LARGE_NS	  1e6	 /* below it 250 ppm are enough, whatever the noise */
+/* ... by so much of them, at least what a timer may be late, but never by most of them */
+#define EARLY_PART	0.02
+#define EARLY_NS	2e7
+#define EARLY_PART_MOST 0.1
+#define AGAIN_NS	2.5e8 /* what is left goes in this */
+#define BEYOND_NOISE	5.0   /* standard deviations */
+#define LARGE_NS	1e6   /* below it 250 ppm are enough, whatever the noise */
 /* What is not worth a slew of its own: a nanosecond is the grain of the scales, a tenth of a
  * standard deviation adds half a per cent to the error. */
 #define NEAR_ENOUGH_NS	1.0
@@ -105,7 +109,8 @@ static void slew(struct ds_discipline *d, int64_t raw_ns, double remaining, doub
 	d->slew_ppb = copysign(fmin(fabs(remaining) / duration_ns * 1e9, d->config.max_slew_ppb),
 			       remaining);
 	if (fabs(d->slew_ppb) > FAST_PPB)
-		duration_ns *= FAST_PART;
+		duration_ns -= fmax(EARLY_PART * duration_ns,
+				    fmin(EARLY_NS, EARLY_PART_MOST * duration_ns));
 	d->until_raw_ns = ds_ns_plus(raw_ns, ceil(duration_ns));
 }
 
@@ -185,7 +190,7 @@ void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 	if (fabs(remaining) <= fmax(NEAR_ENOUGH_SDS * d->offset_sd_ns, NEAR_ENOUGH_NS))
 		stop_slew(d);
 	else
-		slew(d, now->raw_ns, remaining, (double)DS_DISCIPLINE_FAST_NS);
+		slew(d, now->raw_ns, remaining, AGAIN_NS);
 	tell(d, correction);
 }
 

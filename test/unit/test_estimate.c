@@ -13,7 +13,6 @@
 #include <cmocka.h>
 
 #include "core/clock/estimate.h"
-#include "core/clock/poll.h"
 
 #define SECOND INT64_C(1000000000)
 #define BASE   (INT64_C(1795000000) * SECOND)
@@ -405,34 +404,6 @@ static void noise_without_queues_is_averaged(void **state)
 	assert_true(e.common_sd_ns > 700.0 && e.common_sd_ns < 3000.0);
 }
 
-static void poll_follows_the_window(void **state)
-{
-	struct ds_estimate e;
-
-	(void)state;
-	ds_estimate_init(&e, 6, 0);
-	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
-	e.span_ns = DS_POLL_RAISE * INT64_C(64) * SECOND - SECOND;
-	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
-	e.span_ns = DS_POLL_RAISE * INT64_C(64) * SECOND;
-	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 7);
-	assert_int_equal(ds_poll_next(&e, 6, 6, 6), 6);
-	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 7);
-	/* A short window is no reason to hurry while it is young, but is when a trend cut it. */
-	e.span_ns = DS_POLL_LOWER * INT64_C(128) * SECOND - SECOND;
-	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 7);
-	e.cut = true;
-	assert_int_equal(ds_poll_next(&e, 7, 6, 10), 6);
-	assert_int_equal(ds_poll_next(&e, 6, 6, 10), 6);
-	e.cut = false;
-	e.suspects = 1;
-	assert_int_equal(ds_poll_next(&e, 10, 6, 10), 7);
-	assert_int_equal(ds_poll_next(&e, 3, 6, 10), 6);
-	e.suspects = 0;
-	e.span_ns = 63 * SECOND / 16;
-	assert_int_equal(ds_poll_next(&e, -4, -6, 10), -3);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -453,7 +424,6 @@ int main(void)
 		cmocka_unit_test(envelopes_close_in),
 		cmocka_unit_test(a_path_may_change),
 		cmocka_unit_test(noise_without_queues_is_averaged),
-		cmocka_unit_test(poll_follows_the_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

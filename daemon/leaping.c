@@ -464,16 +464,6 @@ static int smear_sign(const struct ds_leaping *l, const struct ds_reading *now, 
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
-{
-	const struct ds_candidate *const *x = a;
-	const struct ds_candidate *const *y = b;
-	int64_t first = (*x)->prediction.server_minus_raw_ns;
-	int64_t second = (*y)->prediction.server_minus_raw_ns;
-
-	return (first > second) - (first < second);
-}
-
 /* The one in the middle; of two the one that a smear is not on the side of. NULL: none. */
 static const struct ds_candidate *middle(const struct ds_candidate *candidates, uint32_t count,
 					 const bool *smeared, int sign)
@@ -481,12 +471,21 @@ static const struct ds_candidate *middle(const struct ds_candidate *candidates, 
 	const struct ds_candidate *sorted[DS_SOURCES_MAX];
 	uint32_t n = 0;
 
-	for (uint32_t i = 0; i < count; i++)
-		if (takes_part(&candidates[i]) && !smeared[i])
-			sorted[n++] = &candidates[i];
+	for (uint32_t i = 0; i < count; i++) {
+		const struct ds_candidate *c = &candidates[i];
+		uint32_t at = n;
+
+		if (!takes_part(c) || smeared[i])
+			continue;
+		for (; at > 0 && sorted[at - 1]->prediction.server_minus_raw_ns >
+					 c->prediction.server_minus_raw_ns;
+		     at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = c;
+		n++;
+	}
 	if (n < 2)
 		return NULL;
-	qsort(sorted, n, sizeof(sorted[0]), compare);
 	return sorted[sign < 0 ? n / 2 : (n - 1) / 2];
 }
 

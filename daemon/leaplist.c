@@ -169,6 +169,7 @@ bool ds_leaplist_parse(const char *text, size_t length, struct ds_leap_table *ta
 
 #define HEADER	  44
 #define TAI_IN_72 10
+#define DAY_1972  INT64_C(730) /* of 1 January, since 1970 */
 
 struct zone {
 	const uint8_t *data;
@@ -230,7 +231,7 @@ static const char *read_leaps(const struct zone *z, size_t time, struct ds_leap_
 {
 	int64_t before = 0;
 
-	ds_leap_table_add(table, 2 * 365 * INT64_C(86400), TAI_IN_72); /* 1972-01-01 */
+	ds_leap_table_add(table, DAY_1972 * INT64_C(86400), TAI_IN_72);
 	for (size_t i = 0; i < z->leaps; i++) {
 		const uint8_t *p = z->data + i * (time + 4);
 		int64_t at =

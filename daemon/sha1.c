@@ -10,7 +10,7 @@ static uint32_t rotate(uint32_t x, unsigned int by)
 
 static void expand(const uint8_t block[64], uint32_t w[ROUNDS])
 {
-	for (int t = 0; t < 16; t++)
+	for (size_t t = 0; t < 16; t++)
 		w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
 		       (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
 	for (int t = 16; t < ROUNDS; t++)

@@ -79,29 +79,32 @@ static struct ds_claim claim_of(int64_t offset_ns, double distance_ns, double sd
 	};
 }
 
-static struct ds_claim claim_given(const struct ds_prediction *p, const struct frequency *known,
-				   double max_clock_error_ppb)
+static struct ds_claim claim_given(const struct ds_prediction *p, double systematic_ns,
+				   const struct frequency *known, double max_clock_error_ppb)
 {
 	struct frequency own = own_frequency(p);
 	double c = lever(p, &own);
 	double variance = p->sd_ns * p->sd_ns;
 	double left = variance - c * c * own.sd_ppb * own.sd_ppb;
 	double borrowed = hypot(known->sd_ppb, max_clock_error_ppb);
-	double most = DS_CLAIM_SDS * own.sd_ppb;
+	double most = DS_ESTIMATE_CLAIM_SDS * own.sd_ppb;
 	double by = fmax(fmin(known->ppb - own.ppb, most), -most);
 	double sd = sqrt(fmax(left, LEAST_PART * variance) + c * c * borrowed * borrowed);
-	double rest = fmax((double)p->distance_ns - DS_CLAIM_SDS * p->sd_ns, 0.0);
+	double rest = fmax((double)p->distance_ns - DS_ESTIMATE_CLAIM_SDS * p->sd_ns,
+			   fmax(systematic_ns, 0.0));
+	double distance = rest + DS_ESTIMATE_CLAIM_SDS * sd;
 
-	if (!(sd < p->sd_ns) || !isfinite(c * by))
+	if (!(sd < p->sd_ns) || !isfinite(c * by) || !(distance < (double)p->distance_ns))
 		return claim_of(p->server_minus_raw_ns, (double)p->distance_ns, p->sd_ns);
-	return claim_of(ds_ns_plus(p->server_minus_raw_ns, c * by), rest + DS_CLAIM_SDS * sd, sd);
+	return claim_of(ds_ns_plus(p->server_minus_raw_ns, c * by), distance, sd);
 }
 
-void ds_claims(const struct ds_prediction *const *predictions, uint32_t n,
-	       double max_clock_error_ppb, struct ds_claim *claims)
+void ds_claims(const struct ds_prediction *const *predictions, const double *systematic_ns,
+	       uint32_t n, double max_clock_error_ppb, struct ds_claim *claims)
 {
 	struct frequency known = median(predictions, n);
 
 	for (uint32_t i = 0; i < n; i++)
-		claims[i] = claim_given(predictions[i], &known, max_clock_error_ppb);
+		claims[i] =
+			claim_given(predictions[i], systematic_ns[i], &known, max_clock_error_ppb);
 }

@@ -3,15 +3,15 @@
  * It must never make a claim wider than the source's own, or judge one.
  *
  * A source claims that the truth lies within its distance of its offset (RFC 5905 section 11.2). In
- * the distance stands three times the standard deviation of the prediction, and much of that may be
- * our oscillator's: how fast it runs is not known well from few samples, and so not where a
- * source is some time after its last one. But it is one oscillator. Who knows its frequency knows
- *it for the others: given the frequency, the offset of source i is offset(i) + c (freq - freq(i)),
- *c = covariance of offset and frequency / variance of frequency, and its variance is less by c^2
- *times that of its frequency. The frequency is the median of what the sources say, weighted by
- *their variances, and as uncertain as that source has it, besides what two clocks may differ by
- *without anybody's fault. A source is shifted by no more than three standard deviations of its own
- *frequency, and where it knows better it stays as it is.
+ * the distance stand some standard deviations of the prediction (DS_ESTIMATE_CLAIM_SDS), and much
+ * of that may be our oscillator's: how fast it runs is not known well from few samples, and so not
+ * where a source is some time after its last one. But it is one oscillator: who knows its frequency
+ * knows it for the others. Given the frequency f, the offset of source i is offset(i) + c (f -
+ * freq(i)), with c the covariance of offset and frequency over the variance of the frequency, and
+ * its variance is less by c^2 times that of the frequency. For f we take the median of what the
+ * sources say, weighted by their variances, as uncertain as that source has it, besides what two
+ * clocks may differ by without anybody's fault. A source is shifted by no more than as many
+ * standard deviations of its own frequency, and where it knows better it stays as it is.
  *
  * Without this, at the start, claims are so wide between polls that falsetickers fit in.
  */
@@ -22,7 +22,6 @@
 
 #include "core/clock/estimate.h"
 
-#define DS_CLAIM_SDS 3.0 /* in a distance, see ds_estimate_at() */
 /* Paths are asymmetric (Pathak et al., PAM 2008), but rarely by more than a fifth of what the delay
  * allows: two standard deviations. */
 #define DS_CLAIM_USUAL 0.1
@@ -32,8 +31,9 @@ struct ds_claim {
 	double sd_ns;			    /* of the offset, without what is systematic */
 };
 
-/* predictions: n of them, for one raw time; max_clock_error_ppb: as for ds_estimate_at(). */
-void ds_claims(const struct ds_prediction *const *predictions, uint32_t n,
-	       double max_clock_error_ppb, struct ds_claim *claims);
+/* predictions: n of them, for one raw time; systematic_ns: of each, what stays of its claim in any
+ * case; max_clock_error_ppb: as for ds_estimate_at(). */
+void ds_claims(const struct ds_prediction *const *predictions, const double *systematic_ns,
+	       uint32_t n, double max_clock_error_ppb, struct ds_claim *claims);
 
 #endif

@@ -33,7 +33,6 @@
 #define FEW_SAMPLES	 4 /* so few are all looked at as often: each still says much of the others */
 #define EVEN_SAMPLES	 4   /* round trips that took the same time: not one of them queued */
 #define UNSURE_COUNT	 8.0 /* see unsure() */
-#define CLAIM_SDS	 4.0 /* standard deviations that go into the distance */
 #define RANGE_NS	 DS_NS_LIMIT
 #define PRECISION_MAX_NS INT64_C(1000000000)
 #define SHORTEST_S	 1e-9 /* between two samples */
@@ -554,6 +553,30 @@ static int64_t distance_at(const struct ds_estimate *e, int64_t raw_ns, double m
 	return ds_ns_plus(0, least);
 }
 
+/* A packet cannot arrive before it left: at its moment the truth lay within its distance of each
+ * sample. As far from that as the line passes it, and as the frequency may have led since. */
+static double reach_at(const struct ds_estimate *e, int64_t raw_ns, double freq_sd_ppb,
+		       double max_clock_error_ppb)
+{
+	double least = INFINITY;
+
+	for (unsigned i = 0; i < e->window.count; i++) {
+		const struct ds_estimate_sample *s = &e->samples[i];
+		double age = fabs(between_s(s->raw_ns, raw_ns));
+		double walked = e->wander_ppb * e->wander_ppb * age;
+		double since = between_s(e->ref_raw_ns, s->raw_ns);
+		double passed = (double)(s->server_minus_raw_ns - e->ref_server_minus_raw_ns) -
+				since * e->freq_ppb;
+		double led = DS_ESTIMATE_CLAIM_SDS *
+			     sqrt(freq_sd_ppb * freq_sd_ppb + walked / 3.0) * age;
+
+		if (s->suspect == 0)
+			least = fmin(least, (double)s->distance_ns + fabs(passed) + led +
+						    age * max_clock_error_ppb);
+	}
+	return least + DS_ESTIMATE_CLAIM_SDS * e->common_sd_ns;
+}
+
 bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb,
 		    struct ds_prediction *prediction)
 {
@@ -563,6 +586,8 @@ bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_cloc
 	double walked = e->wander_ppb * e->wander_ppb * fabs(dt);
 	double variance = e->offset_sd_ns * e->offset_sd_ns + 2.0 * e->cov_ns_ppb * dt +
 			  (freq_sd * freq_sd + walked / 3.0) * dt * dt;
+
+	double reach;
 
 	if (e->used == 0)
 		return false;
@@ -575,6 +600,9 @@ bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_cloc
 	prediction->wander_ppb = e->wander_ppb;
 	prediction->age_ns = (double)(raw_ns - e->used_raw_ns);
 	prediction->distance_ns = ds_ns_plus(distance_at(e, raw_ns, max_clock_error_ppb),
-					     CLAIM_SDS * prediction->sd_ns);
+					     DS_ESTIMATE_CLAIM_SDS * prediction->sd_ns);
+	reach = reach_at(e, raw_ns, freq_sd, max_clock_error_ppb);
+	if (reach < (double)prediction->distance_ns)
+		prediction->distance_ns = ds_ns_plus(0, reach);
 	return true;
 }

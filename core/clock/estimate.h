@@ -108,6 +108,8 @@ bool ds_estimate_add(struct ds_estimate *e, const struct ds_exchange *exchange,
  * min_samples, max_samples and total. */
 void ds_estimate_restart(struct ds_estimate *e);
 
+#define DS_ESTIMATE_CLAIM_SDS 4.0 /* standard deviations that go into a distance */
+
 struct ds_prediction {
 	int64_t server_minus_raw_ns;
 	double sd_ns;	 /* one standard deviation of that */
@@ -126,7 +128,9 @@ struct ds_prediction {
  * *prediction is not written then. max_clock_error_ppb: how wrong the oscillator's frequency may
  * be, as a rate at which distance grows (maxclockerror: 1 ppm is 1000). The distance is the least
  * over the samples in use of what it was when taken plus this growth since, and
- * four times sd_ns. */
+ * DS_ESTIMATE_CLAIM_SDS times sd_ns; or, where that is less, the least over the samples of how far
+ * it lies from the line, its own distance, this growth, and so many deviations of what the
+ * frequency may have led to since: so much is certain by causality alone. */
 bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb,
 		    struct ds_prediction *prediction);
 

@@ -98,13 +98,16 @@ static void collect_claims(struct vote *v, const struct ds_candidate *candidates
 			   double max_clock_error_ppb)
 {
 	const struct ds_prediction *predictions[DS_SOURCES_MAX] = {NULL};
+	double systematic_ns[DS_SOURCES_MAX] = {0.0};
 	struct ds_claim claims[DS_SOURCES_MAX];
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		if (votes(&candidates[i]))
+		if (votes(&candidates[i])) {
+			systematic_ns[n] = candidates[i].systematic_ns;
 			predictions[n++] = &candidates[i].prediction;
-	ds_claims(predictions, n, max_clock_error_ppb, claims);
+		}
+	ds_claims(predictions, systematic_ns, n, max_clock_error_ppb, claims);
 	n = 0;
 	for (uint32_t i = 0; i < count; i++)
 		if (votes(&candidates[i]))

@@ -15,6 +15,8 @@
 #define BASE INT64_C(1795000000000000000)
 #define MS   1e6
 
+static const double bases[3] = {0.0, 0.0, 0.0};
+
 /* A line whose last sample is `age_s` old and that ends in its centre: 20 us there. */
 static struct ds_prediction line(double offset_ns, double age_s, double freq_ppb,
 				 double freq_sd_ppb)
@@ -29,7 +31,7 @@ static struct ds_prediction line(double offset_ns, double age_s, double freq_ppb
 		.age_ns = age_s * 1e9,
 	};
 
-	p.distance_ns = (int64_t)(10 * MS + 3.0 * p.sd_ns);
+	p.distance_ns = (int64_t)(10 * MS + DS_ESTIMATE_CLAIM_SDS * p.sd_ns);
 	return p;
 }
 
@@ -47,7 +49,7 @@ static void one_knows_it_for_all(void **state)
 	struct ds_claim c[3];
 
 	(void)state;
-	ds_claims(list, 3, 0.0, c);
+	ds_claims(list, bases, 3, 0.0, c);
 	assert_int_equal(c[0].offset_ns, BASE);
 	assert_int_equal(c[0].low_ns, BASE - p[0].distance_ns);
 	assert_int_equal(c[0].high_ns, BASE + p[0].distance_ns);
@@ -56,9 +58,9 @@ static void one_knows_it_for_all(void **state)
 	assert_in_range(c[2].offset_ns, BASE - 1000, BASE + 1000);
 	/* 20 us of their own, and 64 s of 1 ppm. */
 	assert_true(fabs(c[1].sd_ns - hypot(2e4, 64e3)) < 600.0);
-	assert_true(fabs(half_ns(&c[1]) - 10 * MS - 3.0 * c[1].sd_ns) < 10.0);
+	assert_true(fabs(half_ns(&c[1]) - 10 * MS - DS_ESTIMATE_CLAIM_SDS * c[1].sd_ns) < 10.0);
 	/* Clocks may differ by 100 ppm: so much is not known of one from the other. */
-	ds_claims(list, 3, 1e5, c);
+	ds_claims(list, bases, 3, 1e5, c);
 	assert_true(fabs(c[1].sd_ns - 64 * hypot(1e3, 1e5)) < 1e4);
 }
 
@@ -71,14 +73,31 @@ static void a_frequency_not_known_is_none(void **state)
 	(void)state;
 	p[1].freq_sd_ppb = INFINITY;
 	p[1].cov_ns_ppb = 0.0;
-	ds_claims(list, 2, 0.0, c);
+	ds_claims(list, bases, 2, 0.0, c);
 	assert_in_range(c[1].offset_ns, BASE - 1000, BASE + 1000);
 	assert_true(half_ns(&c[1]) < 10.4 * MS);
 	/* Nobody knows it: all stays as it is. */
 	p[0].freq_sd_ppb = INFINITY;
-	ds_claims(list, 2, 0.0, c);
+	ds_claims(list, bases, 2, 0.0, c);
 	assert_int_equal(c[1].offset_ns, p[1].server_minus_raw_ns);
 	assert_true(fabs(half_ns(&c[1]) - (double)p[1].distance_ns) < 1.0);
+}
+
+/* What is systematic is no oscillator's, though the distance says no more than that. */
+static void what_is_systematic_stays(void **state)
+{
+	static const double systematic_ns[2] = {10 * MS, 10 * MS};
+	struct ds_prediction p[2] = {line(0, 0, 0, 1e3), line(0, 64, 0, 3e5)};
+	const struct ds_prediction *list[2] = {&p[0], &p[1]};
+	struct ds_claim c[2];
+
+	(void)state;
+	p[1].distance_ns = (int64_t)(20 * MS);
+	ds_claims(list, systematic_ns, 2, 0.0, c);
+	assert_true(half_ns(&c[1]) > 10 * MS && half_ns(&c[1]) < 10.5 * MS);
+	p[1].distance_ns = (int64_t)(5 * MS);
+	ds_claims(list, systematic_ns, 2, 0.0, c);
+	assert_true(half_ns(&c[1]) < 5 * MS + 1.0);
 }
 
 /* Whoever says that it knows more than it does moves others by no more than they allow. */
@@ -90,9 +109,10 @@ static void a_liar_moves_nobody_far(void **state)
 	struct ds_claim c[3];
 
 	(void)state;
-	ds_claims(list, 3, 0.0, c);
+	ds_claims(list, bases, 3, 0.0, c);
 	for (int i = 0; i < 2; i++) {
-		assert_true(ds_ns_between(c[i].offset_ns, BASE) <= 3.0 * 64.0 * 1e3 + 1.0);
+		assert_true(ds_ns_between(c[i].offset_ns, BASE) <=
+			    DS_ESTIMATE_CLAIM_SDS * 64.0 * 1e3 + 1.0);
 		assert_true(c[i].low_ns < BASE && c[i].high_ns > BASE);
 	}
 }
@@ -112,7 +132,7 @@ static void nonsense_widens_nothing(void **state)
 		p[0].freq_sd_ppb = values[i / n % n];
 		p[0].cov_ns_ppb = values[i / (n * n) % n];
 		p[0].freq_ppb = values[i / (n * n * n)];
-		ds_claims(list, 2, 1.0, c);
+		ds_claims(list, bases, 2, 1.0, c);
 		for (int k = 0; k < 2; k++) {
 			assert_true(c[k].low_ns <= c[k].offset_ns);
 			assert_true(c[k].offset_ns <= c[k].high_ns);
@@ -126,6 +146,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(one_knows_it_for_all),
 		cmocka_unit_test(a_frequency_not_known_is_none),
+		cmocka_unit_test(what_is_systematic_stays),
 		cmocka_unit_test(a_liar_moves_nobody_far),
 		cmocka_unit_test(nonsense_widens_nothing),
 	};

@@ -46,7 +46,7 @@ void ds_bank_start(struct ds_bank *bank, double offset_ns, double delay_ns, doub
 static void add_factors(struct ds_belief *b, const struct ds_look *look,
 			const struct ds_factor factor[2])
 {
-	for (int way = 0; way < 2; way++)
+	for (unsigned int way = 0; way < 2; way++)
 		ds_belief_add(b, way, look->bound_ns[way], &factor[way]);
 }
 
@@ -112,7 +112,7 @@ static double evidence(struct ds_belief b, const struct ds_look *look, const str
 		var = b.cov[0][0] + noise->way[0].grain_var_ns2;
 		return -0.5 * (fmin(miss * miss / var, SURPRISE_MOST) + log(var));
 	}
-	for (int way = look->one_way; way < 2; way++) {
+	for (unsigned int way = look->one_way; way < 2; way++) {
 		ds_belief_see(&b, way, &mean, &var);
 		ds_envelope_look(mean, var, look->bound_ns[way], &noise->way[way], &seen);
 		f = factor_of(mean, var, look->bound_ns[way], &seen);
@@ -180,7 +180,7 @@ static void look_even(const struct ds_opinion *o, struct ds_belief *b, struct ds
 	double off = fabs(miss) / sqrt(noise_var + b->cov[0][0]);
 	double weight = off > HUBER_SDS ? HUBER_SDS / off : 1.0;
 
-	for (int way = 0; way < 2; way++) {
+	for (unsigned int way = 0; way < 2; way++) {
 		struct ds_factor change = {0.5 * weight / noise_var - factor[way].tau,
 					   -factor[way].nu};
 
@@ -227,10 +227,10 @@ static void run_one(struct ds_opinion *o, struct ds_window *window, const struct
 				look_even(o, &b, look, o->factor[i], noise->way[0].grain_var_ns2);
 				continue;
 			}
-			for (int way = look->one_way; way < 2; way++)
+			for (unsigned int way = look->one_way; way < 2; way++)
 				look_anew(o, &b, look, &o->factor[i][way], way, &noise->way[way]);
 		}
-		for (int way = 0; way < 2; way++)
+		for (unsigned int way = 0; way < 2; way++)
 			ds_hindsight_add(&later, way, look->bound_ns[way], &o->factor[i][way]);
 	}
 	forward(o, window, oldest, after);
@@ -344,7 +344,7 @@ void ds_bank_run(struct ds_bank *bank, struct ds_window *window, const struct ds
 	if (counts) {
 		struct ds_look *newest = &window->look[window->count - 1];
 
-		for (int way = 0; way < 2; way++) {
+		for (unsigned int way = 0; way < 2; way++) {
 			newest->late_ns[way] /= LOOKS_AT_NEW;
 			newest->usual_ns[way] /= LOOKS_AT_NEW;
 			newest->tail[way] /= LOOKS_AT_NEW;

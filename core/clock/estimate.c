@@ -81,7 +81,7 @@ static void rebase(struct ds_estimate *e, int64_t base_ns)
 
 static void learn_first(struct ds_estimate *e, int64_t delay_ns)
 {
-	for (int way = 0; way < 2; way++) {
+	for (unsigned int way = 0; way < 2; way++) {
 		struct ds_learnt *l = &e->learnt[way];
 
 		l->usual_count = USUAL_COUNT;
@@ -111,7 +111,7 @@ static void learn_even(struct ds_estimate *e, double grain2)
 /* Lateness as the window and what was before it show it. */
 static void learn(struct ds_estimate *e, double grain2)
 {
-	for (int way = 0; way < 2; way++) {
+	for (unsigned int way = 0; way < 2; way++) {
 		struct ds_learnt sum = e->learnt[way];
 		struct ds_lateness *l = &e->noise.way[way];
 
@@ -140,7 +140,7 @@ static void drop_oldest(struct ds_estimate *e)
 	const struct ds_look *look = &e->window.look[0];
 	double keep = 1.0 - 1.0 / LEARN_SAMPLES;
 
-	for (int way = look->one_way; way < 2 && look->seen; way++) {
+	for (unsigned int way = look->one_way; way < 2 && look->seen; way++) {
 		struct ds_learnt *l = &e->learnt[way];
 
 		l->usual_sum = keep * l->usual_sum + look->usual_ns[way];
@@ -206,7 +206,7 @@ static int8_t doubt(const struct ds_estimate *e, const struct ds_look *look, int
 	if (e->used < DOUBT_SAMPLES || raw_ns - e->used_raw_ns > e->used_raw_ns - e->first_raw_ns)
 		return 0;
 	struct ds_belief b = foretell(e, dt, &wander2);
-	for (int way = 0; way < 2; way++) {
+	for (unsigned int way = 0; way < 2; way++) {
 		ds_belief_see(&b, way, &mean, &var);
 		if (e->noise.even) {
 			mean = way == DS_WAY_THERE ? b.mean[0] : -b.mean[0];

@@ -23,8 +23,8 @@
  *                                 see oscillator.h
  *     stamps WORD...              kernel or daemon: who takes them; noise TIME (Gaussian),
  *                                 lost SHARE (of transmit stamps), late TIME (exponential)
- *     latency WORD...             wake TIME: until the daemon runs; send TIME: until a packet
- *                                 has left (exponential)
+ *     latency WORD...             wake TIME: until the daemon runs (exponential); send TIME:
+ *                                 until a packet has left (gamma, shape 16)
  *     rtc error TIME              on waking up the clock is wrong by this (Gaussian)
  *     shm [noise TIME] [every TIME]  a reference clock writes UTC to SHM 0 (Gaussian; 1 s)
  *     leaplist                    has a file `leaplist` that knows of the leap second

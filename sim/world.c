@@ -17,6 +17,7 @@
 #define RAW_START_NS	(1000 * NS_PER_S)
 #define TURNS_AT_ONCE	10000 /* without time going on: it spins */
 #define NTP_1970_S	INT64_C(2208988800)
+#define SEND_SHAPE	16.0 /* a gamma law: the way through a kernel scatters by a quarter */
 #define LOG_MOST	100000
 #define SUSPEND_WAKE_NS NS_PER_MS
 
@@ -200,7 +201,10 @@ void sim_send(struct sim_host *h, int socket, const struct sim_packet *packet, b
 		return;
 	*copy = *packet;
 	if (h->spec->send_ns > 0.0)
-		wait_ns = h->spec->send_ns * sim_exponential(&h->random);
+		wait_ns = sim_law_draw(&(struct sim_law){.kind = SIM_LAW_GAMMA,
+							 .a = SEND_SHAPE,
+							 .b = h->spec->send_ns},
+				       NULL, &h->random, 0.0);
 	h->packets_sent++;
 	push(h->world, &(struct sim_event){.at_ns = h->world->now_ns + (int64_t)wait_ns,
 					   .kind = DEPART,

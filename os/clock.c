@@ -139,6 +139,17 @@ static void drop_anchor(struct ds_clock *c, double rate_ppb)
 	c->real_rate_ppb = rate_ppb;
 	c->real = ds_line_make(best.mono_raw_ns, best.real_ns, rate_ppb);
 	c->mono_raw = ds_line_make(best.real_ns, best.mono_raw_ns, back);
+	c->mono_raw_before = c->mono_raw;
+}
+
+/* The same where we did something to CLOCK_REALTIME: until now the old one was right. Where others
+ * did, nobody knows since when it was not. */
+static void move_anchor(struct ds_clock *c, double rate_ppb)
+{
+	const struct ds_line before = c->mono_raw;
+
+	drop_anchor(c, rate_ppb);
+	c->mono_raw_before = before;
 }
 
 static bool contradicts(const struct ds_clock *c, const struct pair *p)
@@ -169,9 +180,18 @@ static int64_t read_real(struct ds_clock *c)
 
 /* ---- readings and stamps ---- */
 
+/* The anchor before, if we ended it, holds to the moment at which this one begins. (Had the clock
+ * been stepped back, what is between the two could be of either: it is taken for new.) */
+static const struct ds_line *anchor_of(const struct ds_clock *clock, int64_t realtime_ns)
+{
+	return realtime_ns < clock->mono_raw.from_ns ? &clock->mono_raw_before : &clock->mono_raw;
+}
+
 void ds_clock_carry(const struct ds_clock *clock, int64_t realtime_ns, struct ds_reading *reading)
 {
-	reading->raw_ns = ds_line_at(&clock->raw, ds_line_at(&clock->mono_raw, realtime_ns));
+	const struct ds_line *anchor = anchor_of(clock, realtime_ns);
+
+	reading->raw_ns = ds_line_at(&clock->raw, ds_line_at(anchor, realtime_ns));
 	reading->clock_ns = clock->kind == DS_CLOCK_VIRTUAL
 				    ? ds_line_at(&clock->clock, reading->raw_ns)
 				    : realtime_ns;
@@ -337,7 +357,7 @@ static int set_system_rate(struct ds_clock *c, double rate_ppb)
 	error = adjust(&t);
 	if (error)
 		return error;
-	drop_anchor(c, rate_of(&t));
+	move_anchor(c, rate_of(&t));
 	return 0;
 }
 
@@ -380,7 +400,7 @@ static int step_system(struct ds_clock *c, int64_t step_ns)
 		error = clock_settime(CLOCK_REALTIME, &now) < 0 ? -errno : 0;
 	}
 	if (!error)
-		drop_anchor(c, c->real_rate_ppb);
+		move_anchor(c, c->real_rate_ppb);
 	return error;
 }
 

@@ -16,6 +16,8 @@
  * way. The anchor is replaced only when a fresh paired reading contradicts it by more than that
  * reading's own width (somebody stepped or slewed CLOCK_REALTIME), or when it is 1000 s old. So
  * stamps that are compared with each other are carried by the same anchor, and its error cancels.
+ * A stamp that is older than the anchor (a packet was under way when a correction began) is carried
+ * by the one before: what we did to the clock since is known, and does not touch it.
  */
 #ifndef DS_OS_CLOCK_H
 #define DS_OS_CLOCK_H
@@ -49,14 +51,15 @@ enum ds_clock_kind { DS_CLOCK_SYSTEM, DS_CLOCK_VIRTUAL };
 struct ds_clock {
 	enum ds_clock_kind kind;
 	bool steer;
-	struct ds_line real;	 /* the anchor: MONOTONIC_RAW to CLOCK_REALTIME ... */
-	struct ds_line mono_raw; /* ... and back */
-	struct ds_line raw;	 /* MONOTONIC_RAW to the raw scale */
-	struct ds_line clock;	 /* virtual: the raw scale to the clock */
-	double real_rate_ppb;	 /* CLOCK_REALTIME against MONOTONIC_RAW as set in the kernel */
-	uint64_t anchors;	 /* how often the anchor was replaced */
-	int64_t precision_ns;	 /* least step seen between readings, 1 .. 1e9 */
-	int64_t jump_ns;	 /* see ds_clock_take_jump() */
+	struct ds_line real;		/* the anchor: MONOTONIC_RAW to CLOCK_REALTIME ... */
+	struct ds_line mono_raw;	/* ... and back */
+	struct ds_line mono_raw_before; /* the anchor before this one, for older stamps */
+	struct ds_line raw;		/* MONOTONIC_RAW to the raw scale */
+	struct ds_line clock;		/* virtual: the raw scale to the clock */
+	double real_rate_ppb; /* CLOCK_REALTIME against MONOTONIC_RAW as set in the kernel */
+	uint64_t anchors;     /* how often the anchor was replaced */
+	int64_t precision_ns; /* least step seen between readings, 1 .. 1e9 */
+	int64_t jump_ns;      /* see ds_clock_take_jump() */
 };
 
 /* steer: corrections will be applied, and everything else in the kernel that adjusts the clock

@@ -212,6 +212,27 @@ static void stamps_are_carried(void **state)
 	assert_int_equal(ds_clock_rx_now(&c).source, DS_STAMP_DAEMON);
 }
 
+/* A packet was under way when we began to slew by 10 %: its stamp knows nothing of that. */
+static void older_stamps_keep_their_anchor(void **state)
+{
+	struct ds_clock c;
+	struct ds_reading carried;
+	int64_t from;
+
+	(void)state;
+	assert_int_equal(ds_clock_open_virtual(&c, 0.0, 0.0), 0);
+	from = c.mono_raw.from_ns;
+	c.mono_raw = ds_line_make(from, c.mono_raw.to_ns, -9.1e7);
+	ds_clock_carry(&c, from - 1000000, &carried);
+	assert_near(carried.raw_ns, ds_line_at(&c.raw, c.mono_raw.to_ns) - 1000000, 1);
+	ds_clock_carry(&c, from + 1000000, &carried);
+	assert_near(carried.raw_ns, ds_line_at(&c.raw, c.mono_raw.to_ns) + 909000, 1);
+	/* We stepped forward: what is between the two did not happen. */
+	c.mono_raw.from_ns += 5 * S;
+	ds_clock_carry(&c, from - 1000000, &carried);
+	assert_near(carried.raw_ns, ds_line_at(&c.raw, c.mono_raw.to_ns) - 1000000, 1);
+}
+
 /* An anchor that claims what is not so is found out by the next reading. */
 static void contradicted_anchor_is_replaced(void **state)
 {
@@ -346,6 +367,7 @@ int main(void)
 		cmocka_unit_test(virtual_is_corrected),
 		cmocka_unit_test(bad_values_are_refused),
 		cmocka_unit_test(stamps_are_carried),
+		cmocka_unit_test(older_stamps_keep_their_anchor),
 		cmocka_unit_test(contradicted_anchor_is_replaced),
 		cmocka_unit_test(setting_by_others_is_noticed),
 		cmocka_unit_test(time_asleep_does_not_go_back),

@@ -19,8 +19,10 @@ void ds_selecting_restart(struct ds_selecting *s)
 	memset(s->selections, 0, sizeof s->selections);
 }
 
-static struct ds_select_config configured(const struct ds_conf *conf)
+static struct ds_select_config configured(const struct ds_conf *conf, const struct ds_own *own)
 {
+	bool asked = conf->port != 0 && (ds_access_any(&conf->access) || ds_conf_shares_port(conf));
+
 	return (struct ds_select_config){
 		.max_distance_ns = (int64_t)(conf->max_distance_s * 1e9),
 		.max_jitter_ns = conf->max_jitter_s * 1e9,
@@ -30,6 +32,8 @@ static struct ds_select_config configured(const struct ds_conf *conf)
 		.max_clock_error_ppb = conf->max_clock_error_ppm * 1e3,
 		.min_sources = conf->min_sources,
 		.orphan_stratum = conf->local && conf->local_orphan ? conf->local_stratum : 0,
+		.own_stratum = asked ? own->stratum : 0,
+		.own_distance_ns = own->distance_ns,
 	};
 }
 
@@ -125,9 +129,9 @@ static void record(const struct ds_selecting *s, const struct ds_candidate *cand
 
 bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, uint32_t count,
 		      const union ds_address *const *addresses, const struct ds_reading *now,
-		      int64_t interval_ns, struct ds_combined *combined)
+		      int64_t interval_ns, const struct ds_own *own, struct ds_combined *combined)
 {
-	struct ds_select_config config = configured(s->conf);
+	struct ds_select_config config = configured(s->conf, own);
 	struct ds_selected selected;
 	bool found;
 

@@ -38,11 +38,16 @@ struct ds_selecting {
 void ds_selecting_init(struct ds_selecting *s, const struct ds_conf *conf);
 
 /* candidates, count: as for ds_select(), `combined_before` is filled here; addresses: what to call
- * each in the log. now: the moment of the predictions; interval_ns: as for ds_combine(). Returns
+ * each in the log. now: the moment of the predictions; interval_ns: as for ds_combine();
+ * own: what would be told of us to others. Returns
  * whether there is a time to keep; *combined is written only then. */
+struct ds_own {
+	uint8_t stratum; /* 0: we have no time */
+	int64_t distance_ns;
+};
 bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, uint32_t count,
 		      const union ds_address *const *addresses, const struct ds_reading *now,
-		      int64_t interval_ns, struct ds_combined *combined);
+		      int64_t interval_ns, const struct ds_own *own, struct ds_combined *combined);
 
 /* All sources begin anew: what the old weights said is of another time. */
 void ds_selecting_restart(struct ds_selecting *s);

@@ -158,6 +158,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	struct ds_combined combined;
 	struct ds_correction correction;
 	struct ds_bound_value before;
+	struct ds_own own = {0, 0};
 	bool had = tk->selecting.selected >= 0;
 	struct ds_reading now;
 
@@ -165,8 +166,11 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	ds_clock_read(tk->clock, &now);
 	ds_leaping_sort_out(&tk->leaping, &now, input->candidates, input->count, input->addresses,
 			    input->smeared);
+	ds_bounds_at(&tk->bounds, &now, &before);
+	if (tk->reference.synchronised)
+		own = (struct ds_own){tk->reference.stratum, before.hard_ns};
 	if (!ds_selecting_run(&tk->selecting, input->candidates, input->count, input->addresses,
-			      &now, input->interval_ns, &combined)) {
+			      &now, input->interval_ns, &own, &combined)) {
 		if (had)
 			lose_sources(tk);
 		return false;
@@ -178,7 +182,6 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 		combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns) - remaining_before;
 	if (refuses(tk, change))
 		return false;
-	ds_bounds_at(&tk->bounds, &now, &before);
 
 	tk->last_offset_ns = change + remaining_before;
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);

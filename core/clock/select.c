@@ -257,6 +257,45 @@ static void set_outliers_aside(struct ds_candidate *candidates, const struct vot
 			candidates[i].selection = DS_S_OUTLIER;
 }
 
+/* See "Loops" in the header. */
+static bool may_be_ours(const struct ds_candidate *c, const struct ds_select_config *config)
+{
+	return config->own_stratum > 0 && c->stratum > config->own_stratum && !c->trust &&
+	       c->prediction.distance_ns > config->own_distance_ns;
+}
+
+/* Those that were found false without a majority have another vote, but for these. Returns whether
+ * that is another vote at all. */
+static bool without_ours(struct ds_candidate *candidates, uint32_t count,
+			 const struct ds_select_config *config)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < count; i++)
+		any |= candidates[i].selection == DS_S_FALSETICKER &&
+		       may_be_ours(&candidates[i], config);
+	for (uint32_t i = 0; i < count && any; i++)
+		if (candidates[i].selection == DS_S_FALSETICKER)
+			candidates[i].selection = may_be_ours(&candidates[i], config)
+							  ? DS_S_MAYBE_OURS
+							  : DS_S_WAITING;
+	return any;
+}
+
+/* Returns how many are left. */
+static uint32_t leave_ours_out(struct ds_candidate *candidates, uint32_t count,
+			       const struct ds_select_config *config)
+{
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (votes(&candidates[i]) && may_be_ours(&candidates[i], config))
+			candidates[i].selection = DS_S_MAYBE_OURS;
+		left += votes(&candidates[i]);
+	}
+	return left;
+}
+
 /* See "Orphan mode" in the header. */
 static void follow_an_orphan(struct ds_candidate *candidates, uint32_t count,
 			     const struct ds_select_config *config, struct ds_selected *s)
@@ -379,9 +418,12 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 		candidates[i].selection = usable(&candidates[i], config);
 	collect_claims(&v, candidates, count, config->max_clock_error_ppb);
 	intersect(candidates, count, previous, &v, &s);
+	if (s.good == 0 && without_ours(candidates, count, config))
+		intersect(candidates, count, previous, &v, &s);
 	if (s.good == 0 && config->orphan_stratum > 0)
 		follow_an_orphan(candidates, count, config, &s);
-	if (!is_enough(candidates, count, config, &s))
+	if (!is_enough(candidates, count, config, &s) ||
+	    leave_ours_out(candidates, count, config) == 0)
 		return false;
 	set_outliers_aside(candidates, &v);
 	s.best = choose(candidates, count, previous, config);

@@ -14,6 +14,11 @@
  * Where a source has `trust`, those with it vote alone; another one is good if its claim
  * overlaps what they agree on, and its offset lies in it: it may refine what they say, not move it.
  *
+ * Loops of more than two are in no reference ID. But whoever has its time from us, by however many
+ * others, is of a higher stratum than we, and its root distance is the larger one. Where others
+ * may follow us, such a source is neither selected nor combined, and if there is no majority the
+ * vote is held again without it: it may tell falsetickers apart, but nothing that we do not know.
+ *
  * Claims say what is possible, not what is likely. Of three good ones and more, those are set aside
  * that lie further from the median than asymmetry and noise usually bring them (claim.h),
  * DS_SELECT_OUTLIER_SDS times, if more than half are left (compare the cluster algorithm, RFC 5905
@@ -53,6 +58,7 @@
 	X(ORPHAN, '?', 'O', "at the stratum of orphan mode, or above it")                          \
 	X(FALSETICKER, 'x', 'x', "contradicts the majority (falseticker)")                         \
 	X(UNTRUSTED, '?', 'T', "does not fully agree with the trusted sources")                    \
+	X(MAYBE_OURS, '?', 's', "above our stratum and no nearer: it may have its time from us")   \
 	X(WAITING, '-', 'W', "good, but fewer than minsources agree")                              \
 	X(WAITING_REQUIRED, '-', 'W', "good, but no source with 'require' is")                     \
 	X(NOT_PREFERRED, '-', 'P', "good, but another one is preferred")                           \
@@ -112,6 +118,8 @@ struct ds_select_config {
 	double max_clock_error_ppb; /* what a frequency may be wrong by without anybody's fault */
 	uint8_t min_sources;	    /* so many must agree; 0 counts as 1 */
 	uint8_t orphan_stratum;	    /* `local stratum N orphan`; 0: no orphan mode */
+	uint8_t own_stratum; /* what others are told of us; 0: nobody asks, or we have no time */
+	int64_t own_distance_ns;
 };
 
 /* chrony's defaults (chrony.conf(5)). */

@@ -63,8 +63,8 @@ until_true()
 	done
 }
 
-orphan 3 0.3
-orphan 2 0.2
+orphan 3 0
+orphan 2 0
 orphan 1 0
 sleep 1
 expect "before waitunsynced has passed nobody has a time" \

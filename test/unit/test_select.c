@@ -318,6 +318,50 @@ static void who_was_left_out_comes_back_late(void **state)
 	assert_int_equal(c[1].selection, DS_S_NOT_COMBINED);
 }
 
+/* Of three that follow each other, one has a true source. */
+static void a_ring_is_not_closed(void **state)
+{
+	struct ds_candidate c[3] = {candidate(0, MS), candidate(0, 5 * MS), candidate(0, 6 * MS)};
+	struct ds_select_config config = DS_SELECT_DEFAULTS;
+	struct ds_selected selected;
+
+	(void)state;
+	config.own_stratum = 3;
+	config.own_distance_ns = 2 * MS;
+	config.combine_limit = 9.0;
+	c[1].stratum = c[2].stratum = 4;
+	assert_true(ds_select(c, 3, 0, &config, &selected));
+	assert_int_equal(selected.good, 3);
+	assert_int_equal(c[0].selection, DS_S_SELECTED);
+	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	/* It may vote a falseticker out, ... */
+	c[2].stratum = 3;
+	c[0].prediction.server_minus_raw_ns += 90 * MS;
+	assert_true(ds_select(c, 3, 0, &config, &selected));
+	assert_int_equal(c[0].selection, DS_S_FALSETICKER);
+	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	assert_int_equal(c[2].selection, DS_S_SELECTED);
+	/* ... but not take the majority away, */
+	c[2].noselect = true;
+	assert_true(ds_select(c, 3, 0, &config, &selected));
+	assert_int_equal(c[0].selection, DS_S_SELECTED);
+	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	/* and when the true one is lost it does not take its place, */
+	c[0].reachable = false;
+	assert_false(ds_select(c, 3, 0, &config, &selected));
+	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	/* unless it knows better than we, or we have no time, or it is trusted. */
+	config.own_distance_ns = 6 * MS;
+	assert_true(ds_select(c, 3, 0, &config, &selected));
+	config.own_distance_ns = 2 * MS;
+	c[1].trust = true;
+	assert_true(ds_select(c, 3, 0, &config, &selected));
+	c[1].trust = false;
+	config.own_stratum = 0;
+	assert_true(ds_select(c, 3, 0, &config, &selected));
+	assert_int_equal(selected.best, 1);
+}
+
 static void orphans_follow_the_lowest(void **state)
 {
 	struct ds_candidate c[4];
@@ -410,6 +454,7 @@ int main(void)
 		cmocka_unit_test(outliers_are_set_aside),
 		cmocka_unit_test(frequencies_must_be_close),
 		cmocka_unit_test(who_was_left_out_comes_back_late),
+		cmocka_unit_test(a_ring_is_not_closed),
 		cmocka_unit_test(orphans_follow_the_lowest),
 		cmocka_unit_test(no_hopping_for_noise),
 		cmocka_unit_test(more_than_fit_are_left_out),

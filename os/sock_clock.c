@@ -109,6 +109,7 @@ void ds_sock_clock_close(struct ds_sock_clock *sock)
 
 enum ds_refresult ds_sock_clock_decode(const void *data, size_t length, struct ds_refsample *sample)
 {
+	struct ds_refsample s = {.local_ns = 0};
 	struct ds_sock_message m;
 	double offset_ns;
 
@@ -125,14 +126,13 @@ enum ds_refresult ds_sock_clock_decode(const void *data, size_t length, struct d
 		return DS_REF_BAD;
 	if (m.leap == LEAP_UNKNOWN)
 		return DS_REF_UNSYNCHRONISED;
-	*sample = (struct ds_refsample){
-		.local_ns = (int64_t)m.tv.tv_sec * NS_PER_S + (int64_t)m.tv.tv_usec * 1000,
-		.pulse = m.pulse != 0,
-		.leap = (uint8_t)m.leap,
-	};
-	sample->reference_ns = sample->local_ns + llrint(offset_ns);
-	if (sample->reference_ns < 0 || sample->reference_ns > DS_REFSAMPLE_SECONDS_MAX * NS_PER_S)
+	s.local_ns = (int64_t)m.tv.tv_sec * NS_PER_S + (int64_t)m.tv.tv_usec * 1000;
+	s.reference_ns = s.local_ns + llrint(offset_ns);
+	s.pulse = m.pulse != 0;
+	s.leap = (uint8_t)m.leap;
+	if (s.reference_ns < 0 || s.reference_ns > DS_REFSAMPLE_SECONDS_MAX * NS_PER_S)
 		return DS_REF_BAD;
+	*sample = s;
 	return DS_REF_SAMPLE;
 }
 

@@ -297,7 +297,9 @@ static void test_sock_nonsense(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof offsets / sizeof offsets[0]; i++) {
 		m.offset_s = offsets[i];
+		sample.local_ns = 77;
 		assert_int_equal(ds_sock_clock_decode(&m, sizeof m, &sample), DS_REF_BAD);
+		assert_int_equal(sample.local_ns, 77); /* nothing was written */
 	}
 #define BAD(field, value, expected)                                                                \
 	m = good_message();                                                                        \

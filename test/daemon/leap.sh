@@ -39,14 +39,15 @@ for what in inserted deleted; do
 	begin $what-told $((port + 1)) "server 127.0.0.1 port $port $follow"
 	begin $what-slewed $((port + 2)) "server 127.0.0.1 port $port $follow" \
 		'leapsecmode slew' 'maxslewrate 100000'
-	# two that smear: one that follows root, one that follows nobody
+	# three that smear: one follows root, one nobody, and one may not touch its clock either
 	begin $what-smearing $((port + 3)) "server 127.0.0.1 port $port $follow" "${smear[@]}"
 	begin $what-alone $((port + 4)) 'local stratum 1' "leapseclist $file" "${smear[@]}"
+	begin $what-watching $((port + 5)) -x 'local stratum 1' "leapseclist $file" "${smear[@]}"
 	# two that tell UTC, one that smears
 	begin $what-both 0 "server 127.0.0.1 port $port $follow" \
 		"server 127.0.0.1 port $((port + 1)) $follow" \
 		"server 127.0.0.1 port $((port + 3)) $follow" "leapseclist $file"
-	port=$((port + 5))
+	port=$((port + 6))
 done
 for name in "${!pids[@]}"; do
 	await 5 test -s "$TMP/$name/pid" || { not_ok "$name starts"; finish; }
@@ -54,14 +55,14 @@ done
 queries=()
 port=11120
 for what in inserted deleted; do
-	for i in 3 4; do
-		name=smearing
-		[ $i = 3 ] || name=alone
+	i=3
+	for name in smearing alone watching; do
 		"$query" query --interleaved --json -i 0.06 -n 330 127.0.0.1:$((port + i)) \
 			>"$TMP/$what-$name/query" 2>&1 &
 		queries+=("$!")
+		i=$((i + 1))
 	done
-	port=$((port + 5))
+	port=$((port + 6))
 done
 wait "${queries[@]}"
 for name in "${!pids[@]}"; do
@@ -157,7 +158,7 @@ curve()
 		END { printf "%.0f %d %d %d %d %d\n", worst * 1e6, basic, inter, slope, leaps, other + bad }'
 }
 for what in inserted deleted; do
-	for name in smearing alone; do
+	for name in smearing alone watching; do
 		read -r worst basic inter slope leaps other < <(curve "$TMP/$what-$name/query" ${sign[$what]})
 		expect "$what, $name: at most $worst us off the curve" between 0 "$worst" 2500
 		expect "$what, $name: $basic basic and $inter interleaved answers, $slope on its slopes" \

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # While it runs the daemon allocates nothing, nor does a library in it: server and client, basic and
-# interleaved, without a key and with one of each kind, logs written. A preloaded library counts.
+# interleaved, without a key and with one of each kind, a reference clock, logs written. A preloaded library counts.
 . test/lib.sh
 isolate "$@"
 counter=$BUILD/test/mallocs.so
@@ -44,8 +44,12 @@ for options in '' 'key 1' 'key 2 xleave' 'key 3' 'key 3 xleave' 'xleave'; do
 	n=$((n + 1))
 done
 counted client "keyfile $TMP/keys" 'port 0' "${sources[@]}" "logdir $TMP/client" \
-	'log measurements statistics tracking' 'pidfile none'
+	"refclock SOCK $TMP/sock dpoll -4 poll -2 noselect" \
+	'log measurements statistics tracking refclocks' 'pidfile none'
 client=$pid
+await 5 test -S "$TMP/sock"
+"$BUILD/test/daemon/feeder" sock "$TMP/sock" interval=0.05 noise=1000 >/dev/null 2>&1 </dev/null &
+daemons+=("$!")
 
 await 10 enough 120 || { not_ok "samples come"; cat "$TMP/server.log" "$TMP/client.log"; exit 1; }
 first_server=$(allocations server "$server")
@@ -55,6 +59,8 @@ await 15 enough $((had + 300))
 expect "300 more samples come (had $had, now $(samples))" enough $((had + 300))
 last_server=$(allocations server "$server")
 last_client=$(allocations client "$client")
+expect "samples of a reference clock came ($(grep -c '^[0-9].* SOC0 ' "$TMP/client/refclocks.log"))" \
+	[ "$(grep -c '^[0-9].* SOC0 ' "$TMP/client/refclocks.log")" -gt 20 ]
 expect "the counter counts what is done at the start ($first_server, $first_client)" \
 	[ "$((first_server > 100 && first_client > 100))" = 1 ]
 expect "the server allocates nothing more ($first_server, then $last_server)" \

@@ -37,6 +37,7 @@
  *     loss SHARE, duplicate SHARE, reorder SHARE TIME (so many come so much later), down, up
  *   at TIME [every TIME] link ... changes what is named; naming a law takes the place of all
  *   at TIME [every TIME] HOST step TIME | freq FREQ | suspend TIME | stop | start
+ *                                 (the daemon; of a host that sleeps: nothing)
  *   limit HOST METRIC < NUMBER    must hold in every run (> too); METRIC:VARIANT: in that alone
  *   expect HOST log N TEXT...     so many lines with this text in its log; N+: or more
  *

@@ -614,9 +614,9 @@ static bool happen(struct sim_world *w, int index)
 		push(w, &(struct sim_event){.at_ns = w->now_ns + llrint(e->value),
 					    .kind = RESUME,
 					    .host = e->host});
-	} else if (e->kind == SIM_EVENT_STOP) {
+	} else if (e->kind == SIM_EVENT_STOP && !h->asleep) {
 		stop_host(h);
-	} else if (e->kind == SIM_EVENT_START && h->daemon == NULL) {
+	} else if (e->kind == SIM_EVENT_START && h->daemon == NULL && !h->asleep) {
 		good = start_host(h);
 	}
 	return good;
@@ -629,7 +629,8 @@ static void resume(struct sim_world *w, struct sim_host *h)
 	sim_kernel_resume(&h->kernel, w->now_ns, llrint(error_ns));
 	h->asleep = false;
 	w->disturbed_ns = w->now_ns;
-	h->wake_ns = w->now_ns + SUSPEND_WAKE_NS;
+	if (h->daemon != NULL)
+		h->wake_ns = w->now_ns + SUSPEND_WAKE_NS;
 }
 
 /* Hosts whose clock is perfect are right about a leap second whether their daemon knows of it or

@@ -317,9 +317,12 @@ int ds_leaplist_read_zone(const char *zone, struct ds_leap_table *table, char wh
 		snprintf(path, sizeof(path), "%s", zone);
 	else
 		snprintf(path, sizeof(path), "%.240s/%.240s", folder, zone);
-	length = read_whole(path, why);
-	if (length < 0)
+	length = read_whole(path, cause);
+	if (length < 0) {
+		snprintf(why, DS_LEAPLIST_WHY, "%.400s (is there a list for 'leapseclist'?)",
+			 cause);
 		return (int)length;
+	}
 	if (ds_leaplist_parse_zone((const uint8_t *)contents, (size_t)length, table, cause))
 		return 0;
 	snprintf(why, DS_LEAPLIST_WHY, "%.250s: %.200s", path, cause);

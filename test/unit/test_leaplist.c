@@ -292,6 +292,8 @@ static void files_are_read(void **state)
 	snprintf(expected, sizeof(expected), "%s: No such file or directory", path);
 	assert_string_equal(why, expected);
 	assert_int_equal(ds_leaplist_read_zone("right/No/Such_Place", &t, why), -ENOENT);
+	assert_non_null(
+		strstr(why, "No such file or directory (is there a list for 'leapseclist'?)"));
 }
 
 /* Both files of tzdata, where they are installed: the same until the list's end. */

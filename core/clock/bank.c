@@ -84,6 +84,14 @@ void ds_bank_shift(struct ds_bank *bank, double by_ns)
 	}
 }
 
+void ds_bank_lengthen_path(struct ds_bank *bank, double by_ns)
+{
+	for (int k = 0; k < DS_BANK_SIZE; k++) {
+		bank->opinion[k].prior.mean[2] += by_ns;
+		bank->opinion[k].now.mean[2] += by_ns;
+	}
+}
+
 /* The factor that turns N(mean, var) into what *seen says. Where the variance is far below the
  * usual lateness that is a mere push. */
 static struct ds_factor factor_of(double mean, double var, double bound,
@@ -249,6 +257,7 @@ static void judge(struct ds_bank *bank, const struct ds_window *window,
 		  const struct ds_noise *noise)
 {
 	const struct ds_look *look = &window->look[window->count - 1];
+	double forget = fmin(1.0 / DS_BANK_MEMORY, look->since.dt_s / DS_BANK_MEMORY_S);
 	double said[DS_BANK_SIZE];
 	double most = -INFINITY;
 
@@ -265,7 +274,7 @@ static void judge(struct ds_bank *bank, const struct ds_window *window,
 		struct ds_opinion *o = &bank->opinion[k];
 
 		o->evidence_before = o->evidence;
-		o->evidence += fmax(said[k] - most, -SURPRISE_MOST) - o->evidence / DS_BANK_MEMORY;
+		o->evidence += fmax(said[k] - most, -SURPRISE_MOST) - o->evidence * forget;
 	}
 }
 

@@ -26,12 +26,13 @@
 #include "core/clock/envelope.h"
 
 /* Of 4, 8, 16, 32 samples the bench finds 16 and 32 alike, and 8 a few per cent worse. */
-#define DS_BANK_WINDOW 16
-#define DS_BANK_NEWEST 5 /* looked at again with each new sample; the others ... */
-#define DS_BANK_TURN   4 /* ... with each fourth: a third of the time, and 1 per cent of error */
-#define DS_BANK_SIZE   5
-#define DS_BANK_RATIO  3.0   /* 4 and 8 lose 5 and 15 per cent between two opinions */
-#define DS_BANK_MEMORY 100.0 /* samples; 50 and 200 are alike */
+#define DS_BANK_WINDOW	 16
+#define DS_BANK_NEWEST	 5 /* looked at again with each new sample; the others ... */
+#define DS_BANK_TURN	 4 /* ... with each fourth: a third of the time, and 1 per cent of error */
+#define DS_BANK_SIZE	 5
+#define DS_BANK_RATIO	 3.0	/* 4 and 8 lose 5 and 15 per cent between two opinions */
+#define DS_BANK_MEMORY	 100.0	/* samples; 50 and 200 are alike */
+#define DS_BANK_MEMORY_S 6400.0 /* ... and at least as long: wander changes with the hour */
 
 struct ds_look {
 	struct ds_interval since; /* the sample before; of the oldest: since the prior's moment */
@@ -80,6 +81,9 @@ void ds_bank_forget_newest(struct ds_bank *bank, const struct ds_window *window)
 
 /* Offsets are counted from somewhere else: `by_ns` higher than before. */
 void ds_bank_shift(struct ds_bank *bank, double by_ns);
+
+/* Of the path everybody thought too little. */
+void ds_bank_lengthen_path(struct ds_bank *bank, double by_ns);
 
 /* A run over the window (count > 0). fresh: the newest is new, its evidence counts, and it is
  * looked at twice. */

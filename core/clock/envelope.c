@@ -93,6 +93,19 @@ static struct cut mix(const struct cut *usual, const struct cut *wide, double ta
 	};
 }
 
+/* Of y = x + g. Where it is open which of the two densities it was, they lie so far apart that the
+ * belief would be wider than before: then what the wide one says is enough. A little is just a
+ * push. */
+static struct cut either(const struct cut *usual, const struct cut *wide, double tail, double var)
+{
+	struct cut both = mix(usual, wide, tail);
+
+	if (both.var > DOUBT_MOST * var)
+		both = *wide;
+	both.var = fmin(both.var, var);
+	return both;
+}
+
 void ds_envelope_look(double mean_ns, double var_ns2, double bound_ns,
 		      const struct ds_lateness *lateness, struct ds_envelope *result)
 {
@@ -100,25 +113,19 @@ void ds_envelope_look(double mean_ns, double var_ns2, double bound_ns,
 	double gain = var_ns2 / whole;
 	double rate = 1.0 / lateness->usual_ns;
 	struct cut usual = one_density(mean_ns, whole, bound_ns, rate);
-	double u = usual.log_mass + log1p(-lateness->tail);
-	/* The wide density is nowhere higher than at its bound. */
-	double most = log(lateness->tail * rate / DS_ENVELOPE_TAIL);
 	struct cut wide = usual;
+	double u = usual.log_mass + log1p(-lateness->tail);
 	double w = -INFINITY;
 	double tail = 0.0;
-	struct cut both = usual;
 
-	if (u - most < NEGLIGIBLE_NATS) {
+	/* The wide density is nowhere higher than at its bound. */
+	if (u - log(lateness->tail * rate / DS_ENVELOPE_TAIL) < NEGLIGIBLE_NATS) {
 		wide = one_density(mean_ns, whole, bound_ns, rate / DS_ENVELOPE_TAIL);
 		w = wide.log_mass + log(lateness->tail);
 		tail = 1.0 / (1.0 + exp(fmin(u - w, MOST_NATS)));
-		both = mix(&usual, &wide, tail);
 	}
-	/* Where it is open which of the two it was, they lie so far apart that the belief would be
-	 * wider than before: then what the wide one says is enough. A little is just a push. */
-	if (both.var > DOUBT_MOST * whole)
-		both = wide;
-	both.var = fmin(both.var, whole);
+	struct cut both = either(&usual, &wide, tail, whole);
+
 	result->mean_ns = mean_ns + gain * (both.mean - mean_ns);
 	result->var_ns2 = var_ns2 * (1.0 - gain) + gain * gain * both.var;
 	result->log_density = fmax(u, w) + log1p(exp(-fabs(u - w)));

@@ -31,6 +31,14 @@
 #define REMOTE_GRAIN_NS	 1e3 /* a server's stamps are believed to be better than its precision */
 #define RUNS_ANEW	 4   /* over a window of which little is left to build on */
 #define FEW_SAMPLES	 4 /* so few are all looked at as often: each still says much of the others */
+#define GRAIN_STEP	 4.0  /* of its variance */
+#define GRAIN_LEAST	 1e-4 /* a server may state 1 us and mean 10 ns */
+#define GRAIN_NATS	 3.0
+#define GRAIN_ONE	 2.0 /* of them that one sample can give */
+#define GRAIN_PART	 0.1 /* of the square of the usual lateness */
+#define USUAL_PART_LEAST 0.01
+#define GRAIN_MEMORY	 100.0
+#define GRAIN_FROM	 16
 #define EVEN_SAMPLES	 4   /* round trips that took the same time: not one of them queued */
 #define UNSURE_COUNT	 8.0 /* see unsure() */
 #define RANGE_NS	 DS_NS_LIMIT
@@ -90,6 +98,9 @@ static void learn_first(struct ds_estimate *e, int64_t delay_ns)
 		l->tail_sum = TAIL_COUNT * TAIL_FIRST;
 	}
 	e->miss_count = 1.0;
+	e->grain_factor = 1.0;
+	e->coarser = 0.0;
+	e->finer = 0.0;
 	e->miss_sum = MISS_FIRST_NS * MISS_FIRST_NS;
 }
 
@@ -106,6 +117,90 @@ static void learn_even(struct ds_estimate *e, double grain2)
 	}
 	e->noise.way[0].grain_var_ns2 = fmax(sum / count, grain2);
 	e->noise.way[1] = e->noise.way[0];
+}
+
+/* The lateness of one way if the grain's variance were another: what both together scatter is
+ * the same, and so is where the mean of the packets lies, so that the path is as much longer as
+ * the usual lateness is less (*path_ns). */
+static struct ds_lateness with_grain(const struct ds_lateness *l, double grain2, double *path_ns)
+{
+	double whole = l->usual_ns * l->usual_ns + l->grain_var_ns2;
+	struct ds_lateness other = *l;
+
+	other.grain_var_ns2 = grain2;
+	other.usual_ns = sqrt(fmax(whole - grain2, USUAL_PART_LEAST * whole));
+	*path_ns = l->usual_ns - other.usual_ns;
+	return other;
+}
+
+/* What a new sample's density would have been. */
+static double density(const struct ds_belief *b, const struct ds_look *look,
+		      const struct ds_noise *noise, double grain2)
+{
+	double sum = 0.0;
+
+	for (unsigned int way = look->one_way; way < 2; way++) {
+		struct ds_envelope seen;
+		double path;
+		struct ds_lateness late = with_grain(&noise->way[way], grain2, &path);
+		double mean;
+		double var;
+
+		ds_belief_see(b, way, &mean, &var);
+		ds_envelope_look(mean + path, var, look->bound_ns[way], &late, &seen);
+		sum += seen.log_density;
+	}
+	return sum;
+}
+
+static void change_grain(struct ds_estimate *e, double grain2)
+{
+	double path = 0.0;
+
+	e->grain_factor *= grain2 / e->noise.way[0].grain_var_ns2;
+	for (int way = 0; way < 2; way++) {
+		double longer;
+		struct ds_lateness late = with_grain(&e->noise.way[way], grain2, &longer);
+
+		e->learnt[way].usual_sum *= late.usual_ns / e->noise.way[way].usual_ns;
+		e->noise.way[way] = late;
+		path += 0.5 * longer;
+	}
+	ds_bank_lengthen_path(&e->bank, path);
+	e->coarser = 0.0;
+	e->finer = 0.0;
+}
+
+/* No single sample decides: the oscillator may have bent. */
+static void contest(double *evidence, double nats)
+{
+	*evidence += fmax(fmin(nats, GRAIN_ONE), -GRAIN_ONE) - *evidence / GRAIN_MEMORY;
+}
+
+/* Is the grain of the stamps coarser or finer than they say? A contest with one more and one
+ * less, which begins with a step where a difference can be seen: a part of the usual lateness. */
+static void judge_grain(struct ds_estimate *e, const struct ds_look *look)
+{
+	const struct ds_lateness *way = e->noise.way;
+	double usual = fmin(way[0].usual_ns, way[1].usual_ns);
+	double more = fmax(GRAIN_STEP * way[0].grain_var_ns2, GRAIN_PART * usual * usual);
+	double less = way[0].grain_var_ns2 / GRAIN_STEP;
+	struct ds_interval since = look->since;
+	struct ds_belief b;
+	double wander2;
+	double now;
+
+	if (e->noise.even || look->aside || e->taken <= GRAIN_FROM)
+		return;
+	ds_bank_sum_up(&e->bank, &b, &wander2);
+	ds_belief_pass(&b, &since, wander2);
+	now = density(&b, look, &e->noise, way[0].grain_var_ns2);
+	contest(&e->coarser, density(&b, look, &e->noise, more) - now);
+	contest(&e->finer, density(&b, look, &e->noise, less) - now);
+	if (e->coarser > GRAIN_NATS)
+		change_grain(e, more);
+	else if (e->finer > GRAIN_NATS && e->grain_factor > GRAIN_LEAST)
+		change_grain(e, less);
 }
 
 /* Lateness as the window and what was before it show it. */
@@ -129,7 +224,7 @@ static void learn(struct ds_estimate *e, double grain2)
 		l->tail = fmin(fmax(sum.tail_sum / sum.tail_count, TAIL_LEAST), TAIL_MOST);
 		if (e->taken <= FEW_SAMPLES)
 			l->tail = TAIL_NONE;
-		l->grain_var_ns2 = grain2;
+		l->grain_var_ns2 = grain2 * e->grain_factor;
 	}
 	if (e->noise.even)
 		learn_even(e, grain2);
@@ -423,6 +518,8 @@ static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
 	};
 }
 
+/* Servers put noise into the bits of a stamp below their precision: what was there is lost, and
+ * what is there instead as wrong, each by up to one precision (variance 1/12 of its square). */
 static double grain_variance(const struct ds_exchange *x, int64_t precision_ns)
 {
 	double ours = (double)(precision_ns < 1			 ? 1
@@ -430,7 +527,7 @@ static double grain_variance(const struct ds_exchange *x, int64_t precision_ns)
 								 : precision_ns);
 	double theirs = fmin(ldexp(1e9, x->remote.precision_log2), REMOTE_GRAIN_NS);
 
-	return ours * ours + theirs * theirs / 12.0;
+	return ours * ours + theirs * theirs / 6.0;
 }
 
 /* Put the sample at the end of the window. Returns whether it is the first of all. */
@@ -491,6 +588,7 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	newest->since.path_var_ns2 += shorter_path(e, newest);
 	sample->suspect = doubt(e, newest, s->raw_ns);
 	newest->aside = sample->suspect != 0;
+	judge_grain(e, newest);
 	learn(e, grain2);
 	ds_bank_run(&e->bank, &e->window, &e->noise, true);
 	settle(e);

@@ -15,7 +15,9 @@
  *
  * What is learnt besides: for each way how late packets usually are and how often they met
  * something else (mean of what the bank finds, over the window and, with a memory of
- * LEARN_SAMPLES, before it: expectation maximisation, Dempster, Laird and Rubin 1977). Where all
+ * LEARN_SAMPLES, before it: expectation maximisation, Dempster, Laird and Rubin 1977), and whether
+ * the grain is coarser or finer than the stamps' makers say (by what would have foretold the
+ * samples better). Where all
  * round trips are equal there are no queues (a reference clock): then noise falls to both sides,
  * and its variance is learnt.
  *
@@ -64,8 +66,10 @@ struct ds_estimate {
 		double tail_sum, tail_count;
 	} learnt[2];
 	double miss_sum, miss_count;
-	int64_t first_raw_ns; /* since the last restart */
-	uint64_t taken;	      /* likewise: samples, suspects included */
+	double grain_factor;   /* of the variance of the grain that is stated */
+	double coarser, finer; /* evidence for four times, and a quarter of it */
+	int64_t first_raw_ns;  /* since the last restart */
+	uint64_t taken;	       /* likewise: samples, suspects included */
 	uint8_t equal; /* so many round trips in a row were as long as the oldest; saturating */
 
 	uint8_t count;	  /* samples in the window, at most max_samples; suspects included */

@@ -406,6 +406,36 @@ static void noise_without_queues_is_averaged(void **state)
 	assert_true(e.common_sd_ns > 700.0 && e.common_sd_ns < 3000.0);
 }
 
+/* A server that states a grain of a microsecond and has far less, and one that has more. */
+static void the_grain_is_learnt(void **state)
+{
+	struct ds_estimate e;
+
+	(void)state;
+	for (int coarse = 0; coarse < 2; coarse++) {
+		noise_state = UINT64_C(0x9E3779B97F4A7C15);
+		ds_estimate_init(&e, 6, 0);
+		for (int i = 0; i < 1000; i++) {
+			double there = exponential(100.0);
+			double back = exponential(100.0);
+			double blur = coarse ? exponential(1000.0) - exponential(1000.0) : 0.0;
+			struct ds_exchange x = {
+				.raw_ns = (1 + i) * SECOND,
+				.server_minus_raw_ns =
+					BASE + (int64_t)((there - back) / 2.0 + blur),
+				.delay_ns = 20000 + (int64_t)(there + back),
+				.remote = {.precision_log2 = coarse ? -30 : -20},
+			};
+
+			assert_true(ds_estimate_add(&e, &x, 10));
+		}
+		if (coarse)
+			assert_true(e.common_sd_ns > 100.0);
+		else
+			assert_true(e.common_sd_ns < 110.0 && e.offset_sd_ns < 30.0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +456,7 @@ int main(void)
 		cmocka_unit_test(envelopes_close_in),
 		cmocka_unit_test(a_path_may_change),
 		cmocka_unit_test(noise_without_queues_is_averaged),
+		cmocka_unit_test(the_grain_is_learnt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -292,7 +292,7 @@ static void carry_out(struct ds_leaping *l, const struct ds_reading *now, int64_
 	l->announced = false;
 	l->agreed_s = 0; /* what was said before is over */
 	say_passed(l, action);
-	if (action == DS_DISCIPLINE_LEAP_LEAVE && !has_line(l))
+	if (action == DS_DISCIPLINE_LEAP_LEAVE && (!l->steer || !has_line(l)))
 		l->owed_ns += step_ns;
 	if (!smooths_leaps(l))
 		return;

@@ -254,6 +254,81 @@ static void a_smear_goes_on_over_a_restart(void **state)
 	}
 }
 
+/* The machine's clock is set by others: which jump is the leap second? */
+static void jumps_are_explained(void **state)
+{
+	const int64_t midnight = INT64_C(1483228800) * S;
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	(void)state;
+	conf.local = true;
+	the_clock.kind = DS_CLOCK_SYSTEM;
+	for (int steer = 0; steer < 2; steer++) {
+		ds_leaping_init(&leaping, &conf, &the_clock, &discipline, &reference, steer != 0);
+		assert_true(ds_leap_table_add(&leaping.table, midnight / S - 86400, 37));
+		assert_true(ds_leap_table_add(&leaping.table, midnight / S, 38));
+		leaping.table.expires_s = INT64_MAX;
+		leaping.has_table = true;
+		now = (struct ds_reading){.clock_ns = midnight - 60 * S, .raw_ns = 100 * S};
+		assert_false(ds_leaping_run(&leaping, &now, &correction));
+		assert_int_equal(leaping.leaps.pending_s, 1);
+		assert_int_equal(ds_leaping_for_kernel(&leaping),
+				 steer ? DS_LEAP_INSERT : DS_LEAP_NONE);
+		/* A minute early; then the wrong way; then by too much. */
+		assert_false(ds_leaping_explains(&leaping, &now, -S, &correction));
+		now.raw_ns = 160 * S;
+		now.clock_ns = midnight + S;
+		assert_false(ds_leaping_explains(&leaping, &now, S, &correction));
+		now.clock_ns = midnight - 2 * S;
+		assert_false(ds_leaping_explains(&leaping, &now, -2 * S, &correction));
+		/* 20 ms after midnight, and 10 ms late: what the kernel does */
+		now.raw_ns = 160 * S + S / 50;
+		now.clock_ns = midnight - S + S / 50;
+		assert_true(ds_leaping_explains(&leaping, &now, -S, &correction));
+		assert_false(correction.step);
+		assert_int_equal(leaping.leaps.total_ns, -S);
+		assert_int_equal(leaping.leaps.last_raw_ns, 160 * S);
+		assert_int_equal(leaping.owed_ns, 0);
+		/* It is no excuse for another. */
+		assert_false(ds_leaping_explains(&leaping, &now, -S, &correction));
+	}
+}
+
+/* Nobody does it; a second later UTC has stepped all the same, and a clock that is not ours owes
+ * it, until somebody sets it: whether we follow somebody, and know how wrong it is, or not. */
+static void a_clock_that_is_not_ours_owes_it(void **state)
+{
+	const int64_t midnight = INT64_C(1483228800) * S;
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	(void)state;
+	conf.local = true;
+	the_clock.kind = DS_CLOCK_SYSTEM;
+	for (int follows = 0; follows < 2; follows++) {
+		discipline.synchronised = follows != 0;
+		discipline.target_minus_raw_ns = midnight - S;
+		ds_leaping_init(&leaping, &conf, &the_clock, &discipline, &reference, false);
+		assert_true(ds_leap_table_add(&leaping.table, midnight / S - 86400, 37));
+		assert_true(ds_leap_table_add(&leaping.table, midnight / S, 38));
+		leaping.table.expires_s = INT64_MAX;
+		leaping.has_table = true;
+		now = (struct ds_reading){.clock_ns = midnight - S, .raw_ns = 0};
+		assert_false(ds_leaping_run(&leaping, &now, &correction));
+		now = (struct ds_reading){.clock_ns = midnight + S / 2, .raw_ns = S + S / 2};
+		assert_false(ds_leaping_run(&leaping, &now, &correction));
+		now = (struct ds_reading){.clock_ns = midnight + S, .raw_ns = 2 * S};
+		assert_true(ds_leaping_run(&leaping, &now, &correction));
+		assert_false(correction.step);
+		assert_int_equal(leaping.leaps.last_raw_ns, S);
+		assert_int_equal(leaping.owed_ns, -S);
+		now = (struct ds_reading){.clock_ns = midnight + 8 * S, .raw_ns = 10 * S};
+		assert_true(ds_leaping_explains(&leaping, &now, -S, &correction));
+		assert_int_equal(leaping.owed_ns, 0);
+	}
+}
+
 /* A packet of before is told as it was served at its own moment, whatever the smear did since. */
 static void what_was_served_before_is_told_again(void **state)
 {
@@ -333,6 +408,8 @@ int main(void)
 		FRESH(and_after_it),
 		FRESH(corrections_are_smoothed),
 		FRESH(a_smear_goes_on_over_a_restart),
+		FRESH(jumps_are_explained),
+		FRESH(a_clock_that_is_not_ours_owes_it),
 		FRESH(what_was_served_before_is_told_again),
 		FRESH(leap_only_leaves_corrections_alone),
 		FRESH(bits_are_those_of_what_is_pending),

@@ -287,6 +287,24 @@ static void record_statistics(const struct ds_source *s, const struct ds_source_
 			     c->freq_ppb);
 }
 
+/* What a sample allows, for those who look at the estimate (sources.c). */
+static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t precision_ns)
+{
+	if (x->raw_ns != s->newest.raw_ns)
+		s->before = s->newest;
+	s->newest = (struct ds_source_claim){
+		.raw_ns = x->raw_ns,
+		.server_minus_raw_ns = x->server_minus_raw_ns,
+		.delay_ns = x->delay_ns,
+		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 +
+			       x->remote.root_dispersion_ns + precision_ns,
+	};
+	if (!ds_exchange_is_interleaved(x->kind))
+		s->interleaved_run = 0;
+	else if (s->interleaved_run < UINT8_MAX)
+		s->interleaved_run++;
+}
+
 bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context *c,
 			     struct ds_exchange *x)
 {
@@ -302,12 +320,7 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 		return false;
 	s->remote = x->remote;
 	s->has_remote = true;
-	s->newest = (struct ds_source_claim){
-		.raw_ns = x->raw_ns,
-		.server_minus_raw_ns = x->server_minus_raw_ns,
-		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 +
-			       x->remote.root_dispersion_ns + c->clock->precision_ns,
-	};
+	note_claim(s, x, c->clock->precision_ns);
 	record_statistics(s, c, &x->t4);
 	if (s->listening == NULL)
 		adjust_poll(s, x->raw_ns);

@@ -78,8 +78,11 @@ struct ds_source {
 	struct ds_source_claim {
 		int64_t raw_ns;
 		int64_t server_minus_raw_ns;
+		int64_t delay_ns;
 		int64_t distance_ns;
-	} newest; /* sample, suspect or not: the truth lies within its distance of it */
+	} newest, before; /* samples, suspects or not: the truth lies within its distance of each */
+	uint8_t interleaved_run; /* so many exchanges without one whose T3 was a guess; saturating
+				  */
 	uint64_t requests, answers, basic, interleaved; /* since start */
 	uint64_t stamps_lost;				/* answers whose T1 had no drivestamp */
 };

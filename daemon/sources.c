@@ -503,37 +503,68 @@ static uint32_t upstream_of(const struct ds_remote *remote)
 }
 
 /* What the source says of its own error. The field counts units of 15 us, and is rounded up: one
- * unit is the least that a server can say of a clock that it reads to a nanosecond, and is taken
- * for the precision that it also states. */
-static int64_t stated_dispersion_ns(const struct ds_remote *remote)
+ * unit is the least that a server can say of a clock that it reads to a nanosecond. It covers what
+ * the guess in a basic answer may claim too much; where T3 is a drivestamp for as long as the
+ * estimate remembers, it is taken for the precision that the server also states. */
+static int64_t stated_dispersion_ns(const struct ds_source *source)
 {
+	const struct ds_remote *remote = &source->remote;
 	int64_t precision_ns = (int64_t)ceil(ldexp((double)NS_PER_S, remote->precision_log2));
 
-	return remote->root_dispersion_ns <= NTP32_UNIT_NS &&
-			       precision_ns < remote->root_dispersion_ns
-		       ? precision_ns
-		       : remote->root_dispersion_ns;
+	if (remote->root_dispersion_ns > NTP32_UNIT_NS ||
+	    source->interleaved_run < DS_ESTIMATE_SAMPLES ||
+	    precision_ns > remote->root_dispersion_ns)
+		return remote->root_dispersion_ns;
+	return precision_ns;
 }
 
-/* Does the estimate lie outside of what the newest sample allows? Then it is as wrong as that says:
- * its distance is raised. A sample that was measured (not bounded by its delay, as of a reference
- * clock) has noise besides. */
-static bool is_contradicted(const struct ds_source *source, struct ds_prediction *prediction)
+static double apart_ns(int64_t a, int64_t b)
 {
-	const struct ds_source_claim *c = &source->newest;
-	double noise_ns = DS_BOUND_SDS * source->estimate.sample_sd_ns;
-	struct ds_prediction then;
-	int64_t off_ns;
+	return fabs((double)a - (double)b);
+}
 
-	if (!ds_estimate_at(&source->estimate, c->raw_ns, 0.0, &then))
-		return false;
-	off_ns = then.server_minus_raw_ns - c->server_minus_raw_ns;
-	off_ns = off_ns < 0 ? -off_ns : off_ns;
-	if (off_ns <= c->distance_ns || (double)(off_ns - c->distance_ns) <= noise_ns)
-		return false;
-	if (prediction->distance_ns < off_ns + c->distance_ns)
-		prediction->distance_ns = off_ns + c->distance_ns;
-	return true;
+/* How wrong the slope of the estimate may be by what the two newest samples say; 0 where they allow
+ * it. late: what each may be late by at most. */
+static double freq_doubt_ppb(const struct ds_source *source, double freq_ppb, double late)
+{
+	double s = (double)(source->newest.raw_ns - source->before.raw_ns) * 1e-9;
+	double gained =
+		(double)(source->newest.server_minus_raw_ns - source->before.server_minus_raw_ns);
+	double off;
+
+	if (source->before.raw_ns == 0 || !(s > 0.0))
+		return 0.0;
+	off = fabs(gained - s * freq_ppb);
+	return off > late ? (off + late) / s : 0.0;
+}
+
+/* What the newest samples say of the estimate. A packet can only be late: the truth lies within
+ * half of what a round trip took beyond the least (as the estimate knows it) of the sample. A line
+ * further away than that, and the noise of stamps, is in doubt. One further away than half the
+ * round trip and what the source claims is wrong, and its distance is raised. */
+static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
+{
+	const struct ds_estimate *e = &source->estimate;
+	const struct ds_source_claim *newest = &source->newest, *before = &source->before;
+	double least = 2.0 * fmax(e->path_ns - DS_BOUND_SURPRISE_SDS * e->path_sd_ns, 0.0);
+	double late = fmax((double)newest->delay_ns - least, 0.0) / 2.0;
+	double late_before = fmax((double)before->delay_ns - least, 0.0) / 2.0;
+	double noise = DS_BOUND_SDS * e->common_sd_ns + (double)c->stated_dispersion_ns;
+	double distance = (double)newest->distance_ns;
+	struct ds_prediction then;
+	double off;
+
+	if (!ds_estimate_at(e, newest->raw_ns, 0.0, &then))
+		return;
+	off = apart_ns(then.server_minus_raw_ns, newest->server_minus_raw_ns);
+	if (off > late + noise || e->suspects > 0)
+		c->doubt_ns = (int64_t)(off + late + noise);
+	if (c->doubt_ns > 0)
+		c->freq_doubt_ppb =
+			freq_doubt_ppb(source, then.freq_ppb, late + late_before + 2.0 * noise);
+	c->contradicted = off > distance + noise;
+	if (c->contradicted && (double)c->prediction.distance_ns < off + distance)
+		c->prediction.distance_ns = (int64_t)(off + distance);
 }
 
 static void fill_candidate(struct ds_sources *s, const struct ds_source *source, int64_t raw_ns,
@@ -570,8 +601,9 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	c->has_prediction = ds_estimate_at(&source->estimate, raw_ns, growth_ppb, &c->prediction);
 	if (c->has_prediction && s->context.leaps != NULL)
 		c->prediction.server_minus_raw_ns += s->context.leaps->total_ns;
-	c->contradicted = c->has_prediction && is_contradicted(source, &c->prediction);
-	c->stated_dispersion_ns = stated_dispersion_ns(&source->remote);
+	c->stated_dispersion_ns = stated_dispersion_ns(source);
+	if (c->has_prediction)
+		ask_newest(source, c);
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
 	c->systematic_ns =
 		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;

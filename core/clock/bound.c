@@ -97,6 +97,8 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 	count = count < DS_SOURCES_MAX ? count : DS_SOURCES_MAX;
 	update->source_dispersion_ns = 0;
 	update->root_delay_ns = 0;
+	update->doubt_ns = 0;
+	update->freq_doubt_ppb = 0.0;
 	update->contradicted = false;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ds_prediction *p = &candidates[i].prediction;
@@ -106,6 +108,9 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 			continue;
 		apart = fmax(apart, fabs(off) - DS_BOUND_SDS * known_or_infinite(p->sd_ns));
 		update->contradicted |= candidates[i].contradicted;
+		if (candidates[i].doubt_ns > update->doubt_ns)
+			update->doubt_ns = candidates[i].doubt_ns;
+		update->freq_doubt_ppb = fmax(update->freq_doubt_ppb, candidates[i].freq_doubt_ppb);
 		if (candidates[i].stated_dispersion_ns > update->source_dispersion_ns)
 			update->source_dispersion_ns = candidates[i].stated_dispersion_ns;
 		if (candidates[i].root_delay_ns > update->root_delay_ns)
@@ -235,6 +240,8 @@ void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 	b->root_ns = b->stated_ns + not_negative(update->disagreement_ns) +
 		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
 	b->contradicted = update->contradicted;
+	b->doubt_ns = not_negative(update->doubt_ns);
+	b->freq_doubt_ppb = fmax(update->freq_doubt_ppb, 0.0);
 	b->line_minus_raw_ns = update->line_minus_raw_ns;
 	b->freq_ppb = isfinite(update->freq_ppb) ? update->freq_ppb : 0.0;
 	learn_from_hindsight(b, update);
@@ -249,24 +256,28 @@ void ds_bound_lose(struct ds_bound *b)
 	b->end_count = 0;
 }
 
+/* How much the standard deviations have grown; 0 where that is not known. */
+static double grown(const struct ds_bound *b, double t)
+{
+	double growth = sd_at(b, t) - b->sd_ns;
+
+	if (isnan(growth)) /* the offset is unknown, so its growth is too; the rest of it counts */
+		growth = sqrt(b->freq_sd_ppb * b->freq_sd_ppb * t * t + stray_variance(b, t));
+	return isnan(growth) ? 0.0 : DS_BOUND_SDS * b->scale * growth;
+}
+
 static double tight_at(const struct ds_bound *b, double t)
 {
-	if (b->contradicted)
-		return INFINITY;
-	return b->root_ns + DS_BOUND_SDS * b->scale * sd_at(b, t);
+	double now = fmax(DS_BOUND_SDS * b->scale * b->sd_ns, b->doubt_ns);
+
+	return b->contradicted ? INFINITY : b->root_ns + now + grown(b, t) + b->freq_doubt_ppb * t;
 }
 
 /* What the frequency may do beyond maxclockerror is not known less well here than above: the
  * growth is the same, and the claim is never below. */
 static double hard_at(const struct ds_bound *b, double t)
 {
-	double grown = sd_at(b, t) - b->sd_ns;
-
-	if (isnan(grown)) /* the offset is unknown, so its growth is too; the rest of it counts */
-		grown = sqrt(b->freq_sd_ppb * b->freq_sd_ppb * t * t + stray_variance(b, t));
-	if (isnan(grown))
-		grown = 0.0;
-	return b->hard_ns + b->config.max_clock_error_ppb * t + DS_BOUND_SDS * b->scale * grown;
+	return b->hard_ns + b->config.max_clock_error_ppb * t + grown(b, t) + b->freq_doubt_ppb * t;
 }
 
 void ds_bound_at(const struct ds_bound *b, int64_t raw_ns, int64_t remaining_ns,

@@ -28,8 +28,14 @@
  *	    that were combined contradict each other beyond their noise.
  *
  *	    A source that was wrong by more lately has samples of that time in its estimate: what it
- *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only. Where the
- *	    newest sample does not allow the line, nothing but `hard` is claimed.
+ *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only.
+ *
+ *	    An estimate may be wrong though it says that it is not: an oscillator that bent, a
+ *	    model that does not fit. The newest samples know nothing of models: a packet can only be
+ *	    late, by at most what the round trip took beyond the least. Where the line lies
+ *	    outside of what the newest sample allows, it may be wrong as far as that reaches; so
+ *	    may its slope, by the two newest. Where the line is outside of half the whole round
+ *	    trip, nothing but `hard` is claimed, which is raised.
  *
  * Both have the distance of the clock from its line added, by whoever asks: it is measured, not
  * estimated.
@@ -100,8 +106,10 @@ struct ds_bound_update {
 	int64_t root_delay_ns;	      /* least round trip to the root */
 	int64_t disagreement_ns;      /* beyond their noise */
 	int64_t hard_ns;	      /* the truth lies within this of the line */
-	bool contradicted;	      /* the newest sample of one does not allow the line */
-	int64_t interval_ns;	      /* about how long until the next update */
+	int64_t doubt_ns;	      /* ... and what their newest samples say of the line */
+	double freq_doubt_ppb;
+	bool contradicted;   /* the newest sample of one does not allow the line */
+	int64_t interval_ns; /* about how long until the next update */
 };
 
 /* Where an earlier line ended, and how well that was thought to be known. */
@@ -121,6 +129,7 @@ struct ds_bound {
 	double stated_ns; /* of it: what sources say of their own error, or said lately */
 	double hard_ns;
 	bool contradicted;
+	double doubt_ns, freq_doubt_ppb;
 	/* what is learnt */
 	double scale; /* 1 .. the square of DS_BOUND_SCALE_MAX: the larger of the next two, times
 			 what few measurements do not know */

@@ -103,8 +103,11 @@ struct ds_candidate {
 				*/
 	int64_t root_dispersion_ns;   /* likewise */
 	int64_t stated_dispersion_ns; /* what the source says of its own error, without ours */
-	bool contradicted; /* the prediction lies outside of what its newest sample allows (its
-			      distance includes that). For ds_bound_judge() */
+	/* what its newest samples say of the prediction; for ds_bound_judge() */
+	bool contradicted;     /* they do not allow it; its distance includes that */
+	int64_t doubt_ns;      /* it is further away than their lateness explains: by so much it may
+				  be wrong; 0: it is not */
+	double freq_doubt_ppb; /* likewise of the frequency */
 	/* out */
 	enum ds_selection selection;
 };

@@ -429,6 +429,41 @@ static void contradicted_claims_no_more(void **state)
 	assert_true(at(&b, 0, 0).bound_ns < 100000);
 }
 
+/* The newest sample has the line further away than it may have been late: as far as that reaches,
+ * and as fast as the two newest have it. */
+static void doubt_counts(void **state)
+{
+	struct ds_bound_update update = good;
+	struct ds_candidate c[] = {candidate(DS_S_SELECTED, 0, 10, 1000),
+				   candidate(DS_S_COMBINED, 0, 10, 1000),
+				   candidate(DS_S_NOT_COMBINED, 0, 10, 1000)};
+	struct ds_combined combined = {.server_minus_raw_ns = 0};
+	struct ds_bound b;
+
+	(void)state;
+	c[1].doubt_ns = 9000;
+	c[0].freq_doubt_ppb = 200;
+	c[2].doubt_ns = 77000; /* was not used */
+	c[2].freq_doubt_ppb = 7000;
+	ds_bound_judge(c, 3, &combined, &update);
+	assert_int_equal(update.doubt_ns, 9000);
+	assert_true(update.freq_doubt_ppb == 200);
+	update = good;
+	update.doubt_ns = 9000;
+	b = begin(0, &update);
+	assert_int_equal(at(&b, 0, 0).bound_ns, 9000);
+	assert_int_equal(at(&b, 0, 0).hard_ns, 100000);
+	update.freq_doubt_ppb = 200;
+	ds_bound_update(&b, &update);
+	assert_in_range(at(&b, 100, 0).bound_ns, 9000 + 20000, 9000 + 20000 + 5 * 2000);
+	assert_true(at(&b, 100, 0).hard_ns >= 100000 + 100000 + 20000);
+	update.doubt_ns = 100; /* less than what is not known anyway */
+	update.freq_doubt_ppb = NAN;
+	ds_bound_update(&b, &update);
+	assert_int_equal(at(&b, 0, 0).bound_ns, 5000);
+	assert_true(at(&b, 100, 0).bound_ns < 20000);
+}
+
 /* What a source said of its own error is in the estimate still. */
 static void dispersion_is_remembered(void **state)
 {
@@ -494,6 +529,7 @@ int main(void)
 		cmocka_unit_test(claims_meet),
 		cmocka_unit_test(a_believed_falseticker),
 		cmocka_unit_test(contradicted_claims_no_more),
+		cmocka_unit_test(doubt_counts),
 		cmocka_unit_test(dispersion_is_remembered),
 		cmocka_unit_test(few_updates_claim_less),
 	};

@@ -158,7 +158,7 @@ static void read_pair(struct drivestamp_bound_page *p)
 	int64_t least = INT64_MAX;
 
 	for (int i = 0; i < PAIRINGS; i++) {
-		drivestamp_bound_read_clocks(&clocks);
+		drivestamp_bound_read_clocks(0, &clocks);
 		if (clocks.mono_after_ns - clocks.mono_before_ns >= least)
 			continue;
 		least = clocks.mono_after_ns - clocks.mono_before_ns;

@@ -54,12 +54,13 @@ extern "C" {
 #define DRIVESTAMP_BOUND_SYNCHRONISED UINT64_C(0x01) /* the clock was measured; bounds hold */
 #define DRIVESTAMP_BOUND_STEPPED      UINT64_C(0x02) /* it was set since the last measurement ... */
 #define DRIVESTAMP_BOUND_SLEPT	      UINT64_C(0x04) /* ... or the host slept ... */
-#define DRIVESTAMP_BOUND_SOURCES_LOST UINT64_C(0x08) /* ... or no source can be followed any more  \
-						      */
-#define DRIVESTAMP_BOUND_DISRUPTED   UINT64_C(0x0e)  /* any of these three */
-#define DRIVESTAMP_BOUND_VIRTUAL     UINT64_C(0x10)  /* a clock of the daemon's own, see below */
-#define DRIVESTAMP_BOUND_NOT_STEERED UINT64_C(0x20)  /* it is measured, not corrected (-x) */
-#define DRIVESTAMP_BOUND_ENDED	     UINT64_C(0x40)  /* the daemon ended in good order */
+#define DRIVESTAMP_BOUND_SOURCES_LOST                                                              \
+	UINT64_C(0x08)				    /* ... or no source can be followed any more   \
+						     */
+#define DRIVESTAMP_BOUND_DISRUPTED   UINT64_C(0x0e) /* any of these three */
+#define DRIVESTAMP_BOUND_VIRTUAL     UINT64_C(0x10) /* a clock of the daemon's own, see below */
+#define DRIVESTAMP_BOUND_NOT_STEERED UINT64_C(0x20) /* it is measured, not corrected (-x) */
+#define DRIVESTAMP_BOUND_ENDED	     UINT64_C(0x40) /* the daemon ended in good order */
 
 /* leap */
 #define DRIVESTAMP_BOUND_LEAP_NONE    0
@@ -232,12 +233,13 @@ static inline int64_t drivestamp_bound_clock_ns(clockid_t id)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static inline void drivestamp_bound_read_clocks(struct drivestamp_bound_clocks *clocks)
+/* raw: CLOCK_MONOTONIC_RAW too, which only a VIRTUAL clock needs; else it is 0. */
+static inline void drivestamp_bound_read_clocks(int raw, struct drivestamp_bound_clocks *clocks)
 {
 	clocks->mono_before_ns = drivestamp_bound_clock_ns(CLOCK_MONOTONIC);
 	clocks->real_ns = drivestamp_bound_clock_ns(CLOCK_REALTIME);
 	clocks->mono_after_ns = drivestamp_bound_clock_ns(CLOCK_MONOTONIC);
-	clocks->raw_ns = drivestamp_bound_clock_ns(CLOCK_MONOTONIC_RAW);
+	clocks->raw_ns = raw ? drivestamp_bound_clock_ns(CLOCK_MONOTONIC_RAW) : 0;
 	clocks->boot_ns = drivestamp_bound_clock_ns(CLOCK_BOOTTIME);
 	clocks->mono_last_ns = drivestamp_bound_clock_ns(CLOCK_MONOTONIC);
 }
@@ -254,7 +256,7 @@ drivestamp_bound_now(const struct drivestamp_bound_page *page, struct drivestamp
 		memset(now, 0, sizeof(*now));
 		return DRIVESTAMP_BOUND_TORN;
 	}
-	drivestamp_bound_read_clocks(&clocks);
+	drivestamp_bound_read_clocks((copy.flags & DRIVESTAMP_BOUND_VIRTUAL) != 0, &clocks);
 	return drivestamp_bound_judge(&copy, &clocks, now);
 }
 

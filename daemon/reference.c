@@ -51,6 +51,14 @@ void ds_reference_lose(struct ds_reference *ref, const struct ds_reading *now)
 	ref->unsynchronised_raw_ns = now->raw_ns;
 }
 
+int64_t ds_reference_least_distance_ns(const struct ds_reference *ref, const struct ds_reading *now)
+{
+	double rate_ppb = ref->conf->max_clock_error_ppm * 1e3 + fmin(ref->skew_ppb, 500e3);
+	double grown_ns = (double)(now->raw_ns - ref->updated_raw_ns) * rate_ppb * 1e-9;
+
+	return ds_ns_plus(ref->root_delay_ns / 2 + ref->root_dispersion_ns, grown_ns);
+}
+
 /* What was taken last, as it stands now. False: it is too old to be told. */
 static bool taken_state(const struct ds_reference *ref, int64_t lost_ns,
 			struct ds_server_state *state)

@@ -45,6 +45,12 @@ void ds_reference_take(struct ds_reference *ref, const struct ds_candidate *best
 /* The time is no longer known (the host slept). */
 void ds_reference_lose(struct ds_reference *ref, const struct ds_reading *now);
 
+/* The least root distance that others were told of a time that they have from us, or would be told
+ * now: what the last update gave, and what clocks and the frequency in force may have lost since.
+ */
+int64_t ds_reference_least_distance_ns(const struct ds_reference *ref,
+				       const struct ds_reading *now);
+
 /* What answers say of us now: what was last taken, if its root distance is below 16 s and `local`
  * does not stand in for it (chrony.conf(5): `distance`, `waitsynced`, `waitunsynced`, `activate`);
  * else that we have no time. lost_ns: by how much further than at the last update the clock may be

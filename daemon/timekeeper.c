@@ -166,9 +166,9 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	ds_clock_read(tk->clock, &now);
 	ds_leaping_sort_out(&tk->leaping, &now, input->candidates, input->count, input->addresses,
 			    input->smeared);
-	ds_bounds_at(&tk->bounds, &now, &before);
 	if (tk->reference.synchronised)
-		own = (struct ds_own){tk->reference.stratum, before.hard_ns};
+		own = (struct ds_own){tk->reference.stratum,
+				      ds_reference_least_distance_ns(&tk->reference, &now)};
 	if (!ds_selecting_run(&tk->selecting, input->candidates, input->count, input->addresses,
 			      &now, input->interval_ns, &own, &combined)) {
 		if (had)
@@ -182,6 +182,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 		combined.server_minus_raw_ns - (now.clock_ns - now.raw_ns) - remaining_before;
 	if (refuses(tk, change))
 		return false;
+	ds_bounds_at(&tk->bounds, &now, &before);
 
 	tk->last_offset_ns = change + remaining_before;
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);

@@ -264,36 +264,49 @@ static bool may_be_ours(const struct ds_candidate *c, const struct ds_select_con
 	       c->prediction.distance_ns > config->own_distance_ns;
 }
 
-/* Those that were found false without a majority have another vote, but for these. Returns whether
- * that is another vote at all. */
+/* It knows nothing that we do not, be it ours or not. */
+static bool is_no_better(const struct ds_candidate *c, const struct ds_select_config *config)
+{
+	return config->own_stratum > 0 && c->stratum >= config->own_stratum && !c->trust &&
+	       c->prediction.distance_ns > config->own_distance_ns;
+}
+
+/* Those that were found false without a majority have another vote, but for those of a stratum
+ * above ours: how far they say they are from the truth is what is in doubt. Returns whether that is
+ * another vote at all. */
 static bool without_ours(struct ds_candidate *candidates, uint32_t count,
 			 const struct ds_select_config *config)
 {
 	bool any = false;
 
-	for (uint32_t i = 0; i < count; i++)
-		any |= candidates[i].selection == DS_S_FALSETICKER &&
-		       may_be_ours(&candidates[i], config);
+	for (uint32_t i = 0; i < count && config->own_stratum > 0; i++) {
+		struct ds_candidate *c = &candidates[i];
+
+		if (c->selection != DS_S_FALSETICKER || c->trust ||
+		    c->stratum <= config->own_stratum)
+			continue;
+		c->selection = DS_S_MAYBE_OURS;
+		any = true;
+	}
 	for (uint32_t i = 0; i < count && any; i++)
 		if (candidates[i].selection == DS_S_FALSETICKER)
-			candidates[i].selection = may_be_ours(&candidates[i], config)
-							  ? DS_S_MAYBE_OURS
-							  : DS_S_WAITING;
+			candidates[i].selection = DS_S_WAITING;
 	return any;
 }
 
-/* Returns how many are left. */
-static uint32_t leave_ours_out(struct ds_candidate *candidates, uint32_t count,
-			       const struct ds_select_config *config)
+/* Returns whether there is one that can be the best. */
+static bool leave_ours_out(struct ds_candidate *candidates, uint32_t count,
+			   const struct ds_select_config *config)
 {
-	uint32_t left = 0;
+	bool any = false;
 
-	for (uint32_t i = 0; i < count; i++) {
-		if (votes(&candidates[i]) && may_be_ours(&candidates[i], config))
+	for (uint32_t i = 0; i < count; i++)
+		any |= votes(&candidates[i]) && !is_no_better(&candidates[i], config);
+	for (uint32_t i = 0; i < count; i++)
+		if (votes(&candidates[i]) && (any ? may_be_ours(&candidates[i], config)
+						  : is_no_better(&candidates[i], config)))
 			candidates[i].selection = DS_S_MAYBE_OURS;
-		left += votes(&candidates[i]);
-	}
-	return left;
+	return any;
 }
 
 /* See "Orphan mode" in the header. */
@@ -346,32 +359,39 @@ static double score(const struct ds_candidate *c, const struct ds_select_config 
 	return (double)c->prediction.distance_ns + config->stratum_weight_ns * c->stratum;
 }
 
-static bool any_preferred(const struct ds_candidate *candidates, uint32_t count)
+static bool any_preferred(const struct ds_candidate *candidates, uint32_t count,
+			  const struct ds_select_config *config)
 {
 	for (uint32_t i = 0; i < count; i++)
-		if (votes(&candidates[i]) && candidates[i].prefer)
+		if (votes(&candidates[i]) && candidates[i].prefer &&
+		    !is_no_better(&candidates[i], config))
 			return true;
 	return false;
 }
 
-/* There is at least one voter. */
+static bool can_be_best(const struct ds_candidate *c, const struct ds_select_config *config,
+			bool preferred)
+{
+	return votes(c) && (c->prefer || !preferred) && !is_no_better(c, config);
+}
+
+/* At least one can be it. */
 static uint32_t choose(const struct ds_candidate *candidates, uint32_t count, int32_t previous,
 		       const struct ds_select_config *config)
 {
-	bool preferred = any_preferred(candidates, count);
+	bool preferred = any_preferred(candidates, count, config);
 	uint32_t best = count;
 	double to_beat;
 
 	for (uint32_t i = 0; i < count; i++) {
-		if (!votes(&candidates[i]) || (preferred && !candidates[i].prefer))
+		if (!can_be_best(&candidates[i], config, preferred))
 			continue;
 		if (best == count ||
 		    score(&candidates[i], config) < score(&candidates[best], config))
 			best = i;
 	}
-	if (previous < 0 || (uint32_t)previous >= count || (uint32_t)previous == best)
-		return best;
-	if (!votes(&candidates[previous]) || (preferred && !candidates[previous].prefer))
+	if (previous < 0 || (uint32_t)previous >= count || (uint32_t)previous == best ||
+	    !can_be_best(&candidates[previous], config, preferred))
 		return best;
 	to_beat = score(&candidates[previous], config);
 	to_beat = fmin(DS_SELECT_BETTER * to_beat, to_beat - config->reselect_ns);
@@ -422,10 +442,11 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 		intersect(candidates, count, previous, &v, &s);
 	if (s.good == 0 && config->orphan_stratum > 0)
 		follow_an_orphan(candidates, count, config, &s);
-	if (!is_enough(candidates, count, config, &s) ||
-	    leave_ours_out(candidates, count, config) == 0)
+	if (!is_enough(candidates, count, config, &s))
 		return false;
 	set_outliers_aside(candidates, &v);
+	if (!leave_ours_out(candidates, count, config))
+		return false;
 	s.best = choose(candidates, count, previous, config);
 	for (uint32_t i = 0; i < count; i++)
 		if (i != s.best && votes(&candidates[i]))

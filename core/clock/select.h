@@ -18,6 +18,8 @@
  * others, is of a higher stratum than we, and its root distance is the larger one. Where others
  * may follow us, such a source is neither selected nor combined, and if there is no majority the
  * vote is held again without it: it may tell falsetickers apart, but nothing that we do not know.
+ * One of our own stratum with a larger distance may be combined, but not be the best: when all of
+ * a group lose their servers at once, they must not begin to follow each other.
  *
  * Claims say what is possible, not what is likely. Of three good ones and more, those are set aside
  * that lie further from the median than asymmetry and noise usually bring them (claim.h),

@@ -335,7 +335,7 @@ static void a_ring_is_not_closed(void **state)
 	assert_int_equal(c[0].selection, DS_S_SELECTED);
 	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
 	/* It may vote a falseticker out, ... */
-	c[2].stratum = 3;
+	c[2].stratum = 2;
 	c[0].prediction.server_minus_raw_ns += 90 * MS;
 	assert_true(ds_select(c, 3, 0, &config, &selected));
 	assert_int_equal(c[0].selection, DS_S_FALSETICKER);
@@ -350,6 +350,16 @@ static void a_ring_is_not_closed(void **state)
 	c[0].reachable = false;
 	assert_false(ds_select(c, 3, 0, &config, &selected));
 	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	c[1].stratum = 3;
+	assert_false(ds_select(c, 3, 1, &config, &selected));
+	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	c[0].reachable = true;
+	c[0].prediction.server_minus_raw_ns = BASE;
+	assert_true(ds_select(c, 3, 1, &config, &selected));
+	assert_int_equal(selected.best, 0);
+	assert_int_equal(c[1].selection, DS_S_COMBINED);
+	c[0].reachable = false;
+	c[1].stratum = 4;
 	/* unless it knows better than we, or we have no time, or it is trusted. */
 	config.own_distance_ns = 6 * MS;
 	assert_true(ds_select(c, 3, 0, &config, &selected));
@@ -421,6 +431,83 @@ static void no_hopping_for_noise(void **state)
 	assert_int_equal(selected.best, 1);
 }
 
+static uint64_t draw(uint64_t *random, uint64_t below)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return (*random >> 11) % below;
+}
+
+static struct ds_candidate any_candidate(uint64_t *random)
+{
+	static const int64_t offsets[] = {0, MS, 3 * MS, -2 * MS, 20 * MS, INT64_C(1) << 62};
+	static const int64_t distances[] = {0, 1, MS, 5 * MS, 50 * MS, INT64_C(1) << 62};
+	static const double deviations[] = {0.0, 1.0, 1e4, 1e6, 1e18, INFINITY, NAN};
+	struct ds_candidate c = candidate(offsets[draw(random, 5)], distances[draw(random, 6)]);
+
+	if (draw(random, 20) == 0)
+		c.prediction.server_minus_raw_ns = offsets[5];
+	c.prediction.sd_ns = deviations[draw(random, 7)];
+	c.prediction.freq_sd_ppb = deviations[draw(random, 7)];
+	c.prediction.cov_ns_ppb = deviations[draw(random, 7)];
+	c.prediction.age_ns = 1e9;
+	c.systematic_ns = deviations[draw(random, 7)];
+	c.has_prediction = draw(random, 10) > 0;
+	c.reachable = draw(random, 10) > 0;
+	c.loop = draw(random, 20) == 0;
+	c.noselect = draw(random, 10) == 0;
+	c.prefer = draw(random, 6) == 0;
+	c.trust = draw(random, 6) == 0;
+	c.require = draw(random, 6) == 0;
+	c.combined_before = draw(random, 2);
+	c.stratum = (uint8_t)(1 + draw(random, 6));
+	c.ref_id = (uint32_t)draw(random, 9);
+	c.local_ref_id = (uint32_t)draw(random, 9);
+	return c;
+}
+
+/* Whatever comes: there is one that is selected, and it has a right to be, or none. */
+static void whatever_comes(void **state)
+{
+	uint64_t random = 88172645463325252;
+	uint32_t found = 0;
+
+	(void)state;
+	for (int round = 0; round < 200000; round++) {
+		struct ds_select_config config = DS_SELECT_DEFAULTS;
+		uint32_t n = (uint32_t)draw(&random, 7);
+		struct ds_selected selected;
+		struct ds_candidate c[7];
+		uint32_t best = 0;
+		bool is;
+
+		for (uint32_t i = 0; i < n; i++)
+			c[i] = any_candidate(&random);
+		config.min_sources = (uint8_t)draw(&random, 3);
+		config.orphan_stratum = (uint8_t)(draw(&random, 2) * 4);
+		config.own_stratum = (uint8_t)draw(&random, 5);
+		config.own_distance_ns = (int64_t)draw(&random, 8) * MS;
+		is = ds_select(c, n, (int32_t)draw(&random, 9) - 1, &config, &selected);
+		for (uint32_t i = 0; i < n; i++) {
+			best += c[i].selection == DS_S_SELECTED;
+			assert_true(is || c[i].selection < DS_S_NOT_PREFERRED ||
+				    c[i].selection == DS_S_OUTLIER);
+			assert_true(!is || (c[i].selection != DS_S_WAITING &&
+					    c[i].selection != DS_S_WAITING_REQUIRED));
+		}
+		assert_int_equal(best, is);
+		if (!is)
+			continue;
+		found++;
+		assert_true(selected.best < n && c[selected.best].selection == DS_S_SELECTED);
+		assert_true(c[selected.best].reachable && !c[selected.best].noselect);
+		assert_true(selected.low_minus_raw_ns <= selected.high_minus_raw_ns);
+		assert_in_range(selected.good, 1, n);
+	}
+	assert_in_range(found, 50000, 150000);
+}
+
 static void more_than_fit_are_left_out(void **state)
 {
 	struct ds_candidate c[DS_SOURCES_MAX + 2];
@@ -457,6 +544,7 @@ int main(void)
 		cmocka_unit_test(a_ring_is_not_closed),
 		cmocka_unit_test(orphans_follow_the_lowest),
 		cmocka_unit_test(no_hopping_for_noise),
+		cmocka_unit_test(whatever_comes),
 		cmocka_unit_test(more_than_fit_are_left_out),
 	};
 

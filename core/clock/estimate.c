@@ -400,6 +400,22 @@ static void allow_jump(struct ds_estimate *e)
 		e->window.look[first].since.freq_var_ppb2 += turn * turn;
 }
 
+static void keep_newest(struct ds_estimate *e, unsigned n)
+{
+	unsigned first = e->window.count > n ? e->window.count - n : 0;
+
+	e->window.count = (uint8_t)(e->window.count - first);
+	memmove(e->samples, &e->samples[first], e->window.count * sizeof(e->samples[0]));
+	memmove(e->window.look, &e->window.look[first],
+		e->window.count * sizeof(e->window.look[0]));
+	for (unsigned i = 0; i < e->window.count; i++) {
+		e->samples[i].suspect = 0;
+		e->window.look[i].aside = false;
+	}
+	e->suspects = 0;
+	begin_anew(e);
+}
+
 /* After enough suspects they are the truth. */
 static bool confirm(struct ds_estimate *e)
 {
@@ -418,13 +434,17 @@ static bool confirm(struct ds_estimate *e)
 	e->suspects = 0;
 	if (one_side && e->window.count > CONFIRM_SAMPLES)
 		return true;
-	memmove(e->samples, &e->samples[e->window.count - CONFIRM_SAMPLES],
-		CONFIRM_SAMPLES * sizeof(e->samples[0]));
-	memmove(e->window.look, &e->window.look[e->window.count - CONFIRM_SAMPLES],
-		CONFIRM_SAMPLES * sizeof(e->window.look[0]));
-	e->window.count = CONFIRM_SAMPLES;
-	begin_anew(e);
+	keep_newest(e, CONFIRM_SAMPLES);
 	return true;
+}
+
+/* A path of less than nothing: what was believed had nothing to do with this source's clock (it
+ * had not been set itself when we began to ask, say). */
+static bool is_absurd(const struct ds_estimate *e)
+{
+	double grain = sqrt(e->noise.way[0].grain_var_ns2);
+
+	return !e->noise.even && e->path_ns < -PATH_SDS * (e->path_sd_ns + grain);
 }
 
 /* A straight line through n samples of this noise, T apart, knows its slope to sqrt(12/n^3) of the
@@ -595,6 +615,11 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	if (confirm(e) || longer_path(e) || e->taken <= FEW_SAMPLES)
 		run_often(e, grain2);
 	settle(e);
+	if (is_absurd(e)) {
+		keep_newest(e, CONFIRM_SAMPLES);
+		run_often(e, grain2);
+		settle(e);
+	}
 }
 
 /* The newest sample goes, as if it had never been. */

@@ -119,6 +119,7 @@ void ds_conf_defaults(struct ds_conf *conf)
 	conf->port = 123;
 	conf->ipv4 = conf->ipv6 = true;
 	conf->client_log_limit = 524288;
+	strcpy(conf->rtc_device, "/dev/rtc");
 	strcpy(conf->pid_file, "/run/drivestamp/drivestampd.pid");
 	strcpy(conf->bound_file, DRIVESTAMP_BOUND_PATH);
 	conf->log_banner = 32;
@@ -465,7 +466,9 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 	case 'm':
 		return &conf->log_measurements;
 	case 'r':
-		return word[1] == 'e' ? &conf->log_refclocks : &conf->log_raw_measurements;
+		return word[1] == 'e'	? &conf->log_refclocks
+		       : word[1] == 't' ? &conf->log_rtc
+					: &conf->log_raw_measurements;
 	case 't':
 		return &conf->log_tracking;
 	default:
@@ -875,7 +878,7 @@ static bool any_log(const struct ds_conf *conf)
 {
 	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
 	       conf->log_tracking || conf->log_shadow || conf->log_bound || conf->log_refclocks ||
-	       conf->log_selection;
+	       conf->log_rtc || conf->log_selection;
 }
 
 static struct ds_conf_key key_of(const struct ds_conf_source *s)
@@ -1065,6 +1068,10 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	}
 	if (any_log(conf) && conf->log_dir[0] == '\0')
 		complain(&r, false, "'log' without 'logdir': no log file is written");
+	if (conf->rtc_sync && conf->rtc_file[0] != '\0')
+		complain(&r, false,
+			 "'rtcsync' has the kernel set the real-time clock: 'rtcfile' cannot learn "
+			 "how it runs");
 	for (int i = 0; i < conf->refclock_count; i++)
 		check_refclock(&r, conf, &conf->refclocks[i]);
 	if (conf->source_count + conf->listen_count + conf->refclock_count == 0 && !conf->local)
@@ -1127,11 +1134,12 @@ static void print_logs(const struct ds_conf *conf, FILE *out)
 {
 	if (!any_log(conf))
 		return;
-	fprintf(out, "log%s%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
+	fprintf(out, "log%s%s%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
 		conf->log_raw_measurements ? " rawmeasurements" : "",
 		conf->log_statistics ? " statistics" : "", conf->log_tracking ? " tracking" : "",
 		conf->log_shadow ? " shadow" : "", conf->log_bound ? " bound" : "",
-		conf->log_refclocks ? " refclocks" : "", conf->log_selection ? " selection" : "");
+		conf->log_refclocks ? " refclocks" : "", conf->log_rtc ? " rtc" : "",
+		conf->log_selection ? " selection" : "");
 }
 
 static void print_makestep(const struct ds_conf *conf, FILE *out)

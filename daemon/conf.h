@@ -183,7 +183,7 @@ struct ds_conf {
 	char log_dir[DS_CONF_PATH];
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
 	bool log_selection;
-	bool log_bound, log_refclocks;
+	bool log_bound, log_refclocks, log_rtc;
 	int log_banner; /* 32; a header every so many lines, 0: none */
 
 	double makestep_threshold_s;	  /* 0: never */
@@ -206,7 +206,9 @@ struct ds_conf {
 	uint8_t min_sources;		  /* 1 */
 	uint8_t auth_select;		  /* enum ds_auth_select */
 	double clock_precision_s;	  /* 0: measure */
-	bool rtc_sync;
+	bool rtc_sync, rtc_utc;
+	char rtc_file[DS_CONF_PATH], rtc_device[DS_CONF_PATH]; /* "": not tracked; /dev/rtc */
+	char hwclock_file[DS_CONF_PATH]; /* says what the real-time clock keeps; "": none */
 
 	char leap_list[DS_CONF_PATH]; /* leap-seconds.list; "": none */
 	char leap_zone[DS_CONF_PATH]; /* the same from a compiled time zone */

@@ -17,7 +17,7 @@
 #define OBSOLETE  "obsolete, without effect"
 #define NTS_AIDS  "only used with NTS, which is refused where it is asked for"
 #define NO_NTS	  "clients would find no key exchange"
-#define RTC	  "the real-time clock is not tracked; 'rtcsync' is supported"
+#define RTC	  "the real-time clock is never set by us; 'rtcsync' has the kernel do it"
 #define NO_TIME	  "a source of time would be missing"
 #define NO_SERVED "clients would get another time, or none"
 
@@ -53,7 +53,7 @@ static const struct ds_word directives[] = {
 	{"ephemeral", DS_WORD_SUPPORTED, 2, ANY, NULL, NULL},
 	{"fallbackdrift", DS_WORD_WARNED, 2, 2, NULL, "without sources the last frequency is held"},
 	{"generatecommandkey", DS_WORD_NOTED, 0, ANY, NULL, OBSOLETE},
-	{"hwclockfile", DS_WORD_WARNED, 1, 1, NULL, RTC},
+	{"hwclockfile", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"hwtimestamp", DS_WORD_WARNED, 1, ANY, NULL, "stamps are the kernel's"},
 	{"hwtstimeout", DS_WORD_WARNED, 1, 1, NULL, "stamps are the kernel's"},
 	{"include", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -114,9 +114,9 @@ static const struct ds_word directives[] = {
 	{"refresh", DS_WORD_WARNED, 1, 1, NULL, "names are looked up again when a source fails"},
 	{"reselectdist", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"rtcautotrim", DS_WORD_WARNED, 1, 1, NULL, RTC},
-	{"rtcdevice", DS_WORD_WARNED, 1, 1, NULL, RTC},
-	{"rtcfile", DS_WORD_WARNED, 1, 1, NULL, RTC},
-	{"rtconutc", DS_WORD_WARNED, 0, 0, NULL, RTC},
+	{"rtcdevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"rtcfile", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"rtconutc", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rtcsync", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"sched_priority", DS_WORD_WARNED, 1, 1, NULL, "the scheduler is left as it is"},
 	{"server", DS_WORD_SUPPORTED, 1, ANY, NULL, NULL},
@@ -225,7 +225,7 @@ static const struct ds_word log_options[] = {
 	{"measurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rawmeasurements", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"refclocks", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
-	{"rtc", DS_WORD_WARNED, 0, 0, NULL, RTC},
+	{"rtc", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"selection", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"shadow", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"statistics", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},

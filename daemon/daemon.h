@@ -10,6 +10,7 @@
 #include "daemon/hearing.h"
 #include "daemon/keys.h"
 #include "daemon/refclocks.h"
+#include "daemon/rtckeeper.h"
 #include "daemon/serve.h"
 #include "daemon/sources.h"
 #include "daemon/timekeeper.h"
@@ -32,11 +33,13 @@ struct ds_daemon {
 	struct ds_broadcasting broadcasting;
 	struct ds_hearing hearing;
 	struct ds_refclocks refclocks;
+	struct ds_rtckeeper rtckeeper;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;
 	enum ds_once once;
 	bool steer;
+	bool set_from_rtc; /* -s */
 	bool has_pid_file; /* and it is ours to remove */
 	int64_t end_ns;	   /* -t: CLOCK_MONOTONIC at which to end; INT64_MAX */
 };

@@ -53,6 +53,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_broadcasting_next_ns(&d->broadcasting));
 	next = earliest(next, ds_hearing_next_ns(&d->hearing));
 	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
+	next = earliest(next, ds_rtckeeper_next_ns(&d->rtckeeper));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	next = earliest(next, d->timekeeper.leaping.due_monotonic_ns);
@@ -148,7 +149,7 @@ static bool once_done(struct ds_daemon *d, int *status)
 
 void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
 {
-	l->served = l->refclocks = l->count = 0;
+	l->served = l->refclocks = l->rtc = l->count = 0;
 	l->shadow_ns = ds_monotonic_ns();
 	l->status = d->once == DS_ONCE_NO ? 0 : 1;
 }
@@ -159,7 +160,8 @@ int ds_loop_watch(struct ds_loop *l, const struct ds_daemon *d)
 	l->refclocks = l->served;
 	l->refclocks += ds_refclocks_watch(&d->refclocks, l->fds + l->refclocks,
 					   l->who + l->refclocks, DS_LOOP_WATCHED - l->refclocks);
-	l->count = l->refclocks;
+	l->rtc = l->refclocks + ds_rtckeeper_watch(&d->rtckeeper, l->fds + l->refclocks);
+	l->count = l->rtc;
 	l->count += ds_sources_watch(&d->sources, l->fds + l->count, l->who + l->count,
 				     DS_LOOP_WATCHED - l->count);
 	return timeout_ms(d, ds_monotonic_ns(), l->shadow_ns);
@@ -177,6 +179,8 @@ static bool hand_out(struct ds_loop *l, struct ds_daemon *d)
 			ds_serve_handle(&d->serve, l->who[i], l->fds[i].revents);
 		else if (i < l->refclocks)
 			ds_refclocks_handle(&d->refclocks, l->who[i]);
+		else if (i < l->rtc)
+			ds_rtckeeper_handle(&d->rtckeeper);
 		else
 			sample |= ds_sources_handle(&d->sources, l->who[i], l->fds[i].revents);
 	}
@@ -194,6 +198,7 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 	ds_broadcasting_run(&d->broadcasting, now_ns);
 	sample |= ds_hearing_run(&d->hearing, now_ns);
 	sample |= ds_refclocks_run(&d->refclocks, now_ns);
+	ds_rtckeeper_run(&d->rtckeeper, now_ns);
 	sample |= ds_sources_run(&d->sources, now_ns);
 	if (sample && d->once == DS_ONCE_NO)
 		update_clock(d);

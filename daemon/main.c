@@ -26,7 +26,7 @@ struct options {
 	const char *file;
 	const char *user;
 	const char *clock;
-	bool foreground, to_stderr, no_steer, print, only4, only6;
+	bool foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
 	enum ds_once once;
 	double timeout_s;
 };
@@ -39,6 +39,7 @@ static void usage(FILE *out)
 	      "  -f FILE   configuration (default " DEFAULT_CONF ")\n"
 	      "  -d        stay in the foreground, messages to stderr\n"
 	      "  -n        stay in the foreground, messages to syslog\n"
+	      "  -s        set the clock from the real-time clock first (rtcfile)\n"
 	      "  -x        measure and serve, but do not touch the clock\n"
 	      "  -q        set the clock once and end; -Q: only say how wrong it is\n"
 	      "  -t SEC    end after so many seconds\n"
@@ -71,7 +72,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f:dnxpqQt:u:46vh", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "f:dnsxpqQt:u:46vh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			o->file = optarg;
@@ -81,6 +82,9 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 'n':
 			o->foreground = true;
+			break;
+		case 's':
+			o->from_rtc = true;
 			break;
 		case 'x':
 			o->no_steer = true;
@@ -265,6 +269,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 	char why[DS_WHY];
 
 	d->once = o->once;
+	d->set_from_rtc = o->from_rtc;
 	if (!ds_start_keys(d) || !open_clock(d, o) || !ds_start_open(d) || !create_pid_file(d))
 		return false;
 	if (ds_privilege_drop(d->conf.user, d->steer && d->clock.kind == DS_CLOCK_SYSTEM,

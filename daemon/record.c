@@ -44,6 +44,10 @@ static struct record_file refclocks = {
 	.name = "refclocks.log",
 	.banner = "   Date (UTC) Time         Refid  DP L P  Raw offset   Cooked offset      Disp.",
 };
+static struct record_file rtc = {
+	.name = "rtc.log",
+	.banner = "   Date (UTC) Time   RTC fast (s) Val   Est fast (s)   Slope (ppm)  Ns  Nr Meas",
+};
 static struct record_file shadow = {
 	.name = "shadow.log",
 	.banner = "   Date (UTC) Time         Clock-system s    Rate ppm  Remaining s",
@@ -84,6 +88,7 @@ void ds_record_open(const struct ds_conf *conf)
 	open_file(&selection, directory, conf->log_selection);
 	open_file(&tracking, directory, conf->log_tracking);
 	open_file(&refclocks, directory, conf->log_refclocks);
+	open_file(&rtc, directory, conf->log_rtc);
 	open_file(&shadow, directory, conf->log_shadow);
 	open_file(&bound, directory, conf->log_bound);
 }
@@ -102,6 +107,7 @@ void ds_record_close(void)
 	close_file(&selection);
 	close_file(&tracking);
 	close_file(&refclocks);
+	close_file(&rtc);
 	close_file(&shadow);
 	close_file(&bound);
 }
@@ -307,6 +313,19 @@ void ds_record_refclock(const struct ds_record_refclock *r)
 			seconds(r->raw_offset_ns));
 	fprintf(out, " %13.6e %10.3e", seconds(r->offset_ns), seconds(r->dispersion_ns));
 	end_line(&refclocks);
+}
+
+void ds_record_rtc(const struct ds_record_rtc *r)
+{
+	char when[32];
+	FILE *out;
+
+	if (rtc.stream == NULL)
+		return;
+	out = begin_line(&rtc);
+	fprintf(out, "%s %14.6f %1d %14.6f %12.3f %3u %3d %4.0f", utc_text(r->clock_ns, when),
+		r->ahead_s, r->valid, r->line_ahead_s, r->fast_ppm, r->samples, 0, r->interval_s);
+	end_line(&rtc);
 }
 
 bool ds_record_wants_shadow(void)

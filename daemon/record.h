@@ -93,6 +93,17 @@ struct ds_record_refclock {
 /* refclocks.log. */
 void ds_record_refclock(const struct ds_record_refclock *r);
 
+struct ds_record_rtc {
+	int64_t clock_ns;
+	double ahead_s;		       /* the real-time clock minus the truth, as measured */
+	bool valid;		       /* its rate is known */
+	double line_ahead_s, fast_ppm; /* as all measurements together say */
+	uint32_t samples;
+	double interval_s; /* before this measurement */
+};
+/* rtc.log. */
+void ds_record_rtc(const struct ds_record_rtc *r);
+
 /* shadow.log: the kept clock beside CLOCK_REALTIME. */
 bool ds_record_wants_shadow(void);
 void ds_record_shadow(int64_t realtime_ns, int64_t clock_minus_realtime_ns, double rate_ppb,

@@ -120,6 +120,7 @@ bool ds_start_open(struct ds_daemon *d)
 	say_stamping(d);
 	open_route(d);
 	open_bound_page(d);
+	ds_rtckeeper_open(&d->rtckeeper, &d->conf);
 	if (ds_refclocks_open(&d->refclocks, &d->conf))
 		return true;
 	ds_log_fatal("a reference clock cannot be had");
@@ -168,6 +169,8 @@ void ds_start_work(struct ds_daemon *d)
 	struct ds_source_context context;
 
 	ds_record_open(&d->conf);
+	if (d->set_from_rtc && d->steer)
+		ds_rtckeeper_set_clock(&d->rtckeeper, &d->clock);
 	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer, &d->bound_page);
 	d->timekeeper.quiet = d->once != DS_ONCE_NO;
 	context = (struct ds_source_context){
@@ -183,6 +186,7 @@ void ds_start_work(struct ds_daemon *d)
 	};
 	ds_sources_init(&d->sources, &context);
 	ds_refclocks_start(&d->refclocks, &d->sources, &d->timekeeper);
+	ds_rtckeeper_start(&d->rtckeeper, &d->timekeeper);
 	start_broadcasts(d);
 }
 
@@ -193,6 +197,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_report(d);
 	ds_sources_close(&d->sources);
 	ds_refclocks_close(&d->refclocks);
+	ds_rtckeeper_close(&d->rtckeeper);
 	ds_route_close(&d->route);
 	ds_serve_close(&d->serve);
 	ds_keys_free(&d->keys);

@@ -12,7 +12,7 @@
 #include <linux/rtc.h>
 
 #define NS_PER_S     INT64_C(1000000000)
-#define INTERRUPT_NS INT64_C(1000000) /* how late we may be told, on a machine that is not busy */
+#define INTERRUPT_NS INT64_C(10000000) /* how late we may be told, on a busy machine */
 
 static int fail(struct ds_rtc *rtc, const char *path, const char *what, char why[DS_WHY])
 {
@@ -64,6 +64,17 @@ void ds_rtc_close(struct ds_rtc *rtc)
 		ioctl(rtc->fd, RTC_UIE_OFF, 0);
 	close(rtc->fd);
 	rtc->fd = -1;
+}
+
+bool ds_rtc_interrupts(struct ds_rtc *rtc, bool on)
+{
+	unsigned long ticks;
+	bool can = ioctl(rtc->fd, on ? RTC_UIE_ON : RTC_UIE_OFF, 0) == 0;
+
+	/* what was reported before is over */
+	while (can && read(rtc->fd, &ticks, sizeof ticks) > 0)
+		;
+	return can;
 }
 
 enum ds_refresult ds_rtc_read(struct ds_rtc *rtc, struct ds_refsample *sample)

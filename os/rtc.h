@@ -24,6 +24,8 @@ struct ds_rtc {
 /* 0 or a negative errno with a sentence. */
 int ds_rtc_open(struct ds_rtc *rtc, const char *path, bool utc, char why[DS_WHY]);
 void ds_rtc_close(struct ds_rtc *rtc);
+/* Have seconds reported, or not: opening it does. False where it cannot. */
+bool ds_rtc_interrupts(struct ds_rtc *rtc, bool on);
 enum ds_refresult ds_rtc_read(struct ds_rtc *rtc, struct ds_refsample *sample);
 
 #endif

@@ -8,6 +8,7 @@
  *             and then 30 us; reading and stamps are as its ways allow
  * /dev/rtc77  a real-time clock in UTC, with update interrupts
  * /dev/rtc78  one without
+ * DEVICES_RTC=S          how far they are ahead
  * DEVICES_RATE=N        pulses a second (1)
  * DEVICES_NOISE=NS      of stamps, even (0)
  * DEVICES_WAYS=LETTERS  how /dev/ptp77 may be read: p precise, e extended, o plain (eo)
@@ -173,7 +174,7 @@ static int ptp_call(unsigned long request, void *argument)
 
 static int rtc_call(enum kind kind, unsigned long request, void *argument)
 {
-	time_t now = now_ns() / NS_PER_S;
+	time_t now = now_ns() / NS_PER_S + setting("DEVICES_RTC", 0);
 	struct rtc_time *out = argument;
 	struct tm t;
 

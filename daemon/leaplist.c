@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/sha1.h"
 #include "os/file.h"
+#include "os/sha1.h"
 
 #define UNIX_IN_NTP INT64_C(2208988800) /* RFC 5905 figure 4 */
 #define NTP_MOST    INT64_C(9999999999) /* 2216: in nanoseconds still 64 bits */

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 
 #include "daemon/leaplist.h"
-#include "daemon/sha1.h"
+#include "os/sha1.h"
 
 #define S	 INT64_C(1000000000)
 #define JAN_2017 (INT64_C(1483228800) * S)

@@ -5,8 +5,8 @@
  * Source: FIPS 180-4 sections 5.1.1, 5.3.1 and 6.1. MACs are in os/mac, by OpenSSL's libcrypto,
  * which a daemon without keys need not have.
  */
-#ifndef DS_DAEMON_SHA1_H
-#define DS_DAEMON_SHA1_H
+#ifndef DS_OS_SHA1_H
+#define DS_OS_SHA1_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* sha1: see sha1.h. One block of 64 bytes at a time. */
-#include "daemon/sha1.h"
+#include "os/sha1.h"
 
 #define ROUNDS 80
 

@@ -249,10 +249,12 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 	s->give_up_ns = now_ns + (int64_t)(s->conf->max_delay_s * 1e9) + ANSWER_WAIT_NS;
 }
 
-static void adjust_poll(struct ds_source *s, int64_t raw_ns)
+static void adjust_poll(struct ds_source *s, const struct ds_source_context *c, int64_t raw_ns)
 {
 	struct ds_prediction p;
-	bool known = ds_estimate_at(&s->estimate, raw_ns, 0.0, &p);
+	struct ds_reading now;
+	struct ds_poll_news news = {.delay_ns = (double)s->estimate.min_delay_ns,
+				    .doubt = s->estimate.suspects > 0};
 
 	/* It may ask us as often as it needs; we gain nothing. */
 	if (s->follows_us) {
@@ -260,8 +262,12 @@ static void adjust_poll(struct ds_source *s, int64_t raw_ns)
 			s->poll_log2++;
 		return;
 	}
-	s->poll_log2 = ds_poll_next(&s->poll, known ? &p : NULL, s->estimate.suspects > 0,
-				    s->poll_log2, s->min_poll_log2, s->conf->maxpoll);
+	if (ds_estimate_at(&s->estimate, raw_ns, 0.0, &p))
+		news.prediction = &p;
+	ds_clock_read(c->clock, &now);
+	news.age_s = (double)(now.raw_ns - raw_ns) * 1e-9;
+	s->poll_log2 =
+		ds_poll_next(&s->poll, &news, s->poll_log2, s->min_poll_log2, s->conf->maxpoll);
 }
 
 static void slow_down(struct ds_source *s)
@@ -323,7 +329,7 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 	note_claim(s, x, c->clock->precision_ns);
 	record_statistics(s, c, &x->t4);
 	if (s->listening == NULL)
-		adjust_poll(s, x->raw_ns);
+		adjust_poll(s, c, x->raw_ns);
 	return true;
 }
 

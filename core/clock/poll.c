@@ -7,9 +7,9 @@
 #include <math.h>
 #include <stddef.h>
 
-double ds_poll_gain(const struct ds_prediction *p, double interval_s)
+double ds_poll_gain(const struct ds_prediction *p, double floor_ns, double interval_s)
 {
-	double variance = p->sd_ns * p->sd_ns;
+	double variance = p->sd_ns * p->sd_ns + floor_ns * floor_ns;
 	double freq = p->freq_sd_ppb * interval_s;
 	double wander = p->wander_ppb * p->wander_ppb;
 	double growth = 2.0 * p->cov_ns_ppb * interval_s + freq * freq +
@@ -20,10 +20,13 @@ double ds_poll_gain(const struct ds_prediction *p, double interval_s)
 	return 1.0 + fmax(growth, 0.0) / variance;
 }
 
-static void average(struct ds_poll *poll, const struct ds_prediction *p, double interval_s)
+static void average(struct ds_poll *poll, const struct ds_poll_news *news, double interval_s)
 {
-	double gain = log(ds_poll_gain(p, interval_s));
-	double twice = log(ds_poll_gain(p, 2.0 * interval_s));
+	double floor_ns = DS_POLL_FLOOR * news->delay_ns;
+	/* how old the newest sample is when the next one comes */
+	double horizon_s = interval_s + fmax(fmin(news->age_s, interval_s), 0.0);
+	double gain = log(ds_poll_gain(news->prediction, floor_ns, horizon_s));
+	double twice = log(ds_poll_gain(news->prediction, floor_ns, 2.0 * horizon_s));
 	double weight;
 
 	if (!isfinite(gain) || !isfinite(twice)) {
@@ -67,19 +70,21 @@ static int wish(const struct ds_poll *poll, bool doubt, bool worse, int8_t poll_
 	return poll_log2;
 }
 
-int8_t ds_poll_next(struct ds_poll *poll, const struct ds_prediction *p, bool doubt,
-		    int8_t poll_log2, int8_t min_log2, int8_t max_log2)
+int8_t ds_poll_next(struct ds_poll *poll, const struct ds_poll_news *news, int8_t poll_log2,
+		    int8_t min_log2, int8_t max_log2)
 {
-	bool worse = p != NULL && is_worse(poll, p);
+	bool worse = false;
 	int next;
 
 	if (poll->taken < UINT8_MAX)
 		poll->taken++;
-	if (p != NULL)
-		average(poll, p, ldexp(1.0, poll_log2));
-	else
+	if (news->prediction != NULL) {
+		worse = is_worse(poll, news->prediction);
+		average(poll, news, ldexp(1.0, poll_log2));
+	} else {
 		poll->averaged = 0;
-	next = wish(poll, doubt, worse, poll_log2);
+	}
+	next = wish(poll, news->doubt, worse, poll_log2);
 	if (next > max_log2)
 		next = max_log2;
 	if (next < min_log2)

@@ -23,14 +23,15 @@
 #include "core/clock/estimate.h"
 
 /* Found by simulation (test/simulated.sh --polls default): with these no more packets are sent than
- * by chronyd in any of its scenarios, and the error is half as large or less in most. */
-#define DS_POLL_RAISE  9.0  /* a packet would gain less than this at twice the interval: take it */
-#define DS_POLL_LOWER  12.0 /* it gains more than this: half of it */
+ * by chronyd in any of its scenarios, at about half of its error. */
+#define DS_POLL_RAISE  5.2  /* a packet would gain less than this at twice the interval: take it */
+#define DS_POLL_LOWER  8.0  /* it gains more than this: half of it */
+#define DS_POLL_FLOOR  0.02 /* of the round trip; twice that of asymmetry is usual (combine.h) */
 #define DS_POLL_FIRST  8 /* the beginning is worth its packets: so many before the first raise, */
 #define DS_POLL_STAY   4 /* ... and so many at each step on the way up */
 #define DS_POLL_MEMORY 8.0
-#define DS_POLL_WORSE  10.0 /* V is so much over its usual value: half the interval */
-#define DS_POLL_DOUBT  3    /* a sample was set aside: an eighth of the wait, to have it settled */
+#define DS_POLL_WORSE  6.0 /* V is so much over its usual value: half the interval */
+#define DS_POLL_DOUBT  3   /* a sample was set aside: an eighth of the wait, to have it settled */
 
 /* 0 is right at the start. Private to poll.c. */
 struct ds_poll {
@@ -42,15 +43,24 @@ struct ds_poll {
 	uint8_t taken;	   /* packets ever, at most 255 */
 };
 
-/* Call after each accepted exchange with the exponent in force (log2 of seconds). p: what the
- * source says now, for its moment; NULL: nothing. doubt: its sample was set aside. Returns the next
+/* What is known behind an accepted exchange. */
+struct ds_poll_news {
+	const struct ds_prediction *prediction; /* of the source, for the exchange's moment; NULL:
+						   nothing is known */
+	double delay_ns;			/* least round trip to it */
+	double age_s; /* how long ago that moment is: about a poll in interleaved mode, and the next
+		       * one will be as old */
+	bool doubt;   /* the sample was set aside */
+};
+
+/* Call after each accepted exchange with the exponent in force (log2 of seconds). Returns the next
  * exponent: at most one more or one less, or DS_POLL_DOUBT less, and within min_log2..max_log2
  * (min wins where they cross). */
-int8_t ds_poll_next(struct ds_poll *poll, const struct ds_prediction *p, bool doubt,
-		    int8_t poll_log2, int8_t min_log2, int8_t max_log2);
+int8_t ds_poll_next(struct ds_poll *poll, const struct ds_poll_news *news, int8_t poll_log2,
+		    int8_t min_log2, int8_t max_log2);
 
-/* r for a prediction after an interval: at least 1; INFINITY where the frequency is not known, or
- * there is no variance to compare with. */
-double ds_poll_gain(const struct ds_prediction *p, double interval_s);
+/* r for a prediction after an interval, with a floor: at least 1; INFINITY where the frequency is
+ * not known, or there is no variance to compare with. */
+double ds_poll_gain(const struct ds_prediction *p, double floor_ns, double interval_s);
 
 #endif

@@ -258,13 +258,17 @@ static void hold_back(struct source *source, struct ds_exchange *x)
 	source->has_previous = true;
 }
 
-static int8_t next_poll(struct source *source, int64_t raw_ns, const struct scenario *sc)
+static int8_t next_poll(struct source *source, int64_t raw_ns, int64_t now_ns,
+			const struct scenario *sc)
 {
 	struct ds_prediction p;
+	struct ds_poll_news news = {.prediction = &p,
+				    .delay_ns = (double)source->estimate.min_delay_ns,
+				    .age_s = (double)(now_ns - raw_ns) * 1e-9,
+				    .doubt = source->estimate.suspects > 0};
 
 	assert_true(ds_estimate_at(&source->estimate, raw_ns, 0.0, &p));
-	return ds_poll_next(&source->polling, &p, source->estimate.suspects > 0, source->poll,
-			    sc->minpoll, sc->maxpoll);
+	return ds_poll_next(&source->polling, &news, source->poll, sc->minpoll, sc->maxpoll);
 }
 
 static void poll_source(struct sim *sim, int index)
@@ -281,7 +285,7 @@ static void poll_source(struct sim *sim, int index)
 		source->reachable = true;
 		assert_true(
 			ds_estimate_add(&source->estimate, &x, 1 + (int64_t)sim->sc->stamp_ns / 8));
-		source->poll = next_poll(source, x.raw_ns, sim->sc);
+		source->poll = next_poll(source, x.raw_ns, sim->raw_ns, sim->sc);
 		assert_in_range(source->poll + 32, sim->sc->minpoll + 32, sim->sc->maxpoll + 32);
 		if (source->poll > sim->top_poll)
 			sim->top_poll = source->poll;

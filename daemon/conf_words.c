@@ -148,6 +148,7 @@ static const struct ds_word source_options[] = {
 	{"maxpoll", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"maxsources", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"maxunreach", DS_WORD_WARNED, 1, 1, NULL, "a source that is silent for 8 polls is not followed"},
 	{"mindelay", DS_WORD_WARNED, 1, 1, NULL, "the least delay is taken from the measurements"},
 	{"minpoll", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"minsamples", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},

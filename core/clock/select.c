@@ -261,14 +261,14 @@ static void set_outliers_aside(struct ds_candidate *candidates, const struct vot
 static bool may_be_ours(const struct ds_candidate *c, const struct ds_select_config *config)
 {
 	return config->own_stratum > 0 && c->stratum > config->own_stratum && !c->trust &&
-	       c->prediction.distance_ns > config->own_distance_ns;
+	       !c->followed && c->prediction.distance_ns > config->own_distance_ns;
 }
 
 /* It knows nothing that we do not, be it ours or not. */
 static bool is_no_better(const struct ds_candidate *c, const struct ds_select_config *config)
 {
 	return config->own_stratum > 0 && c->stratum >= config->own_stratum && !c->trust &&
-	       c->prediction.distance_ns > config->own_distance_ns;
+	       !c->followed && c->prediction.distance_ns > config->own_distance_ns;
 }
 
 /* Those that were found false without a majority have another vote, but for those of a stratum
@@ -282,7 +282,7 @@ static bool without_ours(struct ds_candidate *candidates, uint32_t count,
 	for (uint32_t i = 0; i < count && config->own_stratum > 0; i++) {
 		struct ds_candidate *c = &candidates[i];
 
-		if (c->selection != DS_S_FALSETICKER || c->trust ||
+		if (c->selection != DS_S_FALSETICKER || c->trust || c->followed ||
 		    c->stratum <= config->own_stratum)
 			continue;
 		c->selection = DS_S_MAYBE_OURS;
@@ -434,6 +434,8 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 		candidates[i].selection = DS_S_NONE;
 	if (count > DS_SOURCES_MAX)
 		count = DS_SOURCES_MAX;
+	for (uint32_t i = 0; i < count; i++)
+		candidates[i].followed = (int32_t)i == previous;
 	for (uint32_t i = 0; i < count; i++)
 		candidates[i].selection = usable(&candidates[i], config);
 	collect_claims(&v, candidates, count, config->max_clock_error_ppb);

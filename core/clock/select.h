@@ -19,7 +19,8 @@
  * may follow us, such a source is neither selected nor combined, and if there is no majority the
  * vote is held again without it: it may tell falsetickers apart, but nothing that we do not know.
  * One of our own stratum with a larger distance may be combined, but not be the best: when all of
- * a group lose their servers at once, they must not begin to follow each other.
+ * a group lose their servers at once, they must not begin to follow each other. Whom we follow
+ * already may go on whatever its stratum becomes: a ring is kept from closing, not sought.
  *
  * Claims say what is possible, not what is likely. Of three good ones and more, those are set aside
  * that lie further from the median than asymmetry and noise usually bring them (claim.h),
@@ -112,6 +113,7 @@ struct ds_candidate {
 	double freq_doubt_ppb; /* likewise of the frequency */
 	/* out */
 	enum ds_selection selection;
+	bool followed; /* private: the one selected before */
 };
 
 struct ds_select_config {

@@ -351,11 +351,13 @@ static void a_ring_is_not_closed(void **state)
 	assert_false(ds_select(c, 3, 0, &config, &selected));
 	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
 	c[1].stratum = 3;
-	assert_false(ds_select(c, 3, 1, &config, &selected));
+	assert_false(ds_select(c, 3, -1, &config, &selected));
 	assert_int_equal(c[1].selection, DS_S_MAYBE_OURS);
+	/* (but who is followed already may be followed on, should its stratum rise,) */
+	assert_true(ds_select(c, 3, 1, &config, &selected));
 	c[0].reachable = true;
 	c[0].prediction.server_minus_raw_ns = BASE;
-	assert_true(ds_select(c, 3, 1, &config, &selected));
+	assert_true(ds_select(c, 3, -1, &config, &selected));
 	assert_int_equal(selected.best, 0);
 	assert_int_equal(c[1].selection, DS_S_COMBINED);
 	c[0].reachable = false;

@@ -170,6 +170,8 @@ double sim_figure(const struct sim_figures *f, enum sim_metric metric)
 		return f->overshoot_ns;
 	case SIM_INSIDE:
 		return f->inside;
+	case SIM_HARD:
+		return f->inside_hard;
 	case SIM_BOUND:
 		return f->bound_ratio;
 	case SIM_ORACLE:

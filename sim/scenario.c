@@ -25,7 +25,9 @@ struct reader {
 };
 
 static const char *const metric_names[SIM_METRICS] = {
-	"rms", "max", "sync", "recovery", "packets", "overshoot", "inside", "bound", "oracle"};
+	"rms",	     "max",    "sync", "recovery", "packets",
+	"overshoot", "inside", "hard", "bound",	   "oracle",
+};
 
 const char *sim_metric_name(enum sim_metric metric)
 {

@@ -42,8 +42,8 @@
  *   expect HOST log N TEXT...     so many lines with this text in its log; N+: or more
  *
  * METRIC: rms, max, sync, recovery (TIME); packets, overshoot (TIME, beyond zero after the first
- * correction), inside (share of time within the bound), bound (mean bound over RMS), oracle (ratio
- * to it).
+ * correction), inside (share of time within the bound), hard (within the hard one), bound (mean
+ * bound over RMS), oracle (ratio to it).
  */
 #ifndef DS_SIM_SCENARIO_H
 #define DS_SIM_SCENARIO_H
@@ -119,6 +119,7 @@ enum sim_metric {
 	SIM_PACKETS,
 	SIM_OVERSHOOT,
 	SIM_INSIDE,
+	SIM_HARD,
 	SIM_BOUND,
 	SIM_ORACLE,
 	SIM_METRICS,

@@ -423,6 +423,16 @@ static enum ds_selection label_one(const struct ds_candidate *c, const struct ds
 	return DS_S_COMBINED;
 }
 
+static void label(struct ds_candidate *candidates, uint32_t count, uint32_t best,
+		  const struct ds_select_config *config)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (i != best && votes(&candidates[i]))
+			candidates[i].selection =
+				label_one(&candidates[i], &candidates[best], config);
+	candidates[best].selection = DS_S_SELECTED;
+}
+
 bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous,
 	       const struct ds_select_config *config, struct ds_selected *selected)
 {
@@ -434,10 +444,10 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 		candidates[i].selection = DS_S_NONE;
 	if (count > DS_SOURCES_MAX)
 		count = DS_SOURCES_MAX;
-	for (uint32_t i = 0; i < count; i++)
+	for (uint32_t i = 0; i < count; i++) {
 		candidates[i].followed = (int32_t)i == previous;
-	for (uint32_t i = 0; i < count; i++)
 		candidates[i].selection = usable(&candidates[i], config);
+	}
 	collect_claims(&v, candidates, count, config->max_clock_error_ppb);
 	intersect(candidates, count, previous, &v, &s);
 	if (s.good == 0 && without_ours(candidates, count, config))
@@ -450,11 +460,7 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 	if (!leave_ours_out(candidates, count, config))
 		return false;
 	s.best = choose(candidates, count, previous, config);
-	for (uint32_t i = 0; i < count; i++)
-		if (i != s.best && votes(&candidates[i]))
-			candidates[i].selection =
-				label_one(&candidates[i], &candidates[s.best], config);
-	candidates[s.best].selection = DS_S_SELECTED;
+	label(candidates, count, s.best, config);
 	*selected = s;
 	return true;
 }

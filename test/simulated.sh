@@ -205,8 +205,8 @@ address() { echo "192.168.123.$1"; }
 # hosts and conf.N of the scenario that is set; polls: fixed or default
 write_scenario()
 {
-	local polls=$1 i j options='' nodes=$((servers + clients)) back=${jitter_back:-$jitter}
-	[ "$polls" = default ] || options=" minpoll $poll maxpoll $poll"
+	local polls=$1 i j words='' nodes=$((servers + clients)) back=${jitter_back:-$jitter}
+	[ "$polls" = default ] || words=" minpoll $poll maxpoll $poll"
 	: >"$dir/hosts"
 	for ((i = servers + 1; i <= nodes; i++)); do
 		{
@@ -221,12 +221,12 @@ write_scenario()
 		for ((j = 1; j < i; j++)); do
 			if [ $j -le $servers ] && [ -z "$chain" ]; then
 				[ -z "$peers" ] || [ $((i - servers)) = 1 ] || continue
-				echo "server $(address $j)$options" >>"$dir/conf.$i"
+				echo "server $(address $j)$words" >>"$dir/conf.$i"
 			elif [ -n "$chain" ] && [ $j = $((i - 1)) ]; then
-				echo "server $(address $j)$options" >>"$dir/conf.$i"
+				echo "server $(address $j)$words" >>"$dir/conf.$i"
 			elif [ -n "$peers" ]; then
-				echo "peer $(address $j)$options${peers% }" >>"$dir/conf.$i"
-				echo "peer $(address "$i")$options${peers% }" >>"$dir/conf.$j"
+				echo "peer $(address $j)$words${peers% }" >>"$dir/conf.$i"
+				echo "peer $(address "$i")$words${peers% }" >>"$dir/conf.$j"
 			fi
 			cat >>"$dir/hosts" <<-END
 				node${j}_delay$i = (+ $delay (* $back (exponential)) $loss $down)

@@ -11,15 +11,13 @@
 #include "core/clock/scale.h"
 
 #define INTERVAL_LEAST_NS INT64_C(1000000)
-#define INTERVAL_PART	  0.0625 /* of it is slewed */
-#define FAST_PPB	  1e5	 /* slews above 100 ppm are ended early and measured */
+#define INTERVAL_PART	  0.015625 /* of it is slewed */
+#define FAST_PPB	  1e5	   /* slews above 100 ppm are ended early and measured */
 /* ... by so much of them, at least what a timer may be late, but never by most of them */
 #define EARLY_PART	0.02
 #define EARLY_NS	2e7
 #define EARLY_PART_MOST 0.1
 #define AGAIN_NS	2.5e8 /* what is left goes in this */
-#define BEYOND_NOISE	5.0   /* standard deviations */
-#define LARGE_NS	1e6   /* below it 250 ppm are enough, whatever the noise */
 /* What is not worth a slew of its own: a nanosecond is the grain of the scales, a tenth of a
  * standard deviation adds half a per cent to the error. */
 #define NEAR_ENOUGH_NS	1.0
@@ -131,13 +129,11 @@ static void tell(const struct ds_discipline *d, struct ds_correction *correction
 	correction->changed = true;
 }
 
-static double slew_duration(const struct ds_discipline *d, double remaining, int64_t interval_ns)
+static double slew_duration(int64_t interval_ns)
 {
 	double duration =
 		fmin(INTERVAL_PART * (double)interval_ns, (double)DS_DISCIPLINE_LONGEST_NS);
 
-	if (fabs(remaining) > fmax(BEYOND_NOISE * d->offset_sd_ns, LARGE_NS))
-		duration = fmin(duration, (double)DS_DISCIPLINE_FAST_NS);
 	return fmax(duration, (double)DS_DISCIPLINE_SHORTEST_NS);
 }
 
@@ -151,8 +147,7 @@ static void approach(struct ds_discipline *d, const struct ds_reading *now, int6
 		correction->step_ns = remaining;
 		stop_slew(d);
 	} else {
-		slew(d, now->raw_ns, (double)remaining,
-		     slew_duration(d, (double)remaining, interval_ns));
+		slew(d, now->raw_ns, (double)remaining, slew_duration(interval_ns));
 	}
 	tell(d, correction);
 }
@@ -213,7 +208,7 @@ void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *n
 		correction->until_raw_ns = INT64_MAX;
 		return;
 	}
-	approach(d, now, DS_DISCIPLINE_FAST_NS * 4, correction);
+	approach(d, now, INT64_MAX, correction);
 }
 
 void ds_discipline_leap(struct ds_discipline *d, const struct ds_reading *now, int64_t step_ns,
@@ -230,8 +225,7 @@ void ds_discipline_leap(struct ds_discipline *d, const struct ds_reading *now, i
 	}
 	if (action == DS_DISCIPLINE_LEAP_SLEW && d->synchronised) {
 		remaining = (double)ds_discipline_remaining_ns(d, now);
-		slew(d, now->raw_ns, remaining,
-		     slew_duration(d, remaining, 4 * DS_DISCIPLINE_FAST_NS));
+		slew(d, now->raw_ns, remaining, slew_duration(INT64_MAX));
 	}
 	tell(d, correction);
 }

@@ -9,12 +9,12 @@
  * calls again at `until_raw_ns`; what was really slewed by then is measured, not assumed.
  *
  * The estimate is the best there is, so it is followed at once and exactly, offset and frequency
- * together: the clock is on the new line within a sixteenth of the update interval, at most
- * DS_DISCIPLINE_LONGEST_NS. A slower approach would be a second filter behind the first one, and
- * keep errors that are known; a faster one gains no more than 1 % and makes the rate rougher.
- * Where the offset is beyond the noise, and over 1 ms, it takes a second, or as long as max_slew
- *makes it. A fast slew is ended early, measured, and followed by a slower one, so that a timer that
- * fires late cannot carry the clock past the line.
+ * together: the clock is on the new line within a 64th of the update interval, at most
+ * DS_DISCIPLINE_LONGEST_NS, or as long as max_slew makes it. A slower approach would be a second
+ * filter behind the first one, and keep errors that are known; for whoever follows us it also
+ * looks as if our oscillator wandered. A faster one gains nothing that could be measured. A fast
+ * slew is ended early, measured, and followed by a slower one, so that a timer that fires late
+ * cannot carry the clock past the line.
  *
  * The frequency in force is worth something to an estimate that begins anew (at the start with a
  * drift file, a burst, a server that was stepped): where the estimate knows the frequency much less
@@ -34,8 +34,7 @@
 #define DS_DISCIPLINE_MAX_SLEW_PPB 83333333.0 /* 83333.333 ppm, chrony's maxslewrate */
 #define DS_DISCIPLINE_MAX_FREQ_PPB 1e8	      /* 10 %, what ADJ_TICK and ADJ_FREQUENCY reach */
 #define DS_DISCIPLINE_SHORTEST_NS  INT64_C(100000000)
-#define DS_DISCIPLINE_LONGEST_NS   INT64_C(4000000000)
-#define DS_DISCIPLINE_FAST_NS	   INT64_C(1000000000)
+#define DS_DISCIPLINE_LONGEST_NS   INT64_C(1000000000)
 
 struct ds_discipline_config {
 	double max_slew_ppb;	   /* of a slew alone; 0 or less: DS_DISCIPLINE_MAX_SLEW_PPB */

@@ -47,6 +47,21 @@ start_daemon read -d -x 'port 0' "$line" 'pidfile none' "boundfile $TMP/read/pag
 start_daemon lost -d --clock virtual 'port 0' "${line/11123/11124}" 'pidfile none' \
 	"boundfile $TMP/lost/page"
 lost=$pid
+# The kernel, as told: a daemon that thinks it steers the machine's clock.
+begin_kernel()
+{
+	start_shimmed kernel "SHIM_ADJTIME=$TMP/kernel/told" -d 'port 0' "$line" 'pidfile none' \
+		"boundfile none" "logdir $TMP/kernel" 'log tracking' 'logbanner 0' "$@"
+}
+updates() { samples "$TMP/kernel/tracking.log" 12; }
+begin_kernel rtcsync
+kernel=$pid
+start_daemon server3 -d -x 'port 11125' 'local stratum 1' allow 'pidfile none' 'boundfile none'
+server3=$pid
+start_shimmed hasty "SHIM_ADJTIME=$TMP/kernel/hasty SHIM_HASTE=100" -d 'port 0' rtcsync \
+	'server 127.0.0.1 port 11125 minpoll 4 maxpoll 4' 'pidfile none' 'boundfile none'
+hasty=$pid
+
 await 10 good kept || { not_ok "a bound is given"; cat "$TMP/kept.json"; finish; }
 
 # 40 looks at a virtual clock that began 50 ms wrong: the true time is CLOCK_REALTIME, read before and
@@ -110,17 +125,9 @@ bound lost
 expect "and grows ($first, then $(value lost bound_ns) ns)" [ "$(value lost bound_ns)" -gt "$first" ]
 stop_daemon "$lost"
 
-# The kernel, as told: a daemon that thinks it steers the machine's clock.
-begin_kernel()
-{
-	start_shimmed kernel "SHIM_ADJTIME=$TMP/kernel/told" -d 'port 0' "$line" 'pidfile none' \
-		"boundfile none" "logdir $TMP/kernel" 'log tracking' 'logbanner 0' "$@"
-}
-told() { awk -v from="$1" 'NR > from' "$TMP/kernel/told"; }
-updates() { samples "$TMP/kernel/tracking.log" 12; }
-begin_kernel rtcsync
+# The kernel, as told.
 await 15 updates || not_ok "kernel: updates come"
-stop_daemon "$pid"
+stop_daemon "$kernel"
 n=$(awk '/modes=0x001c/ { n++; split($5, m, "="); split($6, e, "="); split($7, s, "=")
 		if (s[2] == "0x0000" && (m[2] + 0 < 1 || m[2] + 0 > 1000000 || e[2] + 0 < 1 || e[2] + 0 > m[2] + 0)) bad++
 		if (s[2] == "0x0000") good++; else { unsync++; if (good) late++ } }
@@ -142,6 +149,22 @@ stop_daemon "$pid"
 n=$(awk '/modes=0x001c/ { n++; if (!/status=0x0040/) bad++; split($5, m, "=") }
 	END { print (n > 0), bad + 0, (m[2] + 0 < 1000000) }' "$TMP/kernel/told")
 expect "without rtcsync STA_UNSYNC stays, the errors are true all the same ($n)" [ "$n" = "1 0 1" ]
+
+# Without updates it is told all the same, and more each time. The daemon's timers run 100 times as
+# fast; a poll is 16 s.
+synced() { awk -v n="$1" '/modes=0x001c/ && /status=0x0000/ { k++ } END { exit k < n }' "$TMP/kernel/hasty"; }
+await 10 synced 4 || not_ok "hasty: updates come"
+stop_daemon "$server3"
+await 10 grep -q "no selectable sources" "$TMP/hasty.log" || not_ok "hasty: loses its source"
+from=$(wc -l <"$TMP/kernel/hasty")
+told() { awk -v from="$1" 'NR > from' "$TMP/kernel/hasty"; }
+holdover() { told "$from" | awk '/modes=0x001c/ { n++ } END { exit n < 4 }'; }
+await 10 holdover
+n=$(told "$from" | awk '/modes=0x001c/ { split($5, m, "="); n++
+		if (m[2] + 0 < last + 0 || !/status=0x0000/) bad++; last = m[2] }
+	END { print (n >= 4), bad + 0 }')
+expect "in holdover the kernel is told again and again, and no less each time ($n)" [ "$n" = "1 0" ]
+stop_daemon "$hasty"
 expect "the server lives" kill -0 "$server"
 
 # The reader by itself, in both languages, with all warnings.

@@ -296,8 +296,14 @@ static void record_statistics(const struct ds_source *s, const struct ds_source_
 /* What a sample allows, for those who look at the estimate (sources.c). */
 static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t precision_ns)
 {
-	if (x->raw_ns != s->newest.raw_ns)
+	if (x->raw_ns != s->newest.raw_ns) {
 		s->before = s->newest;
+		s->recent =
+			(uint8_t)(s->recent < DS_SOURCE_RECENT ? s->recent + 1 : DS_SOURCE_RECENT);
+		memmove(&s->recent_delay_ns[1], &s->recent_delay_ns[0],
+			sizeof s->recent_delay_ns - sizeof s->recent_delay_ns[0]);
+	}
+	s->recent_delay_ns[0] = x->delay_ns;
 	s->newest = (struct ds_source_claim){
 		.raw_ns = x->raw_ns,
 		.server_minus_raw_ns = x->server_minus_raw_ns,

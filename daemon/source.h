@@ -44,6 +44,9 @@ struct ds_peering {
 	bool waited; /* once already, for its packet before ours */
 };
 
+/* So many samples in a row are asked whether the path has changed. */
+#define DS_SOURCE_RECENT 4
+
 struct ds_source {
 	const struct ds_conf_source *conf;
 	union ds_address address;	   /* family 0: the name has not been resolved yet */
@@ -81,6 +84,8 @@ struct ds_source {
 		int64_t delay_ns;
 		int64_t distance_ns;
 	} newest, before; /* samples, suspects or not: the truth lies within its distance of each */
+	int64_t recent_delay_ns[DS_SOURCE_RECENT]; /* of the newest samples, newest first */
+	uint8_t recent;				   /* how many were taken; saturating */
 	uint8_t interleaved_run; /* so many exchanges without one whose T3 was a guess; saturating
 				  */
 	uint64_t requests, answers, basic, interleaved; /* since start */

@@ -11,6 +11,7 @@
 #include "daemon/serve.h"
 
 #define NS_PER_S	       INT64_C(1000000000)
+#define UNLIKELY	       6.0
 #define NTP32_UNIT_NS	       15259 /* 2^-16 s, rounded up */
 #define FIRST_REQUEST_NS       (NS_PER_S / 5)
 #define APART_NS	       (NS_PER_S / 5) /* requests to different servers, where polls allow it */
@@ -538,10 +539,28 @@ static double freq_doubt_ppb(const struct ds_source *source, double freq_ppb, do
 	return off > late ? (off + late) / s : 0.0;
 }
 
+/* The last few round trips were all longer than the estimate's path by more than their usual
+ * lateness explains: has one way grown, or both? By half of it the estimate may be wrong. */
+static double path_doubt_ns(const struct ds_source *source, double least)
+{
+	double shortest = INFINITY;
+
+	if (source->recent < DS_SOURCE_RECENT)
+		return 0.0;
+	for (int i = 0; i < DS_SOURCE_RECENT; i++)
+		shortest = fmin(shortest, (double)source->recent_delay_ns[i]);
+	/* The least of n that are late by an exponential law is late by more than UNLIKELY n-th of
+	 * the mean in one case of exp(UNLIKELY). */
+	if (shortest - least < UNLIKELY * source->estimate.usual_excess_ns / DS_SOURCE_RECENT)
+		return 0.0;
+	return (shortest - least) / 2.0;
+}
+
 /* What the newest samples say of the estimate. A packet can only be late: the truth lies within
  * half of what a round trip took beyond the least (as the estimate knows it) of the sample. A line
  * further away than that, and the noise of stamps, is in doubt. One further away than half the
- * round trip and what the source claims is wrong, and its distance is raised. */
+ * round trip and what the source claims is wrong; its distance, by which it is chosen, stays: to
+ * choose none would leave the clock as wrong as it is. */
 static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
 {
 	const struct ds_estimate *e = &source->estimate;
@@ -551,6 +570,7 @@ static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
 	double late_before = fmax((double)before->delay_ns - least, 0.0) / 2.0;
 	double noise = DS_BOUND_SDS * e->common_sd_ns + (double)c->stated_dispersion_ns;
 	double distance = (double)newest->distance_ns;
+	double path = path_doubt_ns(source, least);
 	struct ds_prediction then;
 	double off;
 
@@ -559,12 +579,13 @@ static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
 	off = apart_ns(then.server_minus_raw_ns, newest->server_minus_raw_ns);
 	if (off > late + noise || e->suspects > 0)
 		c->doubt_ns = (int64_t)(off + late + noise);
+	if (path > noise)
+		c->doubt_ns = (int64_t)fmax((double)c->doubt_ns, off + path + noise);
 	if (c->doubt_ns > 0)
 		c->freq_doubt_ppb =
 			freq_doubt_ppb(source, then.freq_ppb, late + late_before + 2.0 * noise);
-	c->contradicted = off > distance + noise;
-	if (c->contradicted && (double)c->prediction.distance_ns < off + distance)
-		c->prediction.distance_ns = (int64_t)(off + distance);
+	if (off > distance + noise)
+		c->contradiction_ns = (int64_t)(off + distance);
 }
 
 static void fill_candidate(struct ds_sources *s, const struct ds_source *source, int64_t raw_ns,

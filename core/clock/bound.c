@@ -92,6 +92,7 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 		    const struct ds_combined *combined, struct ds_bound_update *update)
 {
 	int64_t line = combined->server_minus_raw_ns;
+	int64_t contradiction_ns = 0;
 	double apart = 0.0;
 
 	count = count < DS_SOURCES_MAX ? count : DS_SOURCES_MAX;
@@ -99,7 +100,6 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 	update->root_delay_ns = 0;
 	update->doubt_ns = 0;
 	update->freq_doubt_ppb = 0.0;
-	update->contradicted = false;
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ds_prediction *p = &candidates[i].prediction;
 		double off = difference(p->server_minus_raw_ns, line);
@@ -107,7 +107,8 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 		if (!was_used(&candidates[i]))
 			continue;
 		apart = fmax(apart, fabs(off) - DS_BOUND_SDS * known_or_infinite(p->sd_ns));
-		update->contradicted |= candidates[i].contradicted;
+		if (candidates[i].contradiction_ns > contradiction_ns)
+			contradiction_ns = candidates[i].contradiction_ns;
 		if (candidates[i].doubt_ns > update->doubt_ns)
 			update->doubt_ns = candidates[i].doubt_ns;
 		update->freq_doubt_ppb = fmax(update->freq_doubt_ppb, candidates[i].freq_doubt_ppb);
@@ -117,6 +118,9 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 			update->root_delay_ns = candidates[i].root_delay_ns;
 	}
 	update->hard_ns = ds_ns_plus(0, furthest(candidates, count, line));
+	update->contradicted = contradiction_ns > 0;
+	if (update->hard_ns < contradiction_ns)
+		update->hard_ns = contradiction_ns;
 	update->disagreement_ns = ds_ns_plus(0, apart);
 }
 

@@ -107,7 +107,7 @@ struct ds_candidate {
 	int64_t root_dispersion_ns;   /* likewise */
 	int64_t stated_dispersion_ns; /* what the source says of its own error, without ours */
 	/* what its newest samples say of the prediction; for ds_bound_judge() */
-	bool contradicted;     /* they do not allow it; its distance includes that */
+	int64_t contradiction_ns; /* they do not allow it: it may be wrong by so much; 0: they do */
 	int64_t doubt_ns;      /* it is further away than their lateness explains: by so much it may
 				  be wrong; 0: it is not */
 	double freq_doubt_ppb; /* likewise of the frequency */

@@ -379,9 +379,10 @@ static void claims_meet(void **state)
 	ds_bound_judge(c, 1, &combined, &update);
 	assert_int_equal(update.hard_ns, 1000);
 	assert_int_equal(update.disagreement_ns, 0);
-	c[0].contradicted = true;
+	c[0].contradiction_ns = 5000;
 	ds_bound_judge(c, 1, &combined, &update);
 	assert_true(update.contradicted);
+	assert_int_equal(update.hard_ns, 5000);
 	/* Nothing that anybody knows; nobody. */
 	c[0].prediction.sd_ns = NAN;
 	c[0].prediction.distance_ns = INT64_MAX;

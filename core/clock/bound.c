@@ -88,39 +88,42 @@ static double furthest(const struct ds_candidate *candidates, uint32_t count, in
 	return far >= 0.0 ? far : (double)DS_BOUND_UNKNOWN_NS;
 }
 
+static void raise(int64_t *most, int64_t value)
+{
+	if (value > *most)
+		*most = value;
+}
+
+/* What a candidate that was used adds. Returns how far it is from what came of them all, beyond its
+ * noise. */
+static double take_used(const struct ds_candidate *c, int64_t line, struct ds_bound_update *update)
+{
+	const struct ds_prediction *p = &c->prediction;
+
+	raise(&update->source_dispersion_ns, c->stated_dispersion_ns);
+	raise(&update->root_delay_ns, c->root_delay_ns);
+	raise(&update->doubt_ns, c->doubt_ns);
+	raise(&update->hard_ns, c->contradiction_ns);
+	update->contradicted |= c->contradiction_ns > 0;
+	update->freq_doubt_ppb = fmax(update->freq_doubt_ppb, c->freq_doubt_ppb);
+	return fabs(difference(p->server_minus_raw_ns, line)) -
+	       DS_BOUND_SDS * known_or_infinite(p->sd_ns);
+}
+
 void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 		    const struct ds_combined *combined, struct ds_bound_update *update)
 {
 	int64_t line = combined->server_minus_raw_ns;
-	int64_t contradiction_ns = 0;
 	double apart = 0.0;
 
 	count = count < DS_SOURCES_MAX ? count : DS_SOURCES_MAX;
-	update->source_dispersion_ns = 0;
-	update->root_delay_ns = 0;
-	update->doubt_ns = 0;
+	update->source_dispersion_ns = update->root_delay_ns = update->doubt_ns = 0;
 	update->freq_doubt_ppb = 0.0;
-	for (uint32_t i = 0; i < count; i++) {
-		const struct ds_prediction *p = &candidates[i].prediction;
-		double off = difference(p->server_minus_raw_ns, line);
-
-		if (!was_used(&candidates[i]))
-			continue;
-		apart = fmax(apart, fabs(off) - DS_BOUND_SDS * known_or_infinite(p->sd_ns));
-		if (candidates[i].contradiction_ns > contradiction_ns)
-			contradiction_ns = candidates[i].contradiction_ns;
-		if (candidates[i].doubt_ns > update->doubt_ns)
-			update->doubt_ns = candidates[i].doubt_ns;
-		update->freq_doubt_ppb = fmax(update->freq_doubt_ppb, candidates[i].freq_doubt_ppb);
-		if (candidates[i].stated_dispersion_ns > update->source_dispersion_ns)
-			update->source_dispersion_ns = candidates[i].stated_dispersion_ns;
-		if (candidates[i].root_delay_ns > update->root_delay_ns)
-			update->root_delay_ns = candidates[i].root_delay_ns;
-	}
+	update->contradicted = false;
 	update->hard_ns = ds_ns_plus(0, furthest(candidates, count, line));
-	update->contradicted = contradiction_ns > 0;
-	if (update->hard_ns < contradiction_ns)
-		update->hard_ns = contradiction_ns;
+	for (uint32_t i = 0; i < count; i++)
+		if (was_used(&candidates[i]))
+			apart = fmax(apart, take_used(&candidates[i], line, update));
 	update->disagreement_ns = ds_ns_plus(0, apart);
 }
 

@@ -403,6 +403,23 @@ static void watch(struct sim_host *h)
 	h->wake_ns = reported ? h->world->now_ns : sim_kernel_when(&h->kernel, timeout * NS_PER_MS);
 }
 
+static void close_sockets(struct sim_host *h)
+{
+	for (int i = 0; i < SIM_SOCKETS; i++) {
+		struct sim_socket *s = &h->sockets[i];
+
+		while (s->first != NULL) {
+			struct sim_packet *p = s->first;
+
+			s->first = p->next;
+			free(p);
+		}
+		s->open = false;
+		s->generation++;
+		s->waiting = s->stamp_count = 0;
+	}
+}
+
 static bool start_host(struct sim_host *h)
 {
 	struct ds_daemon *d = calloc(1, sizeof *d);
@@ -427,24 +444,13 @@ static bool start_host(struct sim_host *h)
 			 h->log_count > 0 ? h->log[h->log_count - 1].text : "");
 	}
 	run_as(NULL);
-	return good;
-}
-
-static void close_sockets(struct sim_host *h)
-{
-	for (int i = 0; i < SIM_SOCKETS; i++) {
-		struct sim_socket *s = &h->sockets[i];
-
-		while (s->first != NULL) {
-			struct sim_packet *p = s->first;
-
-			s->first = p->next;
-			free(p);
-		}
-		s->open = false;
-		s->generation++;
-		s->waiting = s->stamp_count = 0;
+	if (!good) {
+		/* it was never whole: the run ends, and what it may hold of memory with it */
+		close_sockets(h);
+		free(d);
+		h->daemon = NULL;
 	}
+	return good;
 }
 
 static void stop_host(struct sim_host *h)

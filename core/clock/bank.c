@@ -12,11 +12,13 @@
 #define WANDER_SPREAD	 3.5  /* its standard deviation, a natural logarithm */
 #define WANDER2_LEAST	 1e-8
 #define WANDER2_MOST	 1e10
-#define SURPRISE_MOST	 20.0 /* nats by which one sample may speak against an opinion */
+#define SURPRISE_MOST	 5.0  /* nats by which one sample may speak against an opinion */
 #define NEWCOMER_NATS	 1.0  /* behind its neighbour, when the bank moves */
-#define WEIGHT_SMALL	 1e-3 /* an opinion that looks at the newest sample alone */
+#define WEIGHT_SMALL	  0.02 /* an opinion that looks at the newest sample alone */
 #define WEIGHT_LEAST	 1e-6
 #define TAU_VAR_MOST	 (1.0 - 1e-9) /* a factor may hold all but this of a belief */
+#define OPINIONS	 (2 * DS_BANK_SIZE)
+#define MISS_MOST	 20.0 /* without queues: of the square of a miss, in variances */
 #define LOOKS_AT_NEW	 2
 #define HUBER_SDS	 3.0 /* without queues: a sample further off counts as if it were here */
 
@@ -34,12 +36,17 @@ void ds_bank_start(struct ds_bank *bank, double offset_ns, double delay_ns, doub
 	first.cov[0][0] = 0.25 * delay_ns * delay_ns + 1e4;
 	first.cov[1][1] = freq_sd_ppb * freq_sd_ppb;
 	first.cov[2][2] = first.cov[0][0];
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
-		bank->opinion[k].wander2_ppb2 = wander * wander;
-		bank->opinion[k].weight = 1.0 / DS_BANK_SIZE;
-		bank->opinion[k].prior = first;
-		bank->opinion[k].now = first;
-		wander *= DS_BANK_RATIO;
+	for (int k = 0; k < OPINIONS; k++) {
+		struct ds_opinion *o = &bank->opinion[k];
+
+		o->walk.freq_var_ppb2 = wander * wander;
+		if (k >= DS_BANK_SIZE)
+			o->walk.offset_var_ns2 =
+				wander * wander * DS_BANK_OFFSET_S * DS_BANK_OFFSET_S;
+		o->weight = 1.0 / OPINIONS;
+		o->prior = first;
+		o->now = first;
+		wander = k + 1 == DS_BANK_SIZE ? FIRST_WANDER_PPB : wander * DS_BANK_RATIO;
 	}
 }
 
@@ -54,11 +61,11 @@ void ds_bank_drop_oldest(struct ds_bank *bank, struct ds_window *window)
 {
 	unsigned left = window->count - 1U;
 
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		struct ds_opinion *o = &bank->opinion[k];
 
 		add_factors(&o->prior, &window->look[0], o->factor[0]);
-		ds_belief_pass(&o->prior, &window->look[1].since, o->wander2_ppb2);
+		ds_belief_pass(&o->prior, &window->look[1].since, &o->walk);
 		memmove(o->factor, o->factor + 1, left * sizeof(o->factor[0]));
 		memset(o->factor[left], 0, sizeof(o->factor[0]));
 	}
@@ -68,7 +75,7 @@ void ds_bank_drop_oldest(struct ds_bank *bank, struct ds_window *window)
 
 void ds_bank_forget_newest(struct ds_bank *bank, const struct ds_window *window)
 {
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		struct ds_opinion *o = &bank->opinion[k];
 
 		memset(o->factor[window->count - 1], 0, sizeof(o->factor[0]));
@@ -78,7 +85,7 @@ void ds_bank_forget_newest(struct ds_bank *bank, const struct ds_window *window)
 
 void ds_bank_shift(struct ds_bank *bank, double by_ns)
 {
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		bank->opinion[k].prior.mean[0] -= by_ns;
 		bank->opinion[k].now.mean[0] -= by_ns;
 	}
@@ -86,7 +93,7 @@ void ds_bank_shift(struct ds_bank *bank, double by_ns)
 
 void ds_bank_lengthen_path(struct ds_bank *bank, double by_ns)
 {
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		bank->opinion[k].prior.mean[2] += by_ns;
 		bank->opinion[k].now.mean[2] += by_ns;
 	}
@@ -118,7 +125,7 @@ static double evidence(struct ds_belief b, const struct ds_look *look, const str
 		double miss = 0.5 * (look->bound_ns[0] - look->bound_ns[1]) - b.mean[0];
 
 		var = b.cov[0][0] + noise->way[0].grain_var_ns2;
-		return -0.5 * (fmin(miss * miss / var, SURPRISE_MOST) + log(var));
+		return -0.5 * (fmin(miss * miss / var, MISS_MOST) + log(var));
 	}
 	for (unsigned int way = look->one_way; way < 2; way++) {
 		ds_belief_see(&b, way, &mean, &var);
@@ -206,11 +213,33 @@ static void forward(struct ds_opinion *o, const struct ds_window *window, unsign
 
 	for (unsigned i = from; i < window->count; i++) {
 		if (i > 0)
-			ds_belief_pass(&b, &window->look[i].since, o->wander2_ppb2);
+			ds_belief_pass(&b, &window->look[i].since, &o->walk);
 		add_factors(&b, &window->look[i], o->factor[i]);
 		after[i] = b;
 	}
 	o->now = b;
+}
+
+static void look_at(struct ds_opinion *o, struct ds_belief *b, struct ds_look *look,
+		    struct ds_factor factor[2], const struct ds_noise *noise)
+{
+	if (noise->even) {
+		look_even(o, b, look, factor, noise->way[0].grain_var_ns2);
+		return;
+	}
+	for (unsigned int way = look->one_way; way < 2; way++)
+		look_anew(o, b, look, &factor[way], way, &noise->way[way]);
+}
+
+/* An opinion that nobody shares keeps up, no more. */
+static void keep_up(struct ds_opinion *o, struct ds_window *window, const struct ds_noise *noise)
+{
+	unsigned newest = window->count - 1U;
+	struct ds_look *look = &window->look[newest];
+
+	ds_belief_pass(&o->now, &look->since, &o->walk);
+	for (int looks = 0; looks < LOOKS_AT_NEW; looks++)
+		look_at(o, &o->now, look, o->factor[newest], noise);
 }
 
 static void run_one(struct ds_opinion *o, struct ds_window *window, const struct ds_noise *noise,
@@ -227,17 +256,11 @@ static void run_one(struct ds_opinion *o, struct ds_window *window, const struct
 		struct ds_belief b = after[i];
 
 		if (i < newest)
-			ds_hindsight_pass(&later, &window->look[i + 1].since, o->wander2_ppb2);
+			ds_hindsight_pass(&later, &window->look[i + 1].since, &o->walk);
 		if (look->aside || (i < newest && !ds_belief_join(&b, &later)))
 			continue;
-		for (int looks = fresh && i == newest ? LOOKS_AT_NEW : 1; looks > 0; looks--) {
-			if (noise->even) {
-				look_even(o, &b, look, o->factor[i], noise->way[0].grain_var_ns2);
-				continue;
-			}
-			for (unsigned int way = look->one_way; way < 2; way++)
-				look_anew(o, &b, look, &o->factor[i][way], way, &noise->way[way]);
-		}
+		for (int looks = fresh && i == newest ? LOOKS_AT_NEW : 1; looks > 0; looks--)
+			look_at(o, &b, look, o->factor[i], noise);
 		for (unsigned int way = 0; way < 2; way++)
 			ds_hindsight_add(&later, way, look->bound_ns[way], &o->factor[i][way]);
 	}
@@ -246,8 +269,8 @@ static void run_one(struct ds_opinion *o, struct ds_window *window, const struct
 
 static double presumption(const struct ds_opinion *o)
 {
-	double far =
-		0.5 * log(o->wander2_ppb2 / (USUAL_WANDER_PPB * USUAL_WANDER_PPB)) / WANDER_SPREAD;
+	double far = 0.5 * log(o->walk.freq_var_ppb2 / (USUAL_WANDER_PPB * USUAL_WANDER_PPB)) /
+		     WANDER_SPREAD;
 
 	return o->evidence - 0.5 * far * far;
 }
@@ -258,19 +281,19 @@ static void judge(struct ds_bank *bank, const struct ds_window *window,
 {
 	const struct ds_look *look = &window->look[window->count - 1];
 	double forget = fmin(1.0 / DS_BANK_MEMORY, look->since.dt_s / DS_BANK_MEMORY_S);
-	double said[DS_BANK_SIZE];
+	double said[OPINIONS];
 	double most = -INFINITY;
 
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		struct ds_opinion *o = &bank->opinion[k];
 		struct ds_belief b = window->count > 1 ? o->now : o->prior;
 
 		if (window->count > 1)
-			ds_belief_pass(&b, &look->since, o->wander2_ppb2);
+			ds_belief_pass(&b, &look->since, &o->walk);
 		said[k] = evidence(b, look, noise);
 		most = fmax(most, said[k]);
 	}
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		struct ds_opinion *o = &bank->opinion[k];
 
 		o->evidence_before = o->evidence;
@@ -284,9 +307,9 @@ static int weigh(struct ds_bank *bank)
 	double sum = 0.0;
 	int best = 0;
 
-	for (int k = 0; k < DS_BANK_SIZE; k++)
+	for (int k = 0; k < OPINIONS; k++)
 		most = fmax(most, presumption(&bank->opinion[k]));
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		struct ds_opinion *o = &bank->opinion[k];
 
 		o->weight = exp(presumption(o) - most) + WEIGHT_LEAST;
@@ -294,30 +317,37 @@ static int weigh(struct ds_bank *bank)
 		if (o->weight > bank->opinion[best].weight)
 			best = k;
 	}
-	for (int k = 0; k < DS_BANK_SIZE; k++)
+	for (int k = 0; k < OPINIONS; k++)
 		bank->opinion[k].weight /= sum;
 	return best;
+}
+
+/* One beyond the outermost of a row, for the one at the other end. */
+static void move_row(struct ds_opinion *row, bool up)
+{
+	struct ds_opinion *added = &row[up ? DS_BANK_SIZE - 1 : 0];
+	double far = DS_BANK_RATIO * DS_BANK_RATIO;
+
+	if (up)
+		memmove(row, row + 1, sizeof(*row) * (DS_BANK_SIZE - 1));
+	else
+		memmove(row + 1, row, sizeof(*row) * (DS_BANK_SIZE - 1));
+	added->walk.freq_var_ppb2 *= up ? far : 1.0 / far;
+	added->walk.offset_var_ns2 *= up ? far : 1.0 / far;
+	added->evidence -= NEWCOMER_NATS;
 }
 
 /* The outermost is the likeliest: leave the farthest, and try one beyond. */
 static void move_along(struct ds_bank *bank, int best)
 {
-	struct ds_opinion *o = bank->opinion;
-	struct ds_opinion *added;
-	double far = DS_BANK_RATIO * DS_BANK_RATIO;
+	double wander2 = bank->opinion[best].walk.freq_var_ppb2;
+	bool up = best % DS_BANK_SIZE == DS_BANK_SIZE - 1 && wander2 < WANDER2_MOST;
+	bool down = best % DS_BANK_SIZE == 0 && wander2 > WANDER2_LEAST;
 
-	if (best == DS_BANK_SIZE - 1 && o[best].wander2_ppb2 < WANDER2_MOST) {
-		memmove(o, o + 1, sizeof(*o) * (DS_BANK_SIZE - 1));
-		added = &o[DS_BANK_SIZE - 1];
-	} else if (best == 0 && o[0].wander2_ppb2 > WANDER2_LEAST) {
-		memmove(o + 1, o, sizeof(*o) * (DS_BANK_SIZE - 1));
-		added = &o[0];
-		far = 1.0 / far;
-	} else {
+	if (!up && !down)
 		return;
-	}
-	added->wander2_ppb2 *= far;
-	added->evidence -= NEWCOMER_NATS;
+	move_row(&bank->opinion[0], up);
+	move_row(&bank->opinion[DS_BANK_SIZE], up);
 }
 
 /* The newest few every time, all of them now and then. */
@@ -343,11 +373,13 @@ void ds_bank_run(struct ds_bank *bank, struct ds_window *window, const struct ds
 	oldest = counts ? how_far_back(bank, window) : 0;
 	for (unsigned i = oldest; i < window->count; i++)
 		clear_look(&window->look[i]);
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		struct ds_opinion *o = &bank->opinion[k];
 
-		run_one(o, window, noise, o->weight < WEIGHT_SMALL ? window->count - 1U : oldest,
-			counts);
+		if (counts && window->count > 1 && o->weight < WEIGHT_SMALL)
+			keep_up(o, window, noise);
+		else
+			run_one(o, window, noise, oldest, counts);
 	}
 	/* The newest was looked at twice. */
 	if (counts) {
@@ -362,18 +394,19 @@ void ds_bank_run(struct ds_bank *bank, struct ds_window *window, const struct ds
 	}
 }
 
-void ds_bank_sum_up(const struct ds_bank *bank, struct ds_belief *belief, double *wander2_ppb2)
+void ds_bank_sum_up(const struct ds_bank *bank, struct ds_belief *belief, struct ds_walk *walk)
 {
 	memset(belief, 0, sizeof(*belief));
-	*wander2_ppb2 = 0.0;
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	memset(walk, 0, sizeof(*walk));
+	for (int k = 0; k < OPINIONS; k++) {
 		const struct ds_opinion *o = &bank->opinion[k];
 
-		*wander2_ppb2 += o->weight * o->wander2_ppb2;
+		walk->freq_var_ppb2 += o->weight * o->walk.freq_var_ppb2;
+		walk->offset_var_ns2 += o->weight * o->walk.offset_var_ns2;
 		for (int i = 0; i < DS_BELIEF_SIZE; i++)
 			belief->mean[i] += o->weight * o->now.mean[i];
 	}
-	for (int k = 0; k < DS_BANK_SIZE; k++) {
+	for (int k = 0; k < OPINIONS; k++) {
 		const struct ds_opinion *o = &bank->opinion[k];
 
 		for (int i = 0; i < DS_BELIEF_SIZE; i++)

@@ -13,6 +13,9 @@
  * Opinions stand a factor DS_BANK_RATIO apart. Their weights are their evidence: how likely each
  * said the samples were before they came, with a memory of DS_BANK_MEMORY samples, and a weak
  * belief to begin with (crystals wander by about 1e-9 a root second, give or take a factor of 30).
+ * Each stands there twice: once for an oscillator's walk alone, and once as if the offset walked
+ * too, as much in DS_BANK_OFFSET_S as the frequency carries it: so looks a server that follows
+ * another one, with its own wander under correction.
  * The bank moves along when the outermost is the likeliest. (Magill, "Optimal adaptive estimation
  * of sampled stochastic processes", IEEE TAC 1965.)
  */
@@ -31,6 +34,7 @@
 #define DS_BANK_TURN	 4 /* ... with each fourth: a third of the time, and 1 per cent of error */
 #define DS_BANK_SIZE	 5
 #define DS_BANK_RATIO	 3.0	/* 4 and 8 lose 5 and 15 per cent between two opinions */
+#define DS_BANK_OFFSET_S 300.0	/* some polls: what a server takes to find its own wander */
 #define DS_BANK_MEMORY	 100.0	/* samples; 50 and 200 are alike */
 #define DS_BANK_MEMORY_S 6400.0 /* ... and at least as long: wander changes with the hour */
 
@@ -51,7 +55,7 @@ struct ds_window {
 };
 
 struct ds_opinion {
-	double wander2_ppb2;
+	struct ds_walk walk;
 	double evidence;	/* natural log, against the others */
 	double evidence_before; /* without the newest sample */
 	double weight;		/* the sum over the bank is 1 */
@@ -61,7 +65,9 @@ struct ds_opinion {
 };
 
 struct ds_bank {
-	struct ds_opinion opinion[DS_BANK_SIZE]; /* by wander, rising */
+	/* by wander, rising; first those in which the offset does not walk, then those in which
+	 * it does */
+	struct ds_opinion opinion[2 * DS_BANK_SIZE];
 	uint8_t turn;
 };
 
@@ -90,8 +96,8 @@ void ds_bank_lengthen_path(struct ds_bank *bank, double by_ns);
 void ds_bank_run(struct ds_bank *bank, struct ds_window *window, const struct ds_noise *noise,
 		 bool fresh);
 
-/* Mean and covariance of what the opinions say together at the newest sample; *wander2_ppb2: mean
- * over them. */
-void ds_bank_sum_up(const struct ds_bank *bank, struct ds_belief *belief, double *wander2_ppb2);
+/* Mean and covariance of what the opinions say together at the newest sample; *walk: mean over
+ * them. */
+void ds_bank_sum_up(const struct ds_bank *bank, struct ds_belief *belief, struct ds_walk *walk);
 
 #endif

@@ -15,14 +15,16 @@ static const double along[2][N] = {
 	[DS_WAY_BACK] = {-1.0, 0.0, 1.0},
 };
 
-void ds_belief_pass(struct ds_belief *b, const struct ds_interval *interval, double wander2)
+void ds_belief_pass(struct ds_belief *b, const struct ds_interval *interval,
+		    const struct ds_walk *walk)
 {
 	double(*c)[N] = b->cov;
 	double dt = interval->dt_s;
-	double walked = wander2 * dt;
+	double walked = walk->freq_var_ppb2 * dt;
+	double moved = interval->offset_var_ns2 + walk->offset_var_ns2 * dt;
 
 	b->mean[0] += b->mean[1] * dt;
-	c[0][0] += dt * (2.0 * c[0][1] + dt * (c[1][1] + walked / 3.0)) + interval->offset_var_ns2;
+	c[0][0] += dt * (2.0 * c[0][1] + dt * (c[1][1] + walked / 3.0)) + moved;
 	c[0][1] += dt * (c[1][1] + walked / 2.0);
 	c[0][2] += dt * c[1][2];
 	c[1][1] += walked + interval->freq_var_ppb2;
@@ -105,17 +107,20 @@ static void blur_walk(struct ds_hindsight *h, double dt, double wander2)
 	blur(h, 0, var * dt * dt / 12.0);
 }
 
-void ds_hindsight_pass(struct ds_hindsight *h, const struct ds_interval *interval, double wander2)
+void ds_hindsight_pass(struct ds_hindsight *h, const struct ds_interval *interval,
+		       const struct ds_walk *walk)
 {
 	double dt = interval->dt_s;
 
-	if (interval->offset_var_ns2 > 0.0)
-		blur(h, 0, interval->offset_var_ns2);
+	double moved = interval->offset_var_ns2 + walk->offset_var_ns2 * dt;
+
+	if (moved > 0.0)
+		blur(h, 0, moved);
 	if (interval->freq_var_ppb2 > 0.0)
 		blur(h, 1, interval->freq_var_ppb2);
 	if (interval->path_var_ns2 > 0.0)
 		blur(h, 2, interval->path_var_ns2);
-	blur_walk(h, dt, wander2);
+	blur_walk(h, dt, walk->freq_var_ppb2);
 	for (int j = 0; j < N; j++)
 		h->precision[1][j] += dt * h->precision[0][j];
 	for (int i = 0; i < N; i++)

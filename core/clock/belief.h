@@ -7,7 +7,8 @@
  * and the least delay of one way (ns), which both directions are taken to share: of their
  * difference nothing can be known from packets.
  * Time: the rate walks at random with `wander` ppb per root second (Q of a Wiener process and its
- * integral: dt^3/3, dt^2/2, dt). Besides, an offset, a rate or a path may have jumped.
+ * integral: dt^3/3, dt^2/2, dt), and the offset may walk as well (a server that is itself being
+ * corrected; white noise of frequency). Besides, an offset, a rate or a path may have jumped.
  * Evidence: a factor exp(-tau (h.x - z)^2 / 2 + nu (h.x - z)) along one of two directions: a
  * request sees offset + path, an answer path - offset (Kalman 1960, one scalar at a time). For
  * looking back, what later evidence says of an earlier moment is carried as a precision matrix and
@@ -34,6 +35,12 @@ struct ds_interval {
 	double offset_var_ns2, freq_var_ppb2, path_var_ns2;
 };
 
+/* How both walk, a second. */
+struct ds_walk {
+	double freq_var_ppb2;  /* the frequency: `wander` squared */
+	double offset_var_ns2; /* besides, the offset itself */
+};
+
 struct ds_factor {
 	double tau; /* ns^-2, >= 0 */
 	double nu;  /* ns^-1, at the bound it belongs to */
@@ -44,7 +51,8 @@ struct ds_hindsight {
 	double vector[DS_BELIEF_SIZE];
 };
 
-void ds_belief_pass(struct ds_belief *b, const struct ds_interval *interval, double wander2_ppb2);
+void ds_belief_pass(struct ds_belief *b, const struct ds_interval *interval,
+		    const struct ds_walk *walk);
 
 /* Mean and variance of what a packet of that way sees. */
 void ds_belief_see(const struct ds_belief *b, enum ds_way way, double *mean_ns, double *var_ns2);
@@ -57,9 +65,9 @@ void ds_belief_add(struct ds_belief *b, enum ds_way way, double bound_ns,
 void ds_hindsight_add(struct ds_hindsight *h, enum ds_way way, double bound_ns,
 		      const struct ds_factor *factor);
 
-/* To the beginning of the interval. wander2_ppb2 > 0. */
+/* To the beginning of the interval. */
 void ds_hindsight_pass(struct ds_hindsight *h, const struct ds_interval *interval,
-		       double wander2_ppb2);
+		       const struct ds_walk *walk);
 
 /* *b times the hindsight of the same moment. False, and *b as it was, where rounding left
  * nothing to divide by. */

@@ -9,41 +9,42 @@
 
 #include "core/clock/scale.h"
 
-#define DOUBT_SAMPLES	 4 /* fewer are no ground to doubt the next */
-#define CONFIRM_SAMPLES	 3 /* suspects in a row, on one side, that prove a jump */
-#define CONFIRM_ANY	 8 /* ... on any side: the line is useless */
-#define SUSPECT_SDS	 6.0
-#define SUSPECT_FREQ_PPB 1e3   /* oscillators bend by less than this: no reason for doubt */
-#define PATH_SAMPLES	 8     /* late on both ways, in a row, that prove a longer path */
-#define PATH_NATS	 12.0  /* by chance on one way: once in e^12 */
-#define PATH_SDS	 5.0   /* below what was least: a shorter path */
-#define PATH_MEMORY	 256.0 /* samples: the path's variance grows by this part at each */
-#define LEARN_SAMPLES	 256.0 /* memory of the lateness of packets: enough for 6 per cent */
-#define USUAL_PART	 0.25  /* of a round trip, the usual lateness before any is known */
-#define USUAL_COUNT	 1.0   /* ... worth so many samples */
-#define USUAL_GRAINS	 0.3   /* the least that lateness can be told from grain */
-#define TAIL_FIRST	 0.02
-#define TAIL_COUNT	 8.0
-#define TAIL_NONE	 1e-9 /* while there are so few that any two could be the odd ones */
-#define TAIL_LEAST	 0.002
-#define TAIL_MOST	 0.5
-#define MISS_FIRST_NS	 1e3 /* noise of a reference clock before it is known, worth one sample */
-#define REMOTE_GRAIN_NS	 1e3 /* a server's stamps are believed to be better than its precision */
-#define RUNS_ANEW	 4   /* over a window of which little is left to build on */
-#define FEW_SAMPLES	 4 /* so few are all looked at as often: each still says much of the others */
-#define GRAIN_STEP	 4.0  /* of its variance */
-#define GRAIN_LEAST	 1e-4 /* a server may state 1 us and mean 10 ns */
-#define GRAIN_NATS	 3.0
-#define GRAIN_ONE	 2.0 /* of them that one sample can give */
-#define GRAIN_PART	 0.1 /* of the square of the usual lateness */
-#define USUAL_PART_LEAST 0.01
-#define GRAIN_MEMORY	 100.0
-#define GRAIN_FROM	 16
-#define EVEN_SAMPLES	 4   /* round trips that took the same time: not one of them queued */
-#define UNSURE_COUNT	 8.0 /* see unsure() */
-#define RANGE_NS	 DS_NS_LIMIT
-#define PRECISION_MAX_NS INT64_C(1000000000)
-#define SHORTEST_S	 1e-9 /* between two samples */
+#define DOUBT_SAMPLES	   4 /* fewer are no ground to doubt the next */
+#define CONFIRM_SAMPLES	   3 /* suspects in a row, on one side, that prove a jump */
+#define CONFIRM_ANY	   8 /* ... on any side: the line is useless */
+#define SUSPECT_SDS	   6.0
+#define SUSPECT_FREQ_PPB   300.0 /* oscillators bend by less than this: no reason for doubt */
+#define PATH_SAMPLES	   8	 /* of so many at most it is asked whether all were late */
+#define PATH_SAMPLES_LEAST 3
+#define PATH_NATS	   16.0	 /* by chance once in e^16 */
+#define PATH_SDS	   5.0	 /* below what was least: a shorter path */
+#define PATH_MEMORY	   256.0 /* samples: the path's variance grows by this part at each */
+#define LEARN_SAMPLES	   256.0 /* memory of the lateness of packets: enough for 6 per cent */
+#define USUAL_PART	   0.25	 /* of a round trip, the usual lateness before any is known */
+#define USUAL_COUNT	   1.0	 /* ... worth so many samples */
+#define USUAL_GRAINS	   0.3	 /* the least that lateness can be told from grain */
+#define TAIL_FIRST	   0.02
+#define TAIL_COUNT	   8.0
+#define TAIL_NONE	   1e-9 /* while there are so few that any two could be the odd ones */
+#define TAIL_LEAST	   0.002
+#define TAIL_MOST	   0.5
+#define MISS_FIRST_NS	   1e3 /* noise of a reference clock before it is known, worth one sample */
+#define REMOTE_GRAIN_NS	   1e3 /* a server's stamps are believed to be better than its precision */
+#define RUNS_ANEW	   4   /* over a window of which little is left to build on */
+#define FEW_SAMPLES	   4 /* so few are all looked at as often: each still says much of the others */
+#define GRAIN_STEP	   4.0	/* of its variance */
+#define GRAIN_LEAST	   1e-4 /* a server may state 1 us and mean 10 ns */
+#define GRAIN_NATS	   3.0
+#define GRAIN_ONE	   2.0 /* of them that one sample can give */
+#define GRAIN_PART	   0.1 /* of the square of the usual lateness */
+#define USUAL_PART_LEAST   0.01
+#define GRAIN_MEMORY	   100.0
+#define GRAIN_FROM	   16
+#define EVEN_SAMPLES	   4   /* round trips that took the same time: not one of them queued */
+#define UNSURE_COUNT	   8.0 /* see unsure() */
+#define RANGE_NS	   DS_NS_LIMIT
+#define PRECISION_MAX_NS   INT64_C(1000000000)
+#define SHORTEST_S	   1e-9 /* between two samples */
 
 void ds_estimate_init(struct ds_estimate *e, uint8_t min_samples, uint8_t max_samples)
 {
@@ -187,13 +188,13 @@ static void judge_grain(struct ds_estimate *e, const struct ds_look *look)
 	double less = way[0].grain_var_ns2 / GRAIN_STEP;
 	struct ds_interval since = look->since;
 	struct ds_belief b;
-	double wander2;
+	struct ds_walk walk;
 	double now;
 
 	if (e->noise.even || look->aside || e->taken <= GRAIN_FROM)
 		return;
-	ds_bank_sum_up(&e->bank, &b, &wander2);
-	ds_belief_pass(&b, &since, wander2);
+	ds_bank_sum_up(&e->bank, &b, &walk);
+	ds_belief_pass(&b, &since, &walk);
 	now = density(&b, look, &e->noise, way[0].grain_var_ns2);
 	contest(&e->coarser, density(&b, look, &e->noise, more) - now);
 	contest(&e->finer, density(&b, look, &e->noise, less) - now);
@@ -277,13 +278,13 @@ static void run_often(struct ds_estimate *e, double grain2)
 }
 
 /* The belief at a moment after the newest sample. */
-static struct ds_belief foretell(const struct ds_estimate *e, double dt_s, double *wander2)
+static struct ds_belief foretell(const struct ds_estimate *e, double dt_s, struct ds_walk *walk)
 {
 	struct ds_interval since = {.dt_s = dt_s};
 	struct ds_belief b;
 
-	ds_bank_sum_up(&e->bank, &b, wander2);
-	ds_belief_pass(&b, &since, *wander2);
+	ds_bank_sum_up(&e->bank, &b, walk);
+	ds_belief_pass(&b, &since, walk);
 	return b;
 }
 
@@ -294,13 +295,13 @@ static int8_t doubt(const struct ds_estimate *e, const struct ds_look *look, int
 	double dt = between_s(e->ref_raw_ns, raw_ns);
 	double bend = SUSPECT_FREQ_PPB * dt;
 	bool against[2];
-	double wander2;
+	struct ds_walk walk;
 	double mean;
 	double var;
 
 	if (e->used < DOUBT_SAMPLES || raw_ns - e->used_raw_ns > e->used_raw_ns - e->first_raw_ns)
 		return 0;
-	struct ds_belief b = foretell(e, dt, &wander2);
+	struct ds_belief b = foretell(e, dt, &walk);
 	for (unsigned int way = 0; way < 2; way++) {
 		ds_belief_see(&b, way, &mean, &var);
 		if (e->noise.even) {
@@ -328,34 +329,50 @@ static double shorter_path(const struct ds_estimate *e, const struct ds_look *lo
 	return below * below;
 }
 
-/* The same way late for so long that the path must have grown? *least_ns: by so much. */
-static bool late_for_long(const struct ds_estimate *e, enum ds_way way, double *least_ns)
+/* What is usual without what the window shows: that may be the change itself. */
+static double usual_before(const struct ds_estimate *e, enum ds_way way)
 {
 	const struct ds_learnt *l = &e->learnt[way];
-	double usual = fmax(l->usual_sum / l->usual_count,
-			    USUAL_GRAINS * sqrt(e->noise.way[way].grain_var_ns2));
 
-	*least_ns = INFINITY;
-	for (unsigned i = e->window.count - PATH_SAMPLES; i < e->window.count; i++) {
-		if (e->window.look[i].aside || e->window.look[i].one_way)
-			return false;
-		*least_ns = fmin(*least_ns, e->window.look[i].late_ns[way]);
-	}
-	return *least_ns * PATH_SAMPLES > PATH_NATS * usual;
+	return fmax(l->usual_sum / l->usual_count,
+		    USUAL_GRAINS * sqrt(e->noise.way[way].grain_var_ns2));
 }
 
-/* A path that grew longer: let it have jumped before the first sample that shows it. */
+/* How unlikely (nats) a round trip is that lies so far above the path: both ways usual (Erlang), or
+ * one of them met something else. Whatever the offset is. */
+static double unlikely(const struct ds_estimate *e, double above_ns)
+{
+	double usual = usual_before(e, DS_WAY_THERE) + usual_before(e, DS_WAY_BACK);
+	double y = 4.0 * fmax(above_ns, 0.0) / usual;
+	double odd = 0.0;
+
+	for (int way = 0; way < 2; way++)
+		odd += e->learnt[way].tail_sum / e->learnt[way].tail_count;
+	return -log(fmin((1.0 + y) * exp(-y) + odd, 1.0));
+}
+
+/* A path that grew longer: packets of the newest samples were late on both ways, each of them, and
+ * their round trips so long that it is no chance. Lets it have jumped before the first of them. */
 static bool longer_path(struct ds_estimate *e)
 {
-	double there;
-	double back;
+	double least_above = INFINITY;
+	unsigned count = e->window.count;
 
-	if (e->noise.even || e->window.count <= PATH_SAMPLES)
-		return false;
-	if (!late_for_long(e, DS_WAY_THERE, &there) || !late_for_long(e, DS_WAY_BACK, &back))
-		return false;
-	e->window.look[e->window.count - PATH_SAMPLES].since.path_var_ns2 += there * back;
-	return true;
+	for (unsigned n = 1; n <= PATH_SAMPLES && n < count; n++) {
+		struct ds_look *look = &e->window.look[count - n];
+		double above = 0.5 * (look->bound_ns[0] + look->bound_ns[1]) - e->path_ns;
+
+		if (look->aside || look->one_way ||
+		    look->late_ns[DS_WAY_THERE] < usual_before(e, DS_WAY_THERE) ||
+		    look->late_ns[DS_WAY_BACK] < usual_before(e, DS_WAY_BACK))
+			return false;
+		least_above = fmin(least_above, above);
+		if (n >= PATH_SAMPLES_LEAST && n * unlikely(e, least_above) > PATH_NATS) {
+			look->since.path_var_ns2 += least_above * least_above;
+			return true;
+		}
+	}
+	return false;
 }
 
 static unsigned trailing_suspects(const struct ds_estimate *e, bool *one_side)
@@ -490,9 +507,9 @@ static void settle(struct ds_estimate *e)
 	const struct ds_lateness *way = e->noise.way;
 	unsigned last = e->window.count - 1U;
 	struct ds_belief b;
-	double wander2;
+	struct ds_walk walk;
 
-	ds_bank_sum_up(&e->bank, &b, &wander2);
+	ds_bank_sum_up(&e->bank, &b, &walk);
 	for (int i = 0; i < DS_BELIEF_SIZE; i++)
 		for (int j = 0; j < DS_BELIEF_SIZE; j++)
 			b.cov[i][j] *= unsure(e);
@@ -503,7 +520,8 @@ static void settle(struct ds_estimate *e)
 	e->freq_ppb = e->taken > 1 ? b.mean[1] : 0.0;
 	e->freq_sd_ppb = e->taken > 1 ? sqrt(b.cov[1][1]) : INFINITY;
 	e->cov_ns_ppb = e->taken > 1 ? b.cov[0][1] : 0.0;
-	e->wander_ppb = sqrt(wander2);
+	e->wander_ppb = sqrt(walk.freq_var_ppb2);
+	e->offset_walk_ns = sqrt(walk.offset_var_ns2);
 	e->path_ns = b.mean[2];
 	e->path_sd_ns = sqrt(b.cov[2][2]);
 	e->common_sd_ns = sqrt(way[0].grain_var_ns2);
@@ -612,7 +630,7 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	learn(e, grain2);
 	ds_bank_run(&e->bank, &e->window, &e->noise, true);
 	settle(e);
-	if (confirm(e) || longer_path(e) || e->taken <= FEW_SAMPLES)
+	if (confirm(e) || (!e->noise.even && longer_path(e)) || e->taken <= FEW_SAMPLES)
 		run_often(e, grain2);
 	settle(e);
 	if (is_absurd(e)) {
@@ -708,7 +726,8 @@ bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_cloc
 	double freq_sd = known ? e->freq_sd_ppb : DS_ESTIMATE_UNKNOWN_FREQ_PPB;
 	double walked = e->wander_ppb * e->wander_ppb * fabs(dt);
 	double variance = e->offset_sd_ns * e->offset_sd_ns + 2.0 * e->cov_ns_ppb * dt +
-			  (freq_sd * freq_sd + walked / 3.0) * dt * dt;
+			  (freq_sd * freq_sd + walked / 3.0) * dt * dt +
+			  e->offset_walk_ns * e->offset_walk_ns * fabs(dt);
 
 	double reach;
 

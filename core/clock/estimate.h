@@ -22,10 +22,11 @@
  * and its variance is learnt.
  *
  * What no walk explains. A path that grew shorter is seen at once (a round trip below what was
- * least), one that grew longer when PATH_SAMPLES in a row are late on both ways beyond chance: the
- * path may then have jumped, offset and frequency go on. A sample that contradicts the line is set
- * aside; when CONFIRM_SAMPLES in a row contradict it on the same side, the clock there or the
- * oscillator here has jumped, and as much is allowed for at the first of them.
+ * least), one that grew longer when a few in a row (3 to 8) are late on both ways, and their round
+ * trips longer than chance makes them: the path may then have jumped, offset and frequency go on. A
+ *sample that contradicts the line is set aside; when CONFIRM_SAMPLES in a row contradict it on the
+ *same side, the clock there or the oscillator here has jumped, and as much is allowed for at the
+ *first of them.
  *
  * Which of two ways is the longer cannot be known from packets: that error is in no standard
  * deviation here, but in the distance.
@@ -87,6 +88,7 @@ struct ds_estimate {
 	double freq_sd_ppb;	/* INFINITY below 2 samples */
 	double cov_ns_ppb;	/* of offset and frequency */
 	double wander_ppb;	/* of the frequency's random walk, ppb per root second */
+	double offset_walk_ns;	/* of the offset besides, ns per root second */
 	double sample_sd_ns;	/* of what one sample says of the offset, by its usual lateness */
 	double common_sd_ns;	/* grain: what a sample is wrong by whatever its delay */
 	double usual_excess_ns; /* usual lateness of both ways together */

@@ -102,6 +102,8 @@ static void the_late_say_little(void **state)
 	assert_true(slow.tail > 0.9 && fabs(slow.mean_ns) < 150.0 && slow.var_ns2 > 9e5);
 }
 
+static const struct ds_walk walk = {.freq_var_ppb2 = 3.0, .offset_var_ns2 = 2.0};
+
 static struct ds_belief begin(void)
 {
 	struct ds_belief b = {.mean = {100.0, 5.0, 1000.0},
@@ -130,13 +132,13 @@ static void time_passes_evenly(void **state)
 	struct ds_belief none = {.mean = {0.0}};
 
 	(void)state;
-	ds_belief_pass(&a, &whole, 3.0);
-	ds_belief_pass(&b, &half, 3.0);
-	ds_belief_pass(&b, &half, 3.0);
+	ds_belief_pass(&a, &whole, &walk);
+	ds_belief_pass(&b, &half, &walk);
+	ds_belief_pass(&b, &half, &walk);
 	assert_same(&a, &b, 1e-12);
 	assert_true(a.mean[0] == 140.0);
-	ds_belief_pass(&none, &whole, 3.0);
-	assert_true(close_to(none.cov[0][0], 512.0, 1e-12));
+	ds_belief_pass(&none, &whole, &walk);
+	assert_true(close_to(none.cov[0][0], 528.0, 1e-12));
 	assert_true(close_to(none.cov[0][1], 96.0, 1e-12));
 	assert_true(close_to(none.cov[1][1], 24.0, 1e-12));
 }
@@ -176,10 +178,10 @@ static void hindsight_is_what_a_smoother_says(void **state)
 	(void)state;
 	memset(&h, 0, sizeof(h));
 	ds_hindsight_add(&h, DS_WAY_THERE, 1300.0, &f);
-	ds_hindsight_pass(&h, &gap, 3.0);
+	ds_hindsight_pass(&h, &gap, &walk);
 	assert_true(ds_belief_join(&joined, &h));
 	/* By hand: the covariance of the first state with what the packet sees later. */
-	ds_belief_pass(&after, &gap, 3.0);
+	ds_belief_pass(&after, &gap, &walk);
 	ds_belief_see(&after, DS_WAY_THERE, &mean, &var);
 	for (int i = 0; i < DS_BELIEF_SIZE; i++)
 		c[i] = first.cov[i][0] + gap.dt_s * first.cov[i][1] + first.cov[i][2] * along[2];

@@ -418,12 +418,13 @@ static void the_grain_is_learnt(void **state)
 		for (int i = 0; i < 1000; i++) {
 			double there = exponential(100.0);
 			double back = exponential(100.0);
-			double blur = coarse ? exponential(1000.0) - exponential(1000.0) : 0.0;
+			double t2 = coarse ? exponential(300.0) - exponential(300.0) : 0.0;
+			double t3 = coarse ? exponential(300.0) - exponential(300.0) : 0.0;
 			struct ds_exchange x = {
 				.raw_ns = (1 + i) * SECOND,
 				.server_minus_raw_ns =
-					BASE + (int64_t)((there - back) / 2.0 + blur),
-				.delay_ns = 20000 + (int64_t)(there + back),
+					BASE + (int64_t)((there - back + t2 + t3) / 2.0),
+				.delay_ns = 20000 + (int64_t)(there + back + t2 - t3),
 				.remote = {.precision_log2 = coarse ? -30 : -20},
 			};
 

@@ -71,15 +71,15 @@ static void say_lack(struct ds_selecting *s, const struct ds_candidate *candidat
 		ds_log(DS_LOG_NOTICE, "Can't synchronise: no selectable sources");
 }
 
-/* A line when it begins to be so; it may begin again when it was good in between. */
-static void say_state(bool *said, bool is_so, bool is_good, const char *what,
+/* A line when it begins to be so; it may begin again when the source was used in between. */
+static void say_state(bool *said, bool is_so, bool is_used, const char *what,
 		      const union ds_address *address)
 {
 	char text[DS_ADDRESS_TEXT];
 
 	if (is_so && !*said)
 		ds_log(DS_LOG_WARNING, "%s %s", what, ds_address_text(address, false, text));
-	*said = is_so || (*said && !is_good);
+	*said = is_so || (*said && !is_used);
 }
 
 /* found: a majority tells who is false. Without one, say_lack() has said all in one line. */
@@ -88,12 +88,12 @@ static void say_states(struct ds_selecting *s, const struct ds_candidate *candid
 {
 	for (uint32_t i = 0; i < count; i++) {
 		enum ds_selection is = candidates[i].selection;
-		bool good = is >= DS_S_WAITING || is == DS_S_NONE;
+		bool used = is == DS_S_SELECTED || is == DS_S_COMBINED || is == DS_S_NONE;
 
 		if (found)
-			say_state(&s->said_false[i], is == DS_S_FALSETICKER, good,
+			say_state(&s->said_false[i], is == DS_S_FALSETICKER, used,
 				  "Detected falseticker", addresses[i]);
-		say_state(&s->said_loop[i], is == DS_S_LOOP, good,
+		say_state(&s->said_loop[i], is == DS_S_LOOP, used,
 			  "Its time is ours, in a loop: not selecting", addresses[i]);
 	}
 }

@@ -91,7 +91,8 @@ struct vote {
 	uint32_t count;
 	bool voter[DS_SOURCES_MAX];
 	uint32_t holding[DS_SOURCES_MAX];
-	uint32_t voters, most;
+	uint32_t middles[DS_SOURCES_MAX]; /* offsets within what these have in common */
+	uint32_t voters, most, most_middles;
 };
 
 static void collect_claims(struct vote *v, const struct ds_candidate *candidates, uint32_t count,
@@ -114,11 +115,31 @@ static void collect_claims(struct vote *v, const struct ds_candidate *candidates
 			v->claims[i] = claims[n++];
 }
 
+/* How many offsets lie in what all claims have in common that hold at the lower end of i? Where
+ * wide claims reach over to a falseticker they have less there (RFC 5905 section 11.2.1 counts
+ * these midpoints, too). */
+static uint32_t count_middles(const struct vote *v, uint32_t i)
+{
+	struct ds_claim common = v->claims[i];
+	uint32_t n = 0;
+
+	for (uint32_t j = 0; j < v->count; j++)
+		if (v->voter[j] && holds(&v->claims[j], v->claims[i].low_ns) &&
+		    v->claims[j].high_ns < common.high_ns)
+			common.high_ns = v->claims[j].high_ns;
+	for (uint32_t j = 0; j < v->count; j++)
+		n += v->voter[j] && holds(&common, v->claims[j].offset_ns);
+	return n;
+}
+
 static void count_votes(struct vote *v, const struct ds_candidate *candidates, uint32_t count)
 {
 	bool trusted = false;
 
 	v->count = count;
+	v->voters = v->most = v->most_middles = 0;
+	memset(v->holding, 0, sizeof(v->holding));
+	memset(v->middles, 0, sizeof(v->middles));
 	for (uint32_t i = 0; i < count; i++)
 		trusted |= votes(&candidates[i]) && candidates[i].trust;
 	for (uint32_t i = 0; i < count; i++) {
@@ -132,12 +153,19 @@ static void count_votes(struct vote *v, const struct ds_candidate *candidates, u
 		if (v->holding[i] > v->most)
 			v->most = v->holding[i];
 	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (!v->voter[i] || v->holding[i] < v->most)
+			continue;
+		v->middles[i] = count_middles(v, i);
+		if (v->middles[i] > v->most_middles)
+			v->most_middles = v->middles[i];
+	}
 }
 
 /* Does the largest agreement at the lower end of i stand, also where there are several? */
 static bool stands(const struct vote *v, uint32_t i, int32_t loyal)
 {
-	return v->voter[i] && v->holding[i] == v->most &&
+	return v->voter[i] && v->holding[i] == v->most && v->middles[i] == v->most_middles &&
 	       (loyal < 0 || holds(&v->claims[loyal], v->claims[i].low_ns));
 }
 
@@ -311,7 +339,8 @@ static bool leave_ours_out(struct ds_candidate *candidates, uint32_t count,
 
 /* See "Orphan mode" in the header. */
 static void follow_an_orphan(struct ds_candidate *candidates, uint32_t count,
-			     const struct ds_select_config *config, struct ds_selected *s)
+			     const struct ds_select_config *config, struct vote *v,
+			     struct ds_selected *s)
 {
 	struct ds_candidate *lowest = NULL;
 
@@ -330,6 +359,9 @@ static void follow_an_orphan(struct ds_candidate *candidates, uint32_t count,
 	s->good = 1;
 	s->low_minus_raw_ns = low(lowest);
 	s->high_minus_raw_ns = high(lowest);
+	v->claims[lowest - candidates] =
+		(struct ds_claim){lowest->prediction.server_minus_raw_ns, low(lowest), high(lowest),
+				  lowest->prediction.sd_ns};
 }
 
 /* Where a source is required, none of the others is enough. */
@@ -354,9 +386,13 @@ static bool is_enough(struct ds_candidate *candidates, uint32_t count,
 	return s->good >= config->min_sources;
 }
 
-static double score(const struct ds_candidate *c, const struct ds_select_config *config)
+/* What it claims, once the oscillator's part is out of it: one that was measured just now is no
+ * better source for that. */
+static double score(const struct ds_candidate *c, const struct ds_claim *claim,
+		    const struct ds_select_config *config)
 {
-	return (double)c->prediction.distance_ns + config->stratum_weight_ns * c->stratum;
+	return ds_ns_between(claim->high_ns, claim->low_ns) / 2.0 +
+	       config->stratum_weight_ns * c->stratum;
 }
 
 static bool any_preferred(const struct ds_candidate *candidates, uint32_t count,
@@ -376,9 +412,11 @@ static bool can_be_best(const struct ds_candidate *c, const struct ds_select_con
 }
 
 /* At least one can be it. */
-static uint32_t choose(const struct ds_candidate *candidates, uint32_t count, int32_t previous,
-		       const struct ds_select_config *config)
+static uint32_t choose(const struct ds_candidate *candidates, const struct vote *v,
+		       int32_t previous, const struct ds_select_config *config)
 {
+	const struct ds_claim *claims = v->claims;
+	uint32_t count = v->count;
 	bool preferred = any_preferred(candidates, count, config);
 	uint32_t best = count;
 	double to_beat;
@@ -386,16 +424,17 @@ static uint32_t choose(const struct ds_candidate *candidates, uint32_t count, in
 	for (uint32_t i = 0; i < count; i++) {
 		if (!can_be_best(&candidates[i], config, preferred))
 			continue;
-		if (best == count ||
-		    score(&candidates[i], config) < score(&candidates[best], config))
+		if (best == count || score(&candidates[i], &claims[i], config) <
+					     score(&candidates[best], &claims[best], config))
 			best = i;
 	}
 	if (previous < 0 || (uint32_t)previous >= count || (uint32_t)previous == best ||
 	    !can_be_best(&candidates[previous], config, preferred))
 		return best;
-	to_beat = score(&candidates[previous], config);
+	to_beat = score(&candidates[previous], &claims[previous], config);
 	to_beat = fmin(DS_SELECT_BETTER * to_beat, to_beat - config->reselect_ns);
-	return score(&candidates[best], config) < to_beat ? best : (uint32_t)previous;
+	return score(&candidates[best], &claims[best], config) < to_beat ? best
+									 : (uint32_t)previous;
 }
 
 static bool runs_as(const struct ds_prediction *a, const struct ds_prediction *b,
@@ -453,13 +492,13 @@ bool ds_select(struct ds_candidate *candidates, uint32_t count, int32_t previous
 	if (s.good == 0 && without_ours(candidates, count, config))
 		intersect(candidates, count, previous, &v, &s);
 	if (s.good == 0 && config->orphan_stratum > 0)
-		follow_an_orphan(candidates, count, config, &s);
+		follow_an_orphan(candidates, count, config, &v, &s);
 	if (!is_enough(candidates, count, config, &s))
 		return false;
 	set_outliers_aside(candidates, &v);
 	if (!leave_ours_out(candidates, count, config))
 		return false;
-	s.best = choose(candidates, count, previous, config);
+	s.best = choose(candidates, &v, previous, config);
 	label(candidates, count, s.best, config);
 	*selected = s;
 	return true;

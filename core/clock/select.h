@@ -8,8 +8,8 @@
  * nearer where others know our oscillator better (claim.h). The largest number of claims that hold
  * at one moment must be a majority; who is part of no such agreement is a falseticker. Where
  * several disjoint agreements are equally large (A agrees with B, and with C, and those two do not
- * agree) the one stays that the source selected before is part of; without that, only who is part
- * of all of them is believed.
+ * agree) those with most offsets within them count, of these the one that the source selected
+ * before is part of; without that, only who is part of all of them is believed.
  *
  * Where a source has `trust`, those with it vote alone; another one is good if its claim
  * overlaps what they agree on, and its offset lies in it: it may refine what they say, not move it.
@@ -43,7 +43,7 @@
 /* Besides `reselect_ns`, so much of its score must another have to take over: distances of far
  * servers move by more than any fixed amount. */
 #define DS_SELECT_BETTER      0.67
-#define DS_SELECT_OUTLIER_SDS 5.0
+#define DS_SELECT_OUTLIER_SDS 4.0 /* as many as stand in a claim */
 /* Who was left out for its distance comes back below so much of the limit. */
 #define DS_SELECT_REJOIN 0.8
 /* Frequencies are close if they differ by less than so many of their standard deviations, and what

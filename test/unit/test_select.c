@@ -128,6 +128,22 @@ static void an_ambiguous_majority(void **state)
 	assert_int_equal(selected.high_minus_raw_ns, BASE + 9 * MS);
 }
 
+/* Two wide claims hold together with each of two others; one is where they have their offsets. */
+static void most_offsets_count(void **state)
+{
+	struct ds_candidate c[4] = {candidate(0, 25 * MS), candidate(-MS, 26 * MS),
+				    candidate(MS, 20 * MS), candidate(49 * MS, 25 * MS)};
+	struct ds_selected selected;
+
+	(void)state;
+	for (int32_t previous = -1; previous < 4; previous++) {
+		assert_true(ds_select(c, 4, previous, &defaults, &selected));
+		assert_int_equal(selected.good, 3);
+		assert_int_equal(c[3].selection, DS_S_FALSETICKER);
+		assert_int_equal(selected.low_minus_raw_ns, BASE - 19 * MS);
+	}
+}
+
 /* Its requests are held up for a second: half of it is in the offset, and all in the claim. */
 static void a_second_of_asymmetry(void **state)
 {
@@ -534,6 +550,7 @@ int main(void)
 		cmocka_unit_test(nothing_gives_no_time),
 		cmocka_unit_test(two_of_five_are_outvoted),
 		cmocka_unit_test(an_ambiguous_majority),
+		cmocka_unit_test(most_offsets_count),
 		cmocka_unit_test(a_second_of_asymmetry),
 		cmocka_unit_test(no_majority_no_time),
 		cmocka_unit_test(too_few_wait),

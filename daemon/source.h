@@ -45,7 +45,7 @@ struct ds_peering {
 };
 
 /* So many samples in a row are asked whether the path has changed. */
-#define DS_SOURCE_RECENT 4
+#define DS_SOURCE_RECENT 6
 
 struct ds_source {
 	const struct ds_conf_source *conf;

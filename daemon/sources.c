@@ -11,7 +11,6 @@
 #include "daemon/serve.h"
 
 #define NS_PER_S	       INT64_C(1000000000)
-#define UNLIKELY	       6.0
 #define NTP32_UNIT_NS	       15259 /* 2^-16 s, rounded up */
 #define FIRST_REQUEST_NS       (NS_PER_S / 5)
 #define APART_NS	       (NS_PER_S / 5) /* requests to different servers, where polls allow it */
@@ -539,21 +538,22 @@ static double freq_doubt_ppb(const struct ds_source *source, double freq_ppb, do
 	return off > late ? (off + late) / s : 0.0;
 }
 
-/* The last few round trips were all longer than the estimate's path by more than their usual
- * lateness explains: has one way grown, or both? By half of it the estimate may be wrong. */
+/* The last few round trips were all longer than the estimate's path, by more than they differ from
+ * each other: that is no queue. Has one way grown, or both? By half of it the estimate may be
+ * wrong. Of six delays by an exponential law that is so by chance in one case of 462 (5! 6! / 11!).
+ */
 static double path_doubt_ns(const struct ds_source *source, double least)
 {
 	double shortest = INFINITY;
+	double longest = 0.0;
 
 	if (source->recent < DS_SOURCE_RECENT)
 		return 0.0;
-	for (int i = 0; i < DS_SOURCE_RECENT; i++)
+	for (int i = 0; i < DS_SOURCE_RECENT; i++) {
 		shortest = fmin(shortest, (double)source->recent_delay_ns[i]);
-	/* The least of n that are late by an exponential law is late by more than UNLIKELY n-th of
-	 * the mean in one case of exp(UNLIKELY). */
-	if (shortest - least < UNLIKELY * source->estimate.usual_excess_ns / DS_SOURCE_RECENT)
-		return 0.0;
-	return (shortest - least) / 2.0;
+		longest = fmax(longest, (double)source->recent_delay_ns[i]);
+	}
+	return shortest - least > longest - shortest ? (shortest - least) / 2.0 : 0.0;
 }
 
 /* What the newest samples say of the estimate. A packet can only be late: the truth lies within

@@ -7,6 +7,7 @@
  * count=N (endless)  leap=N (0)  precision=LOG2 (-20)
  * micro=1   no nanoseconds are written      torn=1   `count` moves and `valid` stands meanwhile
  * pulse=1   of a pulse (SOCK)               whole=S  added to pulses: seconds they do not know
+ * edges=S   of every second pulse it is the other edge, so much later
  * size=BYTES, magic=N  of the datagram (40, 0x534f434b)
  */
 #include <math.h>
@@ -145,11 +146,13 @@ int main(int argc, char **argv)
 	}
 	srandom((unsigned)getpid());
 	left = (long)setting(argc, argv, "count", -1);
-	for (; left != 0; left -= left > 0) {
+	for (unsigned n = 0; left != 0; left -= left > 0, n++) {
 		double off_ns = setting(argc, argv, "offset", 0) * 1e9 +
 				setting(argc, argv, "noise", 0) * normal();
 		int64_t ns = now_ns();
 
+		if (n % 2 == 1)
+			off_ns -= setting(argc, argv, "edges", 0) * 1e9;
 		if (uniform() * 100 < setting(argc, argv, "wild", 0))
 			off_ns += 3e8;
 		if (shm != NULL)

@@ -62,7 +62,7 @@ sock=$pid
 # Pulses: a coarse clock tells the second; the pulses themselves are 3 s off, and late by 50 ms.
 feed coarse shm 2 interval=0.1 noise=2000000 offset=-0.05
 follow pulse 'refclock SHM 2 dpoll -3 poll -1 offset 0.05 delay 0.2 refid NMEA noselect' \
-	"refclock SOCK $TMP/at.pulse poll -1 lock NMEA refid PPS maxlockage 2"
+	"refclock SOCK $TMP/at.pulse poll 0 dpoll -3 lock NMEA refid PPS width 0.1"
 pulse=$pid
 # The same without `lock`, and a coarse source that is followed until they count.
 follow alone 'refclock SHM 3 dpoll -3 poll -1 delay 0.1 precision 0.01 refid NMEA' \
@@ -78,9 +78,9 @@ expect "perm and group are obeyed" \
 	[ "$(stat -c %a,%u,%g "$TMP/at.group")" = "660,0,$(id -g nobody)" ]
 feed sock sock "$TMP/at.sock" interval=0.1 noise=2000 wild=8
 feed group sock "$TMP/at.group" interval=0.1 noise=2000
-for name in pulse alone; do
-	feed "$name-pulses" sock "$TMP/at.$name" interval=0.1 noise=2000 pulse=1 whole=-3
-done
+# Both edges of pulses of 0.1 s; and one.
+feed pulse-pulses sock "$TMP/at.pulse" interval=0.05 noise=2000 pulse=1 whole=-3 edges=0.1
+feed alone-pulses sock "$TMP/at.alone" interval=0.1 noise=2000 pulse=1 whole=-3
 sleep 13
 for name in shm micro sock pulse alone; do
 	read -r rms max < <(error "$name")
@@ -112,6 +112,9 @@ expect "and those that say they have no time ($(report sock SOC1 unsynchronised)
 	[ "$(report sock SOC1 unsynchronised)" -gt 5 ]
 expect "no sample was taken for another reason" \
 	[ "$(report sock SOC1 samples)" = "$(report sock SOC1 used)" ]
+expect "the other edge of pulses is not used ($(report pulse PPS ambiguous) of $(report pulse PPS samples))" \
+	between $(($(report pulse PPS samples) * 2 / 5)) "$(report pulse PPS ambiguous)" \
+	$(($(report pulse PPS samples) * 3 / 5))
 expect "pulses before the second is known are counted ($(report alone PPS alone))" \
 	[ "$(report alone PPS alone)" -gt 0 ]
 expect "the sockets that may be removed are ($(ls "$TMP" | tr '\n' ' '))" \

@@ -20,6 +20,8 @@
 #define PARTS_LOG2    2 /* ... but no more often than four times a poll */
 #define SETTLE_POLLS  8
 #define SEQUENCE_MAX  99
+#define STRAYS	      4
+#define STRAY_NOISE   20.0 /* so many times what a result may be off by */
 
 static const char *const drop_names[] = {
 #define X(symbol, name, sentence) name,
@@ -105,6 +107,7 @@ static void begin(struct ds_refclock *r, int64_t now_ns)
 {
 	ds_filter_init(&r->filter, filter_length(r));
 	r->has_last = false;
+	r->strays = 0;
 	r->poll_log2 = first_poll_log2(r->conf);
 	r->source->poll_log2 = r->poll_log2;
 	r->read_due_ns = ds_refdriver_fd(&r->driver) >= 0 ? INT64_MAX : now_ns + FIRST_READ_NS;
@@ -405,11 +408,33 @@ static void record_poll(const struct ds_refclock *r, const struct ds_exchange *x
 	ds_record_refclock(&line);
 }
 
+/* Does the estimate follow what it is told? False where it has not for a while. */
+static bool is_followed(struct ds_refclock *r, const struct ds_filter_result *result)
+{
+	double most_ns = STRAY_NOISE * (3.0 * result->sd_ns + (double)result->dispersion_ns);
+	struct ds_prediction p;
+	double off_ns;
+
+	if (!ds_estimate_at(&r->source->estimate, result->raw_ns, 0.0, &p))
+		return true;
+	off_ns = (double)(result->reference_minus_raw_ns - p.server_minus_raw_ns);
+	if (fabs(off_ns) <= most_ns) {
+		r->strays = 0;
+		return true;
+	}
+	if (r->strays > 0 && fabs(off_ns - r->stray_ns) > most_ns)
+		r->strays = 0;
+	r->stray_ns = off_ns;
+	r->strays++;
+	return r->strays < STRAYS;
+}
+
 /* What the filter made of samples becomes one of the source. Returns whether it was taken. */
 static bool use_result(struct ds_refclocks *all, struct ds_refclock *r,
 		       const struct ds_filter_result *result)
 {
 	struct ds_exchange x = make_exchange(all, r, result);
+	bool taken;
 
 	r->sequence = 0;
 	if (r->conf->max_dispersion_s > 0 &&
@@ -419,6 +444,14 @@ static bool use_result(struct ds_refclocks *all, struct ds_refclock *r,
 	}
 	record_poll(r, &x);
 	ds_source_note_answer(r->source, &x);
+	taken = ds_source_take_exchange(r->source, &all->sources->context, &x);
+	if (is_followed(r, result))
+		return taken;
+	ds_log(DS_LOG_NOTICE, "source %s has jumped by %.9f s: its estimate begins anew",
+	       r->conf->ref_id, r->stray_ns * 1e-9);
+	r->strays = 0;
+	ds_estimate_restart(&r->source->estimate);
+	x = make_exchange(all, r, result);
 	return ds_source_take_exchange(r->source, &all->sources->context, &x);
 }
 

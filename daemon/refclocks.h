@@ -10,6 +10,10 @@
  * exchange like any other from there on: of its source in the table of sources, of stratum 0, named
  * by its reference ID.
  *
+ * A reference clock may jump soon after the start (a receiver learns of leap seconds, the first
+ * samples were wild), when an estimate has little else to go by. Results that agree with each other
+ * and that it does not follow make it begin anew.
+ *
  * No packet is saved by waiting here, so a source gives its first sample as soon as the filter has
  * enough, and goes on so in intervals that double from four times `dpoll` on until they are a
  * quarter of `poll`. Four samples are what it takes to drop a wild one; longer the estimate would
@@ -60,6 +64,8 @@ struct ds_refclock {
 	int8_t poll_log2; /* in force */
 	uint8_t leap;	  /* of the last sample */
 	uint8_t sequence; /* reads of the driver within this poll, for the log */
+	uint8_t strays;	  /* results in a row that agree, and that the estimate does not follow */
+	double stray_ns;  /* how far the last was from it */
 	bool has_last;
 	struct ds_filter_sample last;	  /* that went into the filter: others are locked to it */
 	int64_t read_due_ns, part_due_ns; /* CLOCK_MONOTONIC; INT64_MAX: never */

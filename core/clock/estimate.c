@@ -18,6 +18,8 @@
 #define PATH_SAMPLES_LEAST 3
 #define PATH_NATS	   16.0	 /* by chance once in e^16 */
 #define PATH_SDS	   5.0	 /* below what was least: a shorter path */
+#define LATE_MOST	   1.5	 /* of its round trip a packet may be late, as a belief has it */
+#define ANEW_SAMPLES	   2	 /* what two say of offset and frequency is always possible */
 #define PATH_MEMORY	   256.0 /* samples: the path's variance grows by this part at each */
 #define LEARN_SAMPLES	   256.0 /* memory of the lateness of packets: enough for 6 per cent */
 #define USUAL_PART	   0.25	 /* of a round trip, the usual lateness before any is known */
@@ -455,13 +457,28 @@ static bool confirm(struct ds_estimate *e)
 	return true;
 }
 
-/* A path of less than nothing: what was believed had nothing to do with this source's clock (it
- * had not been set itself when we began to ask, say). */
-static bool is_absurd(const struct ds_estimate *e)
+/* How many of the newest samples can be true together? No packet takes less than no time, or was
+ * late for longer than its whole round trip. Where that is what has been made of one, what was
+ * believed had nothing to do with this source's clock (it had not been set itself when we began
+ * to ask, say). */
+static unsigned sensible(const struct ds_estimate *e)
 {
 	double grain = sqrt(e->noise.way[0].grain_var_ns2);
+	unsigned n = 0;
 
-	return !e->noise.even && e->path_ns < -PATH_SDS * (e->path_sd_ns + grain);
+	if (e->noise.even)
+		return e->window.count;
+	if (e->path_ns < -PATH_SDS * (e->path_sd_ns + grain))
+		return ANEW_SAMPLES;
+	for (unsigned i = e->window.count; i-- > 0; n++) {
+		const struct ds_look *look = &e->window.look[i];
+		double late = look->late_ns[DS_WAY_THERE] + look->late_ns[DS_WAY_BACK];
+
+		if (look->seen && !look->one_way &&
+		    late > LATE_MOST * (double)e->samples[i].delay_ns + PATH_SDS * grain)
+			break;
+	}
+	return n > ANEW_SAMPLES ? n : ANEW_SAMPLES;
 }
 
 /* A straight line through n samples of this noise, T apart, knows its slope to sqrt(12/n^3) of the
@@ -615,6 +632,7 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	bool first = append(e, s, one_way);
 	struct ds_look *newest = &e->window.look[e->window.count - 1U];
 	struct ds_estimate_sample *sample = &e->samples[e->window.count - 1U];
+	unsigned kept;
 
 	e->taken += !first;
 	if (queues_change(e, s) || first) {
@@ -633,8 +651,9 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	if (confirm(e) || (!e->noise.even && longer_path(e)) || e->taken <= FEW_SAMPLES)
 		run_often(e, grain2);
 	settle(e);
-	if (is_absurd(e)) {
-		keep_newest(e, CONFIRM_SAMPLES);
+	kept = sensible(e);
+	if (kept < e->window.count) {
+		keep_newest(e, kept);
 		run_often(e, grain2);
 		settle(e);
 	}

@@ -23,10 +23,11 @@
  *
  * What no walk explains. A path that grew shorter is seen at once (a round trip below what was
  * least), one that grew longer when a few in a row (3 to 8) are late on both ways, and their round
- * trips longer than chance makes them: the path may then have jumped, offset and frequency go on. A
- *sample that contradicts the line is set aside; when CONFIRM_SAMPLES in a row contradict it on the
- *same side, the clock there or the oscillator here has jumped, and as much is allowed for at the
- *first of them.
+ * trips longer than chance makes them: the path may then have jumped, offset and frequency go on.
+ * A sample that contradicts the line is set aside; when CONFIRM_SAMPLES in a row contradict it on
+ * the same side, the clock there or the oscillator here has jumped, and as much is allowed for at
+ * the first of them. Where samples can only be reconciled by a path of less than nothing, or
+ * packets late for longer than their round trip, the older ones are left.
  *
  * Which of two ways is the longer cannot be known from packets: that error is in no standard
  * deviation here, but in the distance.

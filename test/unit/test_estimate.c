@@ -331,6 +331,26 @@ static void a_new_frequency_is_found(void **state)
 	assert_true(llabs(at(&e, 416.0).server_minus_raw_ns - BASE - 11200000) < 5000);
 }
 
+/* A server that is still being set when we begin to ask: three samples that have nothing to do with
+ * what comes then, on round trips of 200 us. */
+static void a_bad_start_is_left(void **state)
+{
+	static const double bad[] = {5e6, -3e7, 2e7};
+	struct ds_estimate e;
+	struct ds_prediction p;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 12; i++)
+		assert_true(
+			add(&e, 64.0 * i, i < 3 ? bad[i] : i % 3 * 2000.0, 200000 + i % 5 * 3000));
+	p = at(&e, 64.0 * 11);
+	assert_true(llabs(p.server_minus_raw_ns - BASE) < 20000);
+	assert_true(fabs(p.freq_ppb) < 200.0);
+	assert_true(p.sd_ns < 50000.0);
+	assert_true(e.path_ns > 0.0 && e.path_ns < 101000.0);
+}
+
 static uint64_t noise_state;
 
 static double exponential(double mean)
@@ -454,6 +474,7 @@ int main(void)
 		cmocka_unit_test(one_contradiction_is_set_aside),
 		cmocka_unit_test(three_contradictions_are_the_truth),
 		cmocka_unit_test(a_new_frequency_is_found),
+		cmocka_unit_test(a_bad_start_is_left),
 		cmocka_unit_test(envelopes_close_in),
 		cmocka_unit_test(a_path_may_change),
 		cmocka_unit_test(noise_without_queues_is_averaged),

@@ -24,10 +24,9 @@
 
 /* Found by simulation (test/simulated.sh --polls default): with these no more packets are sent than
  * by chronyd in any of its scenarios, at about half of its error. */
-#define DS_POLL_RAISE 5.2 /* a packet would gain less than this at twice the interval: take it */
-#define DS_POLL_LOWER 8.0 /* it gains more than this: half of it */
-#define DS_POLL_FLOOR                                                                              \
-	0.02 /* of the round trip to the root; twice that of asymmetry is usual (combine.h) */
+#define DS_POLL_RAISE  5.2  /* a packet would gain less than this at twice the interval: take it */
+#define DS_POLL_LOWER  8.0  /* it gains more than this: half of it */
+#define DS_POLL_FLOOR  0.02 /* of the round trip to the root; asymmetry is usually twice that */
 #define DS_POLL_FIRST  8 /* the beginning is worth its packets: so many before the first raise, */
 #define DS_POLL_STAY   4 /* ... and so many at each step on the way up */
 #define DS_POLL_MEMORY 8.0

@@ -20,6 +20,11 @@ static double square(double x)
 	return x * x;
 }
 
+static double lag_of(int i)
+{
+	return ldexp(DS_HOLDOVER_SHORTEST_S, i);
+}
+
 void ds_holdover_init(struct ds_holdover *h)
 {
 	memset(h, 0, sizeof *h);
@@ -57,7 +62,6 @@ void ds_holdover_learn(struct ds_holdover *h, int64_t raw_ns, double freq_ppb, d
 		       double wander_ppb)
 {
 	double variance = square(freq_sd_ppb);
-	double lag_s = DS_HOLDOVER_SHORTEST_S;
 	double expected;
 
 	if (!(freq_sd_ppb >= 0.0) || !(fabs(freq_ppb) <= SPREAD_MAX_PPB) || !isfinite(variance))
@@ -65,8 +69,9 @@ void ds_holdover_learn(struct ds_holdover *h, int64_t raw_ns, double freq_ppb, d
 	if (wander_ppb > 0.0 && isfinite(wander_ppb))
 		h->wander_ppb = fmin(wander_ppb, WANDER_MAX_PPB);
 	expected = first_expected(h);
-	for (int i = 0; i < DS_HOLDOVER_LAGS; i++, lag_s *= 2.0) {
+	for (int i = 0; i < DS_HOLDOVER_LAGS; i++) {
 		struct ds_holdover_lag *lag = &h->lags[i];
+		double lag_s = lag_of(i);
 		double since_s = ((double)raw_ns - (double)lag->ref_raw_ns) / NS_PER_S;
 		bool fresh = h->learnt == 0 || since_s < 0.0;
 
@@ -89,7 +94,7 @@ void ds_holdover_learn(struct ds_holdover *h, int64_t raw_ns, double freq_ppb, d
  * before the first and after the last a random walk. */
 static double spread(const struct ds_holdover *h, double age_s, double *integral)
 {
-	double lag_s = DS_HOLDOVER_SHORTEST_S;
+	double lag_s = lag_of(0);
 	double expected = first_expected(h);
 	double at = sqrt(settled(&h->lags[0], expected));
 	double sum = 2.0 / 3.0 * at * lag_s;
@@ -98,9 +103,10 @@ static double spread(const struct ds_holdover *h, double age_s, double *integral
 		*integral = 2.0 / 3.0 * at * age_s * sqrt(age_s / lag_s);
 		return at * sqrt(age_s / lag_s);
 	}
-	for (int i = 1; i < DS_HOLDOVER_LAGS; i++, lag_s *= 2.0) {
+	for (int i = 1; i < DS_HOLDOVER_LAGS; i++) {
 		double next;
 
+		lag_s = lag_of(i - 1);
 		expected = 2.0 * square(at);
 		next = sqrt(settled(&h->lags[i], expected));
 		if (next < at)
@@ -115,6 +121,7 @@ static double spread(const struct ds_holdover *h, double age_s, double *integral
 		sum += 0.5 * (at + next) * lag_s;
 		at = next;
 	}
+	lag_s = lag_of(DS_HOLDOVER_LAGS - 1);
 	*integral = sum + 2.0 / 3.0 * at * (age_s * sqrt(age_s / lag_s) - lag_s);
 	return at * sqrt(age_s / lag_s);
 }

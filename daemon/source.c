@@ -329,9 +329,16 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 		x->server_minus_raw_ns -= ds_leaps_total_at_ns(c->leaps, x->raw_ns);
 	if (x->t1.source == DS_STAMP_DAEMON)
 		s->stamps_lost++;
+	struct ds_remote stated = x->remote;
+
+	/* An exchange that this packet completes is of the packet before: so is what the server was
+	 * wrong by then. */
+	if (ds_exchange_is_interleaved(x->kind) && s->has_remote &&
+	    s->remote.root_dispersion_ns > x->remote.root_dispersion_ns)
+		x->remote.root_dispersion_ns = s->remote.root_dispersion_ns;
 	if (!ds_estimate_add(&s->estimate, x, c->clock->precision_ns))
 		return false;
-	s->remote = x->remote;
+	s->remote = stated;
 	s->has_remote = true;
 	note_claim(s, x, c->clock->precision_ns);
 	record_statistics(s, c, &x->t4);

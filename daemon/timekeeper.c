@@ -12,6 +12,8 @@
 #define DRIFT_INTERVAL_NS   (INT64_C(3600) * NS_PER_S)
 #define UNKNOWN_FREQ_SD_PPB 100e3   /* a crystal nobody has measured: 100 ppm */
 #define DRIFT_AGE_S	    86400.0 /* a drift file is good for a start within a day */
+#define HOLDOVER_INTERVALS  8.0
+#define HOLDOVER_SURPRISE   1.5
 #define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
 
@@ -191,8 +193,11 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 		       (double)tk->last_offset_ns * 1e-9);
 	double freq_before_ppb = tk->discipline.freq_ppb;
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
-	ds_holdover_learn(&tk->holdover, now.raw_ns, tk->discipline.freq_ppb, combined.freq_sd_ppb,
-			  combined.wander_ppb);
+	/* While sources settle, the frequency in force says more of them than of the oscillator. */
+	if (tk->bounds.bound.intervals >= HOLDOVER_INTERVALS &&
+	    tk->bounds.bound.surprise < HOLDOVER_SURPRISE)
+		ds_holdover_learn(&tk->holdover, now.raw_ns, tk->discipline.freq_ppb,
+				  combined.freq_sd_ppb, combined.wander_ppb);
 	ds_leaping_update(&tk->leaping, &now, input->candidates, input->count, remaining_before,
 			  freq_before_ppb, first || correction.step);
 	ds_bounds_update(&tk->bounds, &now, input->candidates, input->count, &combined,

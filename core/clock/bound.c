@@ -231,6 +231,7 @@ void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 {
 	double since = since_s(b, update->raw_ns) * 1e9;
 	double interval = fmax((double)update->interval_ns, 1.0);
+	double fallen = 0.0;
 	double surprise_ppb = b->known ? learn_from_surprise(b, update) : 0.0;
 
 	if (!b->known || update->raw_ns > b->raw_ns)
@@ -243,12 +244,14 @@ void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 	b->cov_ns_ppb = fmax(fmin(update->cov_ns_ppb, b->sd_ns * b->freq_sd_ppb), 0.0);
 	b->stated_ns = fmax(not_negative(update->source_dispersion_ns),
 			    b->stated_ns * exp2(-1.0 / DS_BOUND_STATED_HALF));
+	if (b->intervals < DS_BOUND_YOUNG)
+		fallen = b->stated_ns - not_negative(update->source_dispersion_ns);
 	b->hard_ns = not_negative(update->hard_ns);
 	b->root_ns = b->stated_ns + not_negative(update->disagreement_ns) +
 		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
 	b->contradicted = update->contradicted;
 	b->doubt_ns = not_negative(update->doubt_ns);
-	b->freq_doubt_ppb = fmax(update->freq_doubt_ppb, 0.0);
+	b->freq_doubt_ppb = fmax(fmax(update->freq_doubt_ppb, 0.0), fallen / interval * 1e9);
 	b->line_minus_raw_ns = update->line_minus_raw_ns;
 	b->freq_ppb = isfinite(update->freq_ppb) ? update->freq_ppb : 0.0;
 	learn_from_hindsight(b, update);

@@ -28,7 +28,10 @@
  *	    that were combined contradict each other beyond their noise.
  *
  *	    A source that was wrong by more lately has samples of that time in its estimate: what it
- *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only.
+ *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only. In
+ *	    the first DS_BOUND_YOUNG intervals it may be its clock that was put right: by how much
+ *it fell an interval the slope may be wrong. (Later it is the saw tooth between its own updates,
+ *and each in a chain would add to it.)
  *
  *	    An estimate may be wrong though it says that it is not: an oscillator that bent, a
  *	    model that does not fit. The newest samples know nothing of models: a packet can only be
@@ -82,7 +85,8 @@
 #define DS_BOUND_MEMORY	       32.0
 #define DS_BOUND_STUDENT       4.5
 #define DS_BOUND_ENDS	       64
-#define DS_BOUND_STATED_HALF   4.0
+#define DS_BOUND_STATED_HALF   2.0
+#define DS_BOUND_YOUNG	       16.0
 #define DS_BOUND_UNKNOWN_NS    DS_NS_LIMIT /* nothing is known */
 
 struct ds_bound_config {

@@ -477,9 +477,20 @@ static void dispersion_is_remembered(void **state)
 	ds_bound_update(&b, &update);
 	assert_int_equal(at(&b, 0, 0).bound_ns, without + 8000);
 	update.source_dispersion_ns = 0;
-	for (int i = 0; i < 4; i++)
+	update.interval_ns = 64 * SECOND;
+	for (int i = 0; i < 2; i++)
 		ds_bound_update(&b, &update);
 	assert_in_range(at(&b, 0, 0).bound_ns, without + 4000, without + 4001);
+	/* ... and at first in its slope: 4000 ns in 64 s. */
+	assert_true(at(&b, 64, 0).bound_ns < without + 4000 + 4000);
+	b = begin_few(0, &update);
+	update.source_dispersion_ns = 8000;
+	ds_bound_update(&b, &update);
+	update.source_dispersion_ns = 0;
+	for (int i = 0; i < 2; i++)
+		ds_bound_update(&b, &update);
+	assert_true(at(&b, 64, 0).bound_ns > without + 4000 + 4000);
+	assert_true(at(&b, 64, 0).hard_ns > at(&b, 0, 0).hard_ns + 64000 + 4000);
 }
 
 /* The first updates know their own scatter poorly; a burst does not change that. */

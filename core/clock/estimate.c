@@ -254,6 +254,23 @@ static void drop_oldest(struct ds_estimate *e)
 	memmove(e->samples, e->samples + 1, e->window.count * sizeof(e->samples[0]));
 }
 
+/* Crystals are off by less than a few hundred ppm; but one that is 5 % off is not to be taken for
+ * one that is right on a path that is wrong. */
+static double first_freq_sd(const struct ds_estimate *e)
+{
+	const struct ds_estimate_sample *s = e->samples;
+	double dt;
+	double slope;
+
+	if (e->window.count < 2)
+		return DS_ESTIMATE_UNKNOWN_FREQ_PPB;
+	dt = between_s(s[0].raw_ns, s[1].raw_ns);
+	slope = fabs((double)(s[1].server_minus_raw_ns - s[0].server_minus_raw_ns)) / dt;
+	slope -= 0.5 * ((double)s[0].delay_ns + (double)s[1].delay_ns) / dt;
+	return slope > SUSPECT_SDS * DS_ESTIMATE_UNKNOWN_FREQ_PPB ? slope
+								  : DS_ESTIMATE_UNKNOWN_FREQ_PPB;
+}
+
 /* Build all beliefs anew from the samples in the window. */
 static void begin_anew(struct ds_estimate *e)
 {
@@ -261,7 +278,7 @@ static void begin_anew(struct ds_estimate *e)
 
 	learn_first(e, first->delay_ns);
 	ds_bank_start(&e->bank, (double)(first->server_minus_raw_ns - e->base_ns),
-		      (double)first->delay_ns, DS_ESTIMATE_UNKNOWN_FREQ_PPB);
+		      (double)first->delay_ns, first_freq_sd(e));
 	for (unsigned i = 0; i < e->window.count; i++) {
 		e->window.look[i].since.offset_var_ns2 = 0.0;
 		e->window.look[i].since.freq_var_ppb2 = 0.0;
@@ -394,7 +411,7 @@ static unsigned trailing_suspects(const struct ds_estimate *e, bool *one_side)
 
 static double off_line(const struct ds_estimate *e, const struct ds_estimate_sample *s)
 {
-	struct ds_prediction p;
+	struct ds_prediction p = {.sd_ns = 0.0};
 
 	ds_estimate_at(e, s->raw_ns, 0.0, &p);
 	return (double)(s->server_minus_raw_ns - p.server_minus_raw_ns);
@@ -632,10 +649,12 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	bool first = append(e, s, one_way);
 	struct ds_look *newest = &e->window.look[e->window.count - 1U];
 	struct ds_estimate_sample *sample = &e->samples[e->window.count - 1U];
+	bool odd_crystal;
 	unsigned kept;
 
 	e->taken += !first;
-	if (queues_change(e, s) || first) {
+	odd_crystal = e->window.count == 2 && first_freq_sd(e) > DS_ESTIMATE_UNKNOWN_FREQ_PPB;
+	if (queues_change(e, s) || first || odd_crystal) {
 		begin_anew(e);
 		run_often(e, grain2);
 		settle(e);

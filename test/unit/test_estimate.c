@@ -331,6 +331,27 @@ static void a_new_frequency_is_found(void **state)
 	assert_true(llabs(at(&e, 416.0).server_minus_raw_ns - BASE - 11200000) < 5000);
 }
 
+/* 5 % off, either way, at short polls and long. */
+static void odd_crystals_are_followed(void **state)
+{
+	static const double freqs[] = {5e7, -5e7, 2e6};
+	struct ds_estimate e;
+
+	(void)state;
+	for (int k = 0; k < 6; k++) {
+		double poll = k % 2 ? 64.0 : 2.0;
+		double freq = freqs[k / 2];
+
+		ds_estimate_init(&e, 6, 0);
+		for (int i = 0; i < 12; i++)
+			assert_true(add(&e, poll * i, freq * poll * i + i % 3 * 1000.0,
+					200000 + i % 5 * 3000));
+		assert_int_equal(e.used, 12);
+		assert_true(fabs(e.freq_ppb - freq) < 20000.0 / poll);
+		assert_true(fabs(e.freq_ppb - freq) < 4.0 * e.freq_sd_ppb);
+	}
+}
+
 /* A server that is still being set when we begin to ask: three samples that have nothing to do with
  * what comes then, on round trips of 200 us. */
 static void a_bad_start_is_left(void **state)
@@ -474,6 +495,7 @@ int main(void)
 		cmocka_unit_test(one_contradiction_is_set_aside),
 		cmocka_unit_test(three_contradictions_are_the_truth),
 		cmocka_unit_test(a_new_frequency_is_found),
+		cmocka_unit_test(odd_crystals_are_followed),
 		cmocka_unit_test(a_bad_start_is_left),
 		cmocka_unit_test(envelopes_close_in),
 		cmocka_unit_test(a_path_may_change),

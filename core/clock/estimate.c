@@ -21,26 +21,9 @@
 #define LATE_MOST	   1.5	 /* of its round trip a packet may be late, as a belief has it */
 #define ANEW_SAMPLES	   2	 /* what two say of offset and frequency is always possible */
 #define PATH_MEMORY	   256.0 /* samples: the path's variance grows by this part at each */
-#define LEARN_SAMPLES	   256.0 /* memory of the lateness of packets: enough for 6 per cent */
-#define USUAL_PART	   0.25	 /* of a round trip, the usual lateness before any is known */
-#define USUAL_COUNT	   1.0	 /* ... worth so many samples */
-#define USUAL_GRAINS	   0.3	 /* the least that lateness can be told from grain */
-#define TAIL_FIRST	   0.02
-#define TAIL_COUNT	   8.0
-#define TAIL_NONE	   1e-9 /* while there are so few that any two could be the odd ones */
-#define TAIL_LEAST	   0.002
-#define TAIL_MOST	   0.5
-#define MISS_FIRST_NS	   1e3 /* noise of a reference clock before it is known, worth one sample */
 #define REMOTE_GRAIN_NS	   1e3 /* a server's stamps are believed to be better than its precision */
 #define RUNS_ANEW	   4   /* over a window of which little is left to build on */
 #define FEW_SAMPLES	   4 /* so few are all looked at as often: each still says much of the others */
-#define GRAIN_STEP	   4.0	/* of its variance */
-#define GRAIN_LEAST	   1e-4 /* a server may state 1 us and mean 10 ns */
-#define GRAIN_NATS	   3.0
-#define GRAIN_ONE	   2.0 /* of them that one sample can give */
-#define GRAIN_PART	   0.1 /* of the square of the usual lateness */
-#define USUAL_PART_LEAST   0.01
-#define GRAIN_MEMORY	   100.0
 #define GRAIN_FROM	   16
 #define EVEN_SAMPLES	   4   /* round trips that took the same time: not one of them queued */
 #define UNSURE_COUNT	   8.0 /* see unsure() */
@@ -90,166 +73,9 @@ static void rebase(struct ds_estimate *e, int64_t base_ns)
 		set_bounds(e, i);
 }
 
-static void learn_first(struct ds_estimate *e, int64_t delay_ns)
-{
-	for (unsigned int way = 0; way < 2; way++) {
-		struct ds_learnt *l = &e->learnt[way];
-
-		l->usual_count = USUAL_COUNT;
-		l->usual_sum = USUAL_COUNT * USUAL_PART * (double)delay_ns;
-		l->tail_count = TAIL_COUNT;
-		l->tail_sum = TAIL_COUNT * TAIL_FIRST;
-	}
-	e->miss_count = 1.0;
-	e->grain_factor = 1.0;
-	e->coarser = 0.0;
-	e->finer = 0.0;
-	e->miss_sum = MISS_FIRST_NS * MISS_FIRST_NS;
-}
-
-static void learn_even(struct ds_estimate *e, double grain2)
-{
-	double sum = e->miss_sum;
-	double count = e->miss_count;
-
-	for (unsigned i = 0; i < e->window.count; i++) {
-		if (!e->window.look[i].seen)
-			continue;
-		sum += e->window.look[i].miss_var_ns2;
-		count += 1.0;
-	}
-	e->noise.way[0].grain_var_ns2 = fmax(sum / count, grain2);
-	e->noise.way[1] = e->noise.way[0];
-}
-
-/* The lateness of one way if the grain's variance were another: what both together scatter is
- * the same, and so is where the mean of the packets lies, so that the path is as much longer as
- * the usual lateness is less (*path_ns). */
-static struct ds_lateness with_grain(const struct ds_lateness *l, double grain2, double *path_ns)
-{
-	double whole = l->usual_ns * l->usual_ns + l->grain_var_ns2;
-	struct ds_lateness other = *l;
-
-	other.grain_var_ns2 = grain2;
-	other.usual_ns = sqrt(fmax(whole - grain2, USUAL_PART_LEAST * whole));
-	*path_ns = l->usual_ns - other.usual_ns;
-	return other;
-}
-
-/* What a new sample's density would have been. */
-static double density(const struct ds_belief *b, const struct ds_look *look,
-		      const struct ds_noise *noise, double grain2)
-{
-	double sum = 0.0;
-
-	for (unsigned int way = look->one_way; way < 2; way++) {
-		struct ds_envelope seen;
-		double path;
-		struct ds_lateness late = with_grain(&noise->way[way], grain2, &path);
-		double mean;
-		double var;
-
-		ds_belief_see(b, way, &mean, &var);
-		ds_envelope_look(mean + path, var, look->bound_ns[way], &late, &seen);
-		sum += seen.log_density;
-	}
-	return sum;
-}
-
-static void change_grain(struct ds_estimate *e, double grain2)
-{
-	double path = 0.0;
-
-	e->grain_factor *= grain2 / e->noise.way[0].grain_var_ns2;
-	for (int way = 0; way < 2; way++) {
-		double longer;
-		struct ds_lateness late = with_grain(&e->noise.way[way], grain2, &longer);
-
-		e->learnt[way].usual_sum *= late.usual_ns / e->noise.way[way].usual_ns;
-		e->noise.way[way] = late;
-		path += 0.5 * longer;
-	}
-	ds_bank_lengthen_path(&e->bank, path);
-	e->coarser = 0.0;
-	e->finer = 0.0;
-}
-
-/* No single sample decides: the oscillator may have bent. */
-static void contest(double *evidence, double nats)
-{
-	*evidence += fmax(fmin(nats, GRAIN_ONE), -GRAIN_ONE) - *evidence / GRAIN_MEMORY;
-}
-
-/* Is the grain of the stamps coarser or finer than they say? A contest with one more and one
- * less, which begins with a step where a difference can be seen: a part of the usual lateness. */
-static void judge_grain(struct ds_estimate *e, const struct ds_look *look)
-{
-	const struct ds_lateness *way = e->noise.way;
-	double usual = fmin(way[0].usual_ns, way[1].usual_ns);
-	double more = fmax(GRAIN_STEP * way[0].grain_var_ns2, GRAIN_PART * usual * usual);
-	double less = way[0].grain_var_ns2 / GRAIN_STEP;
-	struct ds_interval since = look->since;
-	struct ds_belief b;
-	struct ds_walk walk;
-	double now;
-
-	if (e->noise.even || look->aside || e->taken <= GRAIN_FROM)
-		return;
-	ds_bank_sum_up(&e->bank, &b, &walk);
-	ds_belief_pass(&b, &since, &walk);
-	now = density(&b, look, &e->noise, way[0].grain_var_ns2);
-	contest(&e->coarser, density(&b, look, &e->noise, more) - now);
-	contest(&e->finer, density(&b, look, &e->noise, less) - now);
-	if (e->coarser > GRAIN_NATS)
-		change_grain(e, more);
-	else if (e->finer > GRAIN_NATS && e->grain_factor > GRAIN_LEAST)
-		change_grain(e, less);
-}
-
-/* Lateness as the window and what was before it show it. */
-static void learn(struct ds_estimate *e, double grain2)
-{
-	for (unsigned int way = 0; way < 2; way++) {
-		struct ds_learnt sum = e->learnt[way];
-		struct ds_lateness *l = &e->noise.way[way];
-
-		for (unsigned i = 0; i < e->window.count; i++) {
-			const struct ds_look *look = &e->window.look[i];
-
-			if (!look->seen || (look->one_way && way == DS_WAY_THERE))
-				continue;
-			sum.usual_sum += look->usual_ns[way];
-			sum.usual_count += 1.0;
-			sum.tail_sum += look->tail[way];
-			sum.tail_count += 1.0;
-		}
-		l->usual_ns = fmax(sum.usual_sum / sum.usual_count, USUAL_GRAINS * sqrt(grain2));
-		l->tail = fmin(fmax(sum.tail_sum / sum.tail_count, TAIL_LEAST), TAIL_MOST);
-		if (e->taken <= FEW_SAMPLES)
-			l->tail = TAIL_NONE;
-		l->grain_var_ns2 = grain2 * e->grain_factor;
-	}
-	if (e->noise.even)
-		learn_even(e, grain2);
-}
-
 static void drop_oldest(struct ds_estimate *e)
 {
-	const struct ds_look *look = &e->window.look[0];
-	double keep = 1.0 - 1.0 / LEARN_SAMPLES;
-
-	for (unsigned int way = look->one_way; way < 2 && look->seen; way++) {
-		struct ds_learnt *l = &e->learnt[way];
-
-		l->usual_sum = keep * l->usual_sum + look->usual_ns[way];
-		l->usual_count = keep * l->usual_count + 1.0;
-		l->tail_sum = keep * l->tail_sum + look->tail[way];
-		l->tail_count = keep * l->tail_count + 1.0;
-	}
-	if (look->seen) {
-		e->miss_sum = keep * e->miss_sum + look->miss_var_ns2;
-		e->miss_count = keep * e->miss_count + 1.0;
-	}
+	ds_learning_keep(&e->learning, &e->window.look[0]);
 	ds_bank_drop_oldest(&e->bank, &e->window);
 	memmove(e->samples, e->samples + 1, e->window.count * sizeof(e->samples[0]));
 }
@@ -276,7 +102,7 @@ static void begin_anew(struct ds_estimate *e)
 {
 	const struct ds_estimate_sample *first = &e->samples[0];
 
-	learn_first(e, first->delay_ns);
+	ds_learning_start(&e->learning, (double)first->delay_ns);
 	ds_bank_start(&e->bank, (double)(first->server_minus_raw_ns - e->base_ns),
 		      (double)first->delay_ns, first_freq_sd(e));
 	for (unsigned i = 0; i < e->window.count; i++) {
@@ -289,9 +115,20 @@ static void begin_anew(struct ds_estimate *e)
 	e->taken = e->window.count;
 }
 
+/* By what foretells a new sample. */
+static void judge_grain(struct ds_estimate *e, const struct ds_look *look)
+{
+	struct ds_belief b;
+	struct ds_walk walk;
+
+	ds_bank_sum_up(&e->bank, &b, &walk);
+	ds_belief_pass(&b, &look->since, &walk);
+	ds_bank_lengthen_path(&e->bank, ds_learning_judge_grain(&e->learning, &b, look, &e->noise));
+}
+
 static void run_often(struct ds_estimate *e, double grain2)
 {
-	learn(e, grain2);
+	ds_learning_sum_up(&e->learning, &e->window, grain2, e->taken <= FEW_SAMPLES, &e->noise);
 	for (int i = 0; i < RUNS_ANEW; i++)
 		ds_bank_run(&e->bank, &e->window, &e->noise, false);
 }
@@ -348,28 +185,6 @@ static double shorter_path(const struct ds_estimate *e, const struct ds_look *lo
 	return below * below;
 }
 
-/* What is usual without what the window shows: that may be the change itself. */
-static double usual_before(const struct ds_estimate *e, enum ds_way way)
-{
-	const struct ds_learnt *l = &e->learnt[way];
-
-	return fmax(l->usual_sum / l->usual_count,
-		    USUAL_GRAINS * sqrt(e->noise.way[way].grain_var_ns2));
-}
-
-/* How unlikely (nats) a round trip is that lies so far above the path: both ways usual (Erlang), or
- * one of them met something else. Whatever the offset is. */
-static double unlikely(const struct ds_estimate *e, double above_ns)
-{
-	double usual = usual_before(e, DS_WAY_THERE) + usual_before(e, DS_WAY_BACK);
-	double y = 4.0 * fmax(above_ns, 0.0) / usual;
-	double odd = 0.0;
-
-	for (int way = 0; way < 2; way++)
-		odd += e->learnt[way].tail_sum / e->learnt[way].tail_count;
-	return -log(fmin((1.0 + y) * exp(-y) + odd, 1.0));
-}
-
 /* A path that grew longer: packets of the newest samples were late on both ways, each of them, and
  * their round trips so long that it is no chance. Lets it have jumped before the first of them. */
 static bool longer_path(struct ds_estimate *e)
@@ -382,11 +197,14 @@ static bool longer_path(struct ds_estimate *e)
 		double above = 0.5 * (look->bound_ns[0] + look->bound_ns[1]) - e->path_ns;
 
 		if (look->aside || look->one_way ||
-		    look->late_ns[DS_WAY_THERE] < usual_before(e, DS_WAY_THERE) ||
-		    look->late_ns[DS_WAY_BACK] < usual_before(e, DS_WAY_BACK))
+		    look->late_ns[DS_WAY_THERE] <
+			    ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_THERE) ||
+		    look->late_ns[DS_WAY_BACK] <
+			    ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_BACK))
 			return false;
 		least_above = fmin(least_above, above);
-		if (n >= PATH_SAMPLES_LEAST && n * unlikely(e, least_above) > PATH_NATS) {
+		if (n >= PATH_SAMPLES_LEAST &&
+		    n * ds_learning_unlikely(&e->learning, &e->noise, least_above) > PATH_NATS) {
 			look->since.path_var_ns2 += least_above * least_above;
 			return true;
 		}
@@ -643,6 +461,17 @@ static bool queues_change(struct ds_estimate *e, const struct ds_estimate_sample
 	return e->noise.even != was;
 }
 
+static void leave_nonsense(struct ds_estimate *e, double grain2)
+{
+	unsigned kept = sensible(e);
+
+	if (kept >= e->window.count)
+		return;
+	keep_newest(e, kept);
+	run_often(e, grain2);
+	settle(e);
+}
+
 static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool one_way,
 		 double grain2)
 {
@@ -650,7 +479,6 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	struct ds_look *newest = &e->window.look[e->window.count - 1U];
 	struct ds_estimate_sample *sample = &e->samples[e->window.count - 1U];
 	bool odd_crystal;
-	unsigned kept;
 
 	e->taken += !first;
 	odd_crystal = e->window.count == 2 && first_freq_sd(e) > DS_ESTIMATE_UNKNOWN_FREQ_PPB;
@@ -663,19 +491,15 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	newest->since.path_var_ns2 += shorter_path(e, newest);
 	sample->suspect = doubt(e, newest, s->raw_ns);
 	newest->aside = sample->suspect != 0;
-	judge_grain(e, newest);
-	learn(e, grain2);
+	if (e->taken > GRAIN_FROM)
+		judge_grain(e, newest);
+	ds_learning_sum_up(&e->learning, &e->window, grain2, e->taken <= FEW_SAMPLES, &e->noise);
 	ds_bank_run(&e->bank, &e->window, &e->noise, true);
 	settle(e);
 	if (confirm(e) || (!e->noise.even && longer_path(e)) || e->taken <= FEW_SAMPLES)
 		run_often(e, grain2);
 	settle(e);
-	kept = sensible(e);
-	if (kept < e->window.count) {
-		keep_newest(e, kept);
-		run_often(e, grain2);
-		settle(e);
-	}
+	leave_nonsense(e, grain2);
 }
 
 /* The newest sample goes, as if it had never been. */
@@ -688,7 +512,7 @@ static void take_back(struct ds_estimate *e, double grain2)
 		ds_estimate_restart(e);
 		return;
 	}
-	learn(e, grain2);
+	ds_learning_sum_up(&e->learning, &e->window, grain2, e->taken <= FEW_SAMPLES, &e->noise);
 	ds_bank_run(&e->bank, &e->window, &e->noise, false);
 	settle(e);
 }

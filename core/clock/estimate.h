@@ -13,13 +13,9 @@
  * are Gaussians, packets are looked at again as later ones come, and how much the oscillator
  * wanders is judged by how well each opinion foretells the next sample (bank.h).
  *
- * What is learnt besides: for each way how late packets usually are and how often they met
- * something else (mean of what the bank finds, over the window and, with a memory of
- * LEARN_SAMPLES, before it: expectation maximisation, Dempster, Laird and Rubin 1977), and whether
- * the grain is coarser or finer than the stamps' makers say (by what would have foretold the
- * samples better). Where all
- * round trips are equal there are no queues (a reference clock): then noise falls to both sides,
- * and its variance is learnt.
+ * How late packets usually are, and how coarse the stamps, is learnt besides (learning.h). Where
+ * all round trips are equal there are no queues (a reference clock): then noise falls to both
+ * sides.
  *
  * What no walk explains. A path that grew shorter is seen at once (a round trip below what was
  * least), one that grew longer when a few in a row (3 to 8) are late on both ways, and their round
@@ -39,6 +35,7 @@
 #include <stdint.h>
 
 #include "core/clock/bank.h"
+#include "core/clock/learning.h"
 #include "core/exchange/exchange.h"
 
 #define DS_ESTIMATE_SAMPLES DS_BANK_WINDOW
@@ -63,15 +60,9 @@ struct ds_estimate {
 	struct ds_bank bank;
 	struct ds_noise noise;
 	int64_t base_ns; /* bounds and beliefs count offsets from here */
-	struct ds_learnt {
-		double usual_sum, usual_count; /* of samples that left the window */
-		double tail_sum, tail_count;
-	} learnt[2];
-	double miss_sum, miss_count;
-	double grain_factor;   /* of the variance of the grain that is stated */
-	double coarser, finer; /* evidence for four times, and a quarter of it */
-	int64_t first_raw_ns;  /* since the last restart */
-	uint64_t taken;	       /* likewise: samples, suspects included */
+	struct ds_learning learning;
+	int64_t first_raw_ns; /* since the last restart */
+	uint64_t taken;	      /* likewise: samples, suspects included */
 	uint8_t equal; /* so many round trips in a row were as long as the oldest; saturating */
 
 	uint8_t count;	  /* samples in the window, at most max_samples; suspects included */

@@ -23,8 +23,8 @@ double ds_poll_gain(const struct ds_prediction *p, double floor_ns, double inter
 static void average(struct ds_poll *poll, const struct ds_poll_news *news, double interval_s)
 {
 	double floor_ns = DS_POLL_FLOOR * news->delay_ns;
-	/* how old the newest sample is when the next one comes */
-	double horizon_s = interval_s + fmax(fmin(news->age_s, interval_s), 0.0);
+	/* how old what is known then is when the next sample comes */
+	double horizon_s = interval_s + DS_POLL_AGE * fmax(fmin(news->age_s, interval_s), 0.0);
 	double gain = log(ds_poll_gain(news->prediction, floor_ns, horizon_s));
 	double twice = log(ds_poll_gain(news->prediction, floor_ns, 2.0 * horizon_s));
 	double weight;

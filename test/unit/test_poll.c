@@ -102,10 +102,10 @@ static void settles(void **state)
 	}
 }
 
-/* In interleaved mode the newest sample is a poll old: twice as old when the next one comes. */
+/* In interleaved mode the newest sample is a poll old, and so will the next one be. */
 static void old_samples_are_worth_less(void **state)
 {
-	struct ds_prediction p = wandering(0.35);
+	struct ds_prediction p = wandering(0.5);
 	struct ds_poll_news fresh = {.prediction = &p};
 	struct ds_poll poll[2];
 	int8_t exponent[2] = {6, 6};

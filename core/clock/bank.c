@@ -7,15 +7,15 @@
 #include <math.h>
 #include <string.h>
 
-#define FIRST_WANDER_PPB 0.15 /* the lowest of the bank to begin with */
+#define FIRST_WANDER_PPB 0.15 /* the lowest to begin with: 0.15 to 12 hold most crystals */
 #define USUAL_WANDER_PPB 1.0  /* see "a weak belief" in the header */
 #define WANDER_SPREAD	 3.5  /* its standard deviation, a natural logarithm */
-#define WANDER2_LEAST	 1e-8
-#define WANDER2_MOST	 1e10
-#define SURPRISE_MOST	 5.0  /* nats by which one sample may speak against an opinion */
-#define NEWCOMER_NATS	 1.0  /* behind its neighbour, when the bank moves */
-#define WEIGHT_SMALL	  0.02 /* an opinion that looks at the newest sample alone */
-#define WEIGHT_LEAST	 1e-6
+#define WANDER2_LEAST	 1e-8 /* 1e-13 a root second: better than any clock that NTP could tell of */
+#define WANDER2_MOST	 1e10	      /* 1e-4 a root second: no oscillator */
+#define SURPRISE_MOST	 5.0	      /* nats by which one sample may speak against an opinion */
+#define NEWCOMER_NATS	 1.0	      /* behind its neighbour, when the bank moves */
+#define WEIGHT_SMALL	 0.02	      /* an opinion that looks at the newest sample alone */
+#define WEIGHT_LEAST	 1e-6	      /* so that none is ever lost for good */
 #define TAU_VAR_MOST	 (1.0 - 1e-9) /* a factor may hold all but this of a belief */
 #define OPINIONS	 (2 * DS_BANK_SIZE)
 #define MISS_MOST	 20.0 /* without queues: of the square of a miss, in variances */

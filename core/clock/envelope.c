@@ -10,9 +10,9 @@
 #define SQRT_2_OVER_PI	0.79788456080286536
 #define INV_SQRT_2PI	0.39894228040143268
 #define INV_SQRT_PI	0.56418958354775629
-#define ERFC_LAST	20.0 /* exp(x^2) erfc(x) by its factors up to here */
-#define SERIES_FROM	30.0 /* Mills' ratio by its series from here on: the error is 1e-6 */
-#define DOUBT_MOST	1.05
+#define ERFC_LAST	20.0  /* exp(x^2) erfc(x) by its factors up to here */
+#define SERIES_FROM	30.0  /* Mills' ratio by its series from here on: the error is 1e-6 */
+#define DOUBT_MOST	1.05  /* of a variance: see either() */
 #define NEGLIGIBLE_NATS 7.0   /* a part of 1e-3 */
 #define MOST_NATS	700.0 /* what exp() can take */
 #define VARIANCE_LEAST	1e-9  /* of what it was: more is never believed at once */

@@ -9,13 +9,13 @@
 
 #include "core/clock/scale.h"
 
-#define DOUBT_SAMPLES	   4 /* fewer are no ground to doubt the next */
-#define CONFIRM_SAMPLES	   3 /* suspects in a row, on one side, that prove a jump */
-#define CONFIRM_ANY	   8 /* ... on any side: the line is useless */
-#define SUSPECT_SDS	   6.0
+#define DOUBT_SAMPLES	   4	 /* fewer are no ground to doubt the next */
+#define CONFIRM_SAMPLES	   3	 /* suspects in a row, on one side, that prove a jump */
+#define CONFIRM_ANY	   8	 /* ... on any side: the line is useless */
+#define SUSPECT_SDS	   6.0	 /* tails of a belief are exponential: e^-6 of them */
 #define SUSPECT_FREQ_PPB   300.0 /* oscillators bend by less than this: no reason for doubt */
 #define PATH_SAMPLES	   8	 /* of so many at most it is asked whether all were late */
-#define PATH_SAMPLES_LEAST 3
+#define PATH_SAMPLES_LEAST 3	 /* fewer are any burst of traffic */
 #define PATH_NATS	   16.0	 /* by chance once in e^16 */
 #define PATH_SDS	   5.0	 /* below what was least: a shorter path */
 #define LATE_MOST	   1.5	 /* of its round trip a packet may be late, as a belief has it */
@@ -24,7 +24,7 @@
 #define REMOTE_GRAIN_NS	   1e3 /* a server's stamps are believed to be better than its precision */
 #define RUNS_ANEW	   4   /* over a window of which little is left to build on */
 #define FEW_SAMPLES	   4 /* so few are all looked at as often: each still says much of the others */
-#define GRAIN_FROM	   16
+#define GRAIN_FROM	   16  /* before, beliefs are too wide to tell grain from anything */
 #define EVEN_SAMPLES	   4   /* round trips that took the same time: not one of them queued */
 #define UNSURE_COUNT	   8.0 /* see unsure() */
 #define RANGE_NS	   DS_NS_LIMIT

@@ -6,23 +6,24 @@
 
 #include <math.h>
 
-#define LEARN_SAMPLES	 256.0 /* memory of the lateness of packets: enough for 6 per cent */
-#define USUAL_PART	 0.25  /* of a round trip, the usual lateness before any is known */
-#define USUAL_COUNT	 1.0   /* ... worth so many samples */
-#define USUAL_GRAINS	 0.3   /* the least that lateness can be told from grain */
-#define TAIL_FIRST	 0.02
-#define TAIL_COUNT	 8.0
-#define TAIL_NONE	 1e-9 /* while there are so few that any two could be the odd ones */
-#define TAIL_LEAST	 0.002
-#define TAIL_MOST	 0.5
-#define MISS_FIRST_NS	 1e3  /* noise of a reference clock before it is known, worth one sample */
-#define GRAIN_STEP	 4.0  /* of its variance */
-#define GRAIN_LEAST	 1e-4 /* a server may state 1 us and mean 10 ns */
-#define GRAIN_NATS	 3.0
-#define GRAIN_ONE	 2.0 /* of them that one sample can give */
-#define GRAIN_PART	 0.1 /* of the square of the usual lateness */
-#define USUAL_PART_LEAST 0.01
-#define GRAIN_MEMORY	 100.0
+#define LEARN_SAMPLES 256.0 /* memory of the lateness of packets: enough for 6 per cent */
+#define USUAL_PART    0.25  /* of a round trip, the usual lateness before any is known */
+#define USUAL_COUNT   1.0   /* ... worth so many samples */
+#define USUAL_GRAINS  0.3   /* the least that lateness can be told from grain */
+#define TAIL_FIRST    0.02  /* one packet in fifty met something else, before any is known */
+#define TAIL_COUNT    8.0   /* ... worth so many samples */
+#define TAIL_NONE     1e-9  /* while there are so few that any two could be the odd ones */
+#define TAIL_LEAST    0.002 /* never so sure that an odd packet moves the belief by itself */
+#define TAIL_MOST     0.5   /* beyond it the wide one would be the usual one */
+#define MISS_FIRST_NS 1e3   /* noise of a reference clock before it is known, worth one sample */
+#define GRAIN_STEP    4.0   /* of its variance */
+#define GRAIN_LEAST   1e-4  /* a server may state 1 us and mean 10 ns */
+#define GRAIN_NATS    3.0   /* a step is taken when it is e^3 times as likely */
+#define GRAIN_ONE     2.0   /* of them that one sample can give */
+#define GRAIN_PART    0.1   /* of the square of the usual lateness */
+#define USUAL_PART_LEAST                                                                           \
+	0.01 /* of what scatters: all of it may be grain but for a tenth of the deviation */
+#define GRAIN_MEMORY 100.0 /* samples: as the bank's for the wander */
 
 void ds_learning_start(struct ds_learning *learning, double delay_ns)
 {

@@ -426,6 +426,54 @@ static void a_path_may_change(void **state)
 	assert_true(rms_of(400, 2e6, 1e4, 1e4, 200, -1e3) < 2e3);
 }
 
+static double gaussian(void)
+{
+	double r = sqrt(2.0 * exponential(1.0));
+
+	return r * cos(6.283185307179586 * exp(-exponential(1.0)));
+}
+
+/* An oscillator that wanders so much, seen through queues of 10 us at polls of 64 s: the wander is
+ * learnt, and the errors are what they are said to be. */
+static void it_knows_how_good_it_is(void **state)
+{
+	static const double wanders[] = {0.3, 3.0, 30.0};
+
+	(void)state;
+	noise_state = UINT64_C(0x9E3779B97F4A7C15);
+	for (int k = 0; k < 3; k++) {
+		struct ds_estimate e;
+		double offset = 0.0;
+		double freq = 500.0;
+		double square = 0.0;
+		int beyond = 0;
+
+		ds_estimate_init(&e, 6, 0);
+		for (int i = 0; i < 1000; i++) {
+			double out = 1e5 + exponential(1e4);
+			double home = 1e5 + exponential(1e4);
+			struct ds_prediction p;
+
+			assert_true(add(&e, 64.0 * i, offset + (out - home) / 2.0,
+					(int64_t)(out + home)));
+			for (int s = 0; s < 64; s++) {
+				offset += freq;
+				freq += wanders[k] * gaussian();
+			}
+			p = at(&e, 64.0 * (i + 1));
+			double error = (double)(p.server_minus_raw_ns - BASE) - offset;
+
+			if (i < 200)
+				continue;
+			square += error * error / (p.sd_ns * p.sd_ns);
+			beyond += fabs(error) > 3.0 * p.sd_ns;
+		}
+		assert_true(e.wander_ppb > wanders[k] / 3.0 && e.wander_ppb < wanders[k] * 3.0);
+		assert_true(sqrt(square / 800.0) > 0.6 && sqrt(square / 800.0) < 1.2);
+		assert_in_range(beyond, 0, 16);
+	}
+}
+
 /* A reference clock: round trips of no time, noise to both sides, now and then a wild one. */
 static void noise_without_queues_is_averaged(void **state)
 {
@@ -499,6 +547,7 @@ int main(void)
 		cmocka_unit_test(a_bad_start_is_left),
 		cmocka_unit_test(envelopes_close_in),
 		cmocka_unit_test(a_path_may_change),
+		cmocka_unit_test(it_knows_how_good_it_is),
 		cmocka_unit_test(noise_without_queues_is_averaged),
 		cmocka_unit_test(the_grain_is_learnt),
 	};

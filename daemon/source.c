@@ -254,7 +254,7 @@ static void adjust_poll(struct ds_source *s, const struct ds_source_context *c, 
 	struct ds_prediction p;
 	struct ds_reading now;
 	struct ds_poll_news news = {.delay_ns = hypot((double)s->estimate.min_delay_ns,
-						      (double)s->remote.root_delay_ns),
+						      0.5 * (double)s->remote.root_delay_ns),
 				    .doubt = s->estimate.suspects > 0};
 
 	/* It may ask us as often as it needs; we gain nothing. */

@@ -24,12 +24,12 @@
 
 /* Found by simulation (test/simulated.sh --polls default): with these no more packets are sent than
  * by chronyd in any of its scenarios, at about half of its error. */
-#define DS_POLL_RAISE  5.0  /* a packet would gain less than this at twice the interval: take it */
-#define DS_POLL_LOWER  7.5  /* it gains more than this: half of it */
+#define DS_POLL_RAISE  4.85 /* a packet would gain less than this at twice the interval: take it */
+#define DS_POLL_LOWER  7.2  /* it gains more than this: half of it */
 #define DS_POLL_FLOOR  0.02 /* of the delay to the root; asymmetry is usually twice that */
-#define DS_POLL_AGE    0.7  /* of a sample's age is added to the interval */
-#define DS_POLL_FIRST  8 /* the beginning is worth its packets: so many before the first raise, */
-#define DS_POLL_STAY   4 /* ... and so many at each step on the way up */
+#define DS_POLL_AGE    0.6  /* of a sample's age is added to the interval */
+#define DS_POLL_FIRST  10 /* the beginning is worth its packets: so many before the first raise, */
+#define DS_POLL_STAY   4  /* ... and so many at each step on the way up */
 #define DS_POLL_MEMORY 8.0
 #define DS_POLL_WORSE  7.0 /* V is so much over its usual value: half the interval */
 #define DS_POLL_DOUBT  3   /* a sample was set aside: an eighth of the wait, to have it settled */
@@ -48,7 +48,8 @@ struct ds_poll {
 struct ds_poll_news {
 	const struct ds_prediction *prediction; /* of the source, for the exchange's moment; NULL:
 						   nothing is known */
-	double delay_ns; /* to the root: parts that err by themselves are added in squares */
+	double delay_ns; /* to the root: the path, and in squares half of what lies behind the
+			    server */
 	double age_s; /* how long ago that moment is: about a poll in interleaved mode, and the next
 		       * one will be as old */
 	bool doubt;   /* the sample was set aside */

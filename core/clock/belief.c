@@ -15,6 +15,20 @@ static const double along[2][N] = {
 	[DS_WAY_BACK] = {-1.0, 0.0, 1.0},
 };
 
+/* The path is known from elsewhere. */
+static void know_path(struct ds_belief *b, double path, double precision)
+{
+	double scale = 1.0 / (1.0 + precision * b->cov[2][2]);
+	double shift = precision * (path - b->mean[2]) * scale;
+	double gain[N] = {b->cov[0][2], b->cov[1][2], b->cov[2][2]};
+
+	for (int i = 0; i < N; i++) {
+		b->mean[i] += gain[i] * shift;
+		for (int j = 0; j < N; j++)
+			b->cov[i][j] -= gain[i] * gain[j] * precision * scale;
+	}
+}
+
 void ds_belief_pass(struct ds_belief *b, const struct ds_interval *interval,
 		    const struct ds_walk *walk)
 {
@@ -31,6 +45,9 @@ void ds_belief_pass(struct ds_belief *b, const struct ds_interval *interval,
 	c[2][2] += interval->path_var_ns2;
 	c[1][0] = c[0][1];
 	c[2][0] = c[0][2];
+	c[2][1] = c[1][2];
+	if (interval->path_precision > 0.0)
+		know_path(b, interval->path_ns, interval->path_precision);
 }
 
 void ds_belief_see(const struct ds_belief *b, enum ds_way way, double *mean, double *var)
@@ -114,6 +131,8 @@ void ds_hindsight_pass(struct ds_hindsight *h, const struct ds_interval *interva
 
 	double moved = interval->offset_var_ns2 + walk->offset_var_ns2 * dt;
 
+	h->precision[2][2] += interval->path_precision;
+	h->vector[2] += interval->path_precision * interval->path_ns;
 	if (moved > 0.0)
 		blur(h, 0, moved);
 	if (interval->freq_var_ppb2 > 0.0)

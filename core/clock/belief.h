@@ -33,6 +33,8 @@ struct ds_belief {
 struct ds_interval {
 	double dt_s; /* > 0 */
 	double offset_var_ns2, freq_var_ppb2, path_var_ns2;
+	/* After that the path is known to be this, with this precision (ns^-2; 0: it is not). */
+	double path_ns, path_precision;
 };
 
 /* How both walk, a second. */

@@ -20,6 +20,7 @@
 #define PATH_SDS	   5.0	 /* below what was least: a shorter path */
 #define LATE_MOST	   1.5	 /* of its round trip a packet may be late, as a belief has it */
 #define ANEW_SAMPLES	   2	 /* what two say of offset and frequency is always possible */
+#define ROUTE_USUAL	   3.0 /* of both ways' lateness above a route that may be the one: e^-6 each */
 #define PATH_MEMORY	   256.0 /* samples: the path's variance grows by this part at each */
 #define REMOTE_GRAIN_NS	   1e3 /* a server's stamps are believed to be better than its precision */
 #define RUNS_ANEW	   4   /* over a window of which little is left to build on */
@@ -109,6 +110,7 @@ static void begin_anew(struct ds_estimate *e)
 		e->window.look[i].since.offset_var_ns2 = 0.0;
 		e->window.look[i].since.freq_var_ppb2 = 0.0;
 		e->window.look[i].since.path_var_ns2 = 0.0;
+		e->window.look[i].since.path_precision = 0.0;
 		e->window.look[i].seen = false;
 	}
 	e->first_raw_ns = first->raw_ns;
@@ -173,16 +175,40 @@ static int8_t doubt(const struct ds_estimate *e, const struct ds_look *look, int
 	return against[DS_WAY_BACK] ? 1 : -1;
 }
 
+/* The path has changed, and least_ns is the least of it seen since: is it a route that was known
+ * before? Then so is its length. */
+static void recall(const struct ds_estimate *e, const struct ds_estimate_route *route,
+		   double least_ns, struct ds_interval *since)
+{
+	double usual = ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_THERE) +
+		       ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_BACK);
+	double grain = sqrt(e->noise.way[0].grain_var_ns2);
+	double above = least_ns - route->path_ns;
+
+	if (!(route->precision > 0.0) || above > ROUTE_USUAL * usual ||
+	    above < -PATH_SDS * (grain + 1.0 / sqrt(route->precision)))
+		return;
+	since->path_ns = route->path_ns;
+	since->path_precision = route->precision;
+}
+
+static struct ds_estimate_route route_now(const struct ds_estimate *e)
+{
+	return (struct ds_estimate_route){e->path_ns, 1.0 / (e->path_sd_ns * e->path_sd_ns)};
+}
+
 /* A path that grew shorter: the round trip is below what was least. */
-static double shorter_path(const struct ds_estimate *e, const struct ds_look *look)
+static void shorter_path(struct ds_estimate *e, struct ds_look *look)
 {
 	double half = 0.5 * (look->bound_ns[0] + look->bound_ns[1]);
 	double grain = sqrt(e->noise.way[0].grain_var_ns2);
 	double below = e->path_ns - half;
 
 	if (e->noise.even || below < PATH_SDS * (e->path_sd_ns + grain))
-		return 0.0;
-	return below * below;
+		return;
+	look->since.path_var_ns2 += below * below;
+	recall(e, &e->shorter, half, &look->since);
+	e->longer = route_now(e);
 }
 
 /* A path that grew longer: packets of the newest samples were late on both ways, each of them, and
@@ -206,6 +232,8 @@ static bool longer_path(struct ds_estimate *e)
 		if (n >= PATH_SAMPLES_LEAST &&
 		    n * ds_learning_unlikely(&e->learning, &e->noise, least_above) > PATH_NATS) {
 			look->since.path_var_ns2 += least_above * least_above;
+			recall(e, &e->longer, e->path_ns + least_above, &look->since);
+			e->shorter = route_now(e);
 			return true;
 		}
 	}
@@ -488,7 +516,7 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 		settle(e);
 		return;
 	}
-	newest->since.path_var_ns2 += shorter_path(e, newest);
+	shorter_path(e, newest);
 	sample->suspect = doubt(e, newest, s->raw_ns);
 	newest->aside = sample->suspect != 0;
 	if (e->taken > GRAIN_FROM)

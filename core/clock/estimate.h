@@ -19,11 +19,12 @@
  *
  * What no walk explains. A path that grew shorter is seen at once (a round trip below what was
  * least), one that grew longer when a few in a row (3 to 8) are late on both ways, and their round
- * trips longer than chance makes them: the path may then have jumped, offset and frequency go on.
- * A sample that contradicts the line is set aside; when CONFIRM_SAMPLES in a row contradict it on
- * the same side, the clock there or the oscillator here has jumped, and as much is allowed for at
- * the first of them. Where samples can only be reconciled by a path of less than nothing, or
- * packets late for longer than their round trip, the older ones are left.
+ * trips longer than chance makes them: the path may then have jumped, offset and frequency go on;
+ * where it comes back to what it was before the last change, its length is known. A sample that
+ * contradicts the line is set aside; when CONFIRM_SAMPLES in a row contradict it on the same side,
+ * the clock there or the oscillator here has jumped, and as much is allowed for at the first of
+ * them. Where samples can only be reconciled by a path of less than nothing, or packets late for
+ * longer than their round trip, the older ones are left.
  *
  * Which of two ways is the longer cannot be known from packets: that error is in no standard
  * deviation here, but in the distance.
@@ -61,8 +62,11 @@ struct ds_estimate {
 	struct ds_noise noise;
 	int64_t base_ns; /* bounds and beliefs count offsets from here */
 	struct ds_learning learning;
-	int64_t first_raw_ns; /* since the last restart */
-	uint64_t taken;	      /* likewise: samples, suspects included */
+	struct ds_estimate_route {
+		double path_ns, precision; /* ns^-2; 0: none */
+	} shorter, longer;		   /* as they were when the path last changed */
+	int64_t first_raw_ns;		   /* since the last restart */
+	uint64_t taken;			   /* likewise: samples, suspects included */
 	uint8_t equal; /* so many round trips in a row were as long as the oldest; saturating */
 
 	uint8_t count;	  /* samples in the window, at most max_samples; suspects included */

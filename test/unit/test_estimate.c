@@ -474,6 +474,35 @@ static void it_knows_how_good_it_is(void **state)
 	}
 }
 
+/* A route that comes and goes: at its second coming its length is known. */
+static void a_route_is_recalled(void **state)
+{
+	struct ds_estimate e;
+	double first = 0.0;
+
+	(void)state;
+	noise_state = UINT64_C(0x9E3779B97F4A7C15);
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 300; i++) {
+		double least = i / 50 % 2 ? 3e6 : 1e6;
+		double out = least + exponential(1e4);
+		double home = least + exponential(1e4);
+
+		assert_true(add(&e, 16.0 * i, (out - home) / 2.0, (int64_t)(out + home)));
+		assert_true(llabs(at(&e, 16.0 * i).server_minus_raw_ns - BASE) < 20000);
+		if (i == 60)
+			first = e.path_sd_ns;
+	}
+	for (int i = 300; i < 310; i++) {
+		double out = 1e6 + exponential(1e4);
+		double home = 1e6 + exponential(1e4);
+
+		assert_true(add(&e, 16.0 * i, (out - home) / 2.0, (int64_t)(out + home)));
+		assert_true(fabs(e.path_ns - 1e6) < 2000.0);
+		assert_true(e.path_sd_ns < 0.7 * first);
+	}
+}
+
 /* A reference clock: round trips of no time, noise to both sides, now and then a wild one. */
 static void noise_without_queues_is_averaged(void **state)
 {
@@ -548,6 +577,7 @@ int main(void)
 		cmocka_unit_test(envelopes_close_in),
 		cmocka_unit_test(a_path_may_change),
 		cmocka_unit_test(it_knows_how_good_it_is),
+		cmocka_unit_test(a_route_is_recalled),
 		cmocka_unit_test(noise_without_queues_is_averaged),
 		cmocka_unit_test(the_grain_is_learnt),
 	};

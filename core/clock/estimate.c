@@ -20,6 +20,8 @@
 #define PATH_SDS	   5.0	 /* below what was least: a shorter path */
 #define LATE_MOST	   1.5	 /* of its round trip a packet may be late, as a belief has it */
 #define ANEW_SAMPLES	   2	 /* what two say of offset and frequency is always possible */
+#define ROUTE_KNOWN	   5.0	 /* times better than packets are late */
+#define QUEUES_MOST	   1.5	 /* times the lateness of then: else it is another network */
 #define ROUTE_USUAL	   3.0 /* of both ways' lateness above a route that may be the one: e^-6 each */
 #define PATH_MEMORY	   256.0 /* samples: the path's variance grows by this part at each */
 #define REMOTE_GRAIN_NS	   1e3 /* a server's stamps are believed to be better than its precision */
@@ -175,26 +177,41 @@ static int8_t doubt(const struct ds_estimate *e, const struct ds_look *look, int
 	return against[DS_WAY_BACK] ? 1 : -1;
 }
 
+static double usual_both(const struct ds_estimate *e)
+{
+	return ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_THERE) +
+	       ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_BACK);
+}
+
 /* The path has changed, and least_ns is the least of it seen since: is it a route that was known
- * before? Then so is its length. */
+ * before, with the queues of then? Then so is its length. */
 static void recall(const struct ds_estimate *e, const struct ds_estimate_route *route,
 		   double least_ns, struct ds_interval *since)
 {
-	double usual = ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_THERE) +
-		       ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_BACK);
 	double grain = sqrt(e->noise.way[0].grain_var_ns2);
 	double above = least_ns - route->path_ns;
+	double usual = e->noise.way[0].usual_ns + e->noise.way[1].usual_ns;
 
-	if (!(route->precision > 0.0) || above > ROUTE_USUAL * usual ||
+	if (!(route->precision > 0.0) || usual > QUEUES_MOST * route->usual_ns ||
+	    above > ROUTE_USUAL * route->usual_ns ||
 	    above < -PATH_SDS * (grain + 1.0 / sqrt(route->precision)))
 		return;
 	since->path_ns = route->path_ns;
 	since->path_precision = route->precision;
 }
 
-static struct ds_estimate_route route_now(const struct ds_estimate *e)
+/* What is hardly known is not worth remembering; and no more than this is believed of a route
+ * that may only look like another one. */
+static void remember(const struct ds_estimate *e, struct ds_estimate_route *route)
 {
-	return (struct ds_estimate_route){e->path_ns, 1.0 / (e->path_sd_ns * e->path_sd_ns)};
+	double usual = usual_both(e);
+	double doubt_ns = usual / ROUTE_KNOWN;
+
+	if (e->path_sd_ns > doubt_ns)
+		return;
+	route->path_ns = e->path_ns;
+	route->precision = 1.0 / (e->path_sd_ns * e->path_sd_ns + doubt_ns * doubt_ns);
+	route->usual_ns = usual;
 }
 
 /* A path that grew shorter: the round trip is below what was least. */
@@ -208,7 +225,7 @@ static void shorter_path(struct ds_estimate *e, struct ds_look *look)
 		return;
 	look->since.path_var_ns2 += below * below;
 	recall(e, &e->shorter, half, &look->since);
-	e->longer = route_now(e);
+	remember(e, &e->longer);
 }
 
 /* A path that grew longer: packets of the newest samples were late on both ways, each of them, and
@@ -233,7 +250,7 @@ static bool longer_path(struct ds_estimate *e)
 		    n * ds_learning_unlikely(&e->learning, &e->noise, least_above) > PATH_NATS) {
 			look->since.path_var_ns2 += least_above * least_above;
 			recall(e, &e->longer, e->path_ns + least_above, &look->since);
-			e->shorter = route_now(e);
+			remember(e, &e->shorter);
 			return true;
 		}
 	}

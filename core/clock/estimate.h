@@ -64,6 +64,7 @@ struct ds_estimate {
 	struct ds_learning learning;
 	struct ds_estimate_route {
 		double path_ns, precision; /* ns^-2; 0: none */
+		double usual_ns;	   /* lateness of both ways together then */
 	} shorter, longer;		   /* as they were when the path last changed */
 	int64_t first_raw_ns;		   /* since the last restart */
 	uint64_t taken;			   /* likewise: samples, suspects included */

@@ -478,7 +478,6 @@ static void it_knows_how_good_it_is(void **state)
 static void a_route_is_recalled(void **state)
 {
 	struct ds_estimate e;
-	double first = 0.0;
 
 	(void)state;
 	noise_state = UINT64_C(0x9E3779B97F4A7C15);
@@ -490,16 +489,15 @@ static void a_route_is_recalled(void **state)
 
 		assert_true(add(&e, 16.0 * i, (out - home) / 2.0, (int64_t)(out + home)));
 		assert_true(llabs(at(&e, 16.0 * i).server_minus_raw_ns - BASE) < 20000);
-		if (i == 60)
-			first = e.path_sd_ns;
 	}
 	for (int i = 300; i < 310; i++) {
 		double out = 1e6 + exponential(1e4);
 		double home = 1e6 + exponential(1e4);
 
 		assert_true(add(&e, 16.0 * i, (out - home) / 2.0, (int64_t)(out + home)));
-		assert_true(fabs(e.path_ns - 1e6) < 2000.0);
-		assert_true(e.path_sd_ns < 0.7 * first);
+		assert_true(fabs(e.path_ns - 1e6) < 3000.0);
+		/* A fifth of the lateness of both ways, from the first sample on. */
+		assert_true(e.path_sd_ns < 4500.0);
 	}
 }
 

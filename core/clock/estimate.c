@@ -27,8 +27,10 @@
 #define REMOTE_GRAIN_NS	   1e3 /* a server's stamps are believed to be better than its precision */
 #define RUNS_ANEW	   4   /* over a window of which little is left to build on */
 #define FEW_SAMPLES	   4 /* so few are all looked at as often: each still says much of the others */
-#define GRAIN_FROM	   16  /* before, beliefs are too wide to tell grain from anything */
-#define EVEN_SAMPLES	   4   /* round trips that took the same time: not one of them queued */
+#define GRAIN_FROM	   16 /* before, beliefs are too wide to tell grain from anything */
+#define EVEN_SAMPLES	   4  /* round trips that took the same time: not one of them queued */
+#define AGREE_SAMPLES	   5  /* newest samples that lie on one line ... */
+#define AGREE_TIMES	   100.0 /* ... so much better than the noise says: by chance once in 700,000 */
 #define UNSURE_COUNT	   8.0 /* see unsure() */
 #define RANGE_NS	   DS_NS_LIMIT
 #define PRECISION_MAX_NS   INT64_C(1000000000)
@@ -337,6 +339,37 @@ static bool confirm(struct ds_estimate *e)
 	return true;
 }
 
+/* What the newest AGREE_SAMPLES scatter about a straight line through them (least squares), as a
+ * standard deviation. */
+static double newest_scatter_ns(const struct ds_estimate *e)
+{
+	const struct ds_estimate_sample *s = &e->samples[e->window.count - AGREE_SAMPLES];
+	double x = 0.0, y = 0.0, xx = 0.0, xy = 0.0, yy = 0.0;
+
+	for (unsigned i = 0; i < AGREE_SAMPLES; i++) {
+		x += between_s(s[0].raw_ns, s[i].raw_ns) / AGREE_SAMPLES;
+		y += (double)(s[i].server_minus_raw_ns - s[0].server_minus_raw_ns) / AGREE_SAMPLES;
+	}
+	for (unsigned i = 0; i < AGREE_SAMPLES; i++) {
+		double dx = between_s(s[0].raw_ns, s[i].raw_ns) - x;
+		double dy = (double)(s[i].server_minus_raw_ns - s[0].server_minus_raw_ns) - y;
+
+		xx += dx * dx;
+		xy += dx * dy;
+		yy += dy * dy;
+	}
+	return sqrt(fmax(yy - xy * xy / xx, 0.0) / (AGREE_SAMPLES - 2.0));
+}
+
+/* Noise to both sides is learnt from how far samples lie off the line, and a line may lie off
+ * because a clock jumped among its first samples: then all that follows is noise to it. But noise
+ * does not lie on a line. */
+static bool is_noise_a_mistake(const struct ds_estimate *e)
+{
+	return e->noise.even && e->window.count > AGREE_SAMPLES &&
+	       newest_scatter_ns(e) * AGREE_TIMES < e->common_sd_ns;
+}
+
 /* How many of the newest samples can be true together? No packet takes less than no time, or was
  * late for longer than its whole round trip. Where that is what has been made of one, what was
  * believed had nothing to do with this source's clock (it had not been set itself when we began
@@ -347,7 +380,7 @@ static unsigned sensible(const struct ds_estimate *e)
 	unsigned n = 0;
 
 	if (e->noise.even)
-		return e->window.count;
+		return is_noise_a_mistake(e) ? AGREE_SAMPLES : e->window.count;
 	if (e->path_ns < -PATH_SDS * (e->path_sd_ns + grain))
 		return ANEW_SAMPLES;
 	for (unsigned i = e->window.count; i-- > 0; n++) {
@@ -497,8 +530,9 @@ static bool append(struct ds_estimate *e, const struct ds_estimate_sample *s, bo
 static bool queues_change(struct ds_estimate *e, const struct ds_estimate_sample *s)
 {
 	bool was = e->noise.even;
+	unsigned before = e->window.count > 1 ? e->window.count - 2U : 0;
 
-	if (s->delay_ns != e->samples[0].delay_ns)
+	if (s->delay_ns != e->samples[before].delay_ns || s->delay_ns != e->samples[0].delay_ns)
 		e->equal = 0;
 	else if (e->equal < UINT8_MAX)
 		e->equal++;

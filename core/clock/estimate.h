@@ -68,7 +68,8 @@ struct ds_estimate {
 	} shorter, longer;		   /* as they were when the path last changed */
 	int64_t first_raw_ns;		   /* since the last restart */
 	uint64_t taken;			   /* likewise: samples, suspects included */
-	uint8_t equal; /* so many round trips in a row were as long as the oldest; saturating */
+	uint8_t equal; /* so many round trips in a row were as long as the oldest and the one
+			  before; saturating */
 
 	uint8_t count;	  /* samples in the window, at most max_samples; suspects included */
 	uint8_t used;	  /* of them without suspects */

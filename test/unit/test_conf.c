@@ -819,7 +819,7 @@ static void write_bytes(const char *name, const char *text, size_t length)
 /* "@" in text stands for the folder. */
 static void write_text(const char *name, const char *text)
 {
-	char whole[4096];
+	char whole[4096] = "";
 	size_t length = 0;
 
 	for (; *text != '\0'; text++)
@@ -828,6 +828,7 @@ static void write_text(const char *name, const char *text)
 						   folder);
 		else
 			whole[length++] = *text;
+	assert_true(length < sizeof(whole));
 	write_bytes(name, whole, length);
 }
 

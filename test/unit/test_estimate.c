@@ -221,6 +221,25 @@ static void few_that_agree_are_not_believed(void **state)
 	assert_true(e.freq_sd_ppb < 30.0);
 }
 
+/* A reference clock (round trips all alike) whose first few samples are 0.3 s off. */
+static void a_jump_at_the_start_is_no_noise(void **state)
+{
+	(void)state;
+	for (int wrong = 1; wrong <= 8; wrong++) {
+		struct ds_estimate e;
+
+		ds_estimate_init(&e, 6, 0);
+		for (int i = 0; i < wrong + 8; i++)
+			assert_true(add(&e, i * 0.5,
+					(i < wrong ? 3e8 : 0) + (i % 2 ? 1000 : -1000) +
+						i * i % 7 * 100,
+					2000));
+		assert_true(llabs(at(&e, (wrong + 7) * 0.5).server_minus_raw_ns - BASE + 2000) <
+			    5000);
+		assert_true(e.sample_sd_ns < 5000.0);
+	}
+}
+
 /* A sample much further on than the line is long proves nothing against it. */
 static void no_doubt_from_afar(void **state)
 {
@@ -565,6 +584,7 @@ int main(void)
 		cmocka_unit_test(survives_wild_times),
 		cmocka_unit_test(window_is_cut_where_the_line_bends),
 		cmocka_unit_test(few_that_agree_are_not_believed),
+		cmocka_unit_test(a_jump_at_the_start_is_no_noise),
 		cmocka_unit_test(no_doubt_from_afar),
 		cmocka_unit_test(a_straight_line_is_known_ever_better),
 		cmocka_unit_test(one_contradiction_is_set_aside),

@@ -77,22 +77,52 @@ bool ds_rtc_interrupts(struct ds_rtc *rtc, bool on)
 	return can;
 }
 
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* Without interrupts: how long ago the second that was read began, give or take *dispersion_ns; -1
+ * where it is the second of the reading before. */
+static int64_t begun_ago_ns(struct ds_rtc *rtc, int64_t seconds, int64_t *dispersion_ns)
+{
+	int64_t raw_ns = now_ns(CLOCK_MONOTONIC_RAW), gap_ns = raw_ns - rtc->last_raw_ns;
+	int64_t ago_ns = NS_PER_S / 2;
+
+	if (rtc->last_s != 0 && gap_ns < NS_PER_S) {
+		if (seconds == rtc->last_s)
+			ago_ns = -1;
+		else if (seconds == rtc->last_s + 1)
+			ago_ns = gap_ns / 2;
+	}
+	rtc->last_s = seconds;
+	rtc->last_raw_ns = raw_ns;
+	*dispersion_ns = ago_ns;
+	return ago_ns;
+}
+
 enum ds_refresult ds_rtc_read(struct ds_rtc *rtc, struct ds_refsample *sample)
 {
-	int64_t seconds, grain_ns = rtc->interrupts ? 0 : NS_PER_S / 2;
-	struct timespec now;
+	int64_t seconds, local_ns, ago_ns = 0, dispersion_ns = INTERRUPT_NS;
 	unsigned long ticks;
 
 	if (rtc->interrupts && read(rtc->fd, &ticks, sizeof ticks) < 0)
 		return errno == EAGAIN || errno == EINTR ? DS_REF_NOTHING : DS_REF_FAILED;
-	clock_gettime(CLOCK_REALTIME, &now);
+	local_ns = now_ns(CLOCK_REALTIME);
 	seconds = read_seconds(rtc);
 	if (seconds < 0)
 		return seconds == -1 ? DS_REF_FAILED : DS_REF_BAD;
+	if (!rtc->interrupts)
+		ago_ns = begun_ago_ns(rtc, seconds, &dispersion_ns);
+	if (ago_ns < 0)
+		return DS_REF_NOTHING;
 	*sample = (struct ds_refsample){
-		.local_ns = (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec,
-		.reference_ns = seconds * NS_PER_S + grain_ns,
-		.dispersion_ns = rtc->interrupts ? INTERRUPT_NS : grain_ns,
+		.local_ns = local_ns,
+		.reference_ns = seconds * NS_PER_S + ago_ns,
+		.dispersion_ns = dispersion_ns,
 	};
 	return DS_REF_SAMPLE;
 }

@@ -1,0 +1,130 @@
+/*
+ * result: what a run of the lab found: samples and counts of every pair and mode, the figures
+ * made of them with intervals, and what was noticed. The run fills it, the verdict and the reports
+ * read it. It must never mix samples of two pairs, modes or conditions, and never give a figure
+ * without the number of samples it is made of.
+ *
+ * Offsets are the answering host's clock minus the asking one's, in ns, known truth taken off: what
+ * is left is error. Signs and stamps as in RFC 5905: T1 leaves the asking host, T2 comes to the
+ * answering one, T3 leaves it, T4 comes back.
+ */
+#ifndef DS_LAB_RESULT_H
+#define DS_LAB_RESULT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lab/experiment.h"
+
+#define DS_LAB_COUNTS 24 /* named counts of a cell */
+#define DS_LAB_NOTES  64
+
+enum ds_lab_condition { DS_LAB_IDLE, DS_LAB_LOADED, DS_LAB_BETWEEN /* neither; not used */ };
+
+struct ds_lab_sample {
+	double at_s;	  /* since the Epoch, by the clock of the host that asks */
+	double offset_ns; /* the error */
+	double delay_ns;
+	bool has_stamps;
+	int64_t t_ns[4];  /* T1..T4, since the Epoch; only where the daemon logs them */
+	bool interleaved; /* as the daemon says */
+	char source[4];	  /* who took T1..T4: 'D' daemon, 'K' kernel, 'H' card, '?' not said */
+	uint8_t repeat;
+	uint8_t condition; /* enum ds_lab_condition */
+};
+
+struct ds_lab_count {
+	char what[DS_LAB_NAME]; /* "requests", "answers", "tx-stamp-late", a drop's reason, ... */
+	double value;
+};
+
+/* One ordered pair in one mode. */
+struct ds_lab_cell {
+	int asks, answers;
+	enum ds_lab_mode mode;
+	bool known;		       /* do both ends know the mode? else all else is empty */
+	struct ds_lab_sample *samples; /* owned; in order */
+	size_t sample_count, sample_room;
+	struct ds_lab_count counts[DS_LAB_COUNTS]; /* the rest, should there be more, in the last */
+	int count_count;
+};
+
+struct ds_lab_host_result {
+	char version[DS_LAB_NAME * 2];
+	bool guesses_calibrated;
+	bool clock_known;	 /* all offsets to it are errors */
+	double clock_within_ns;	 /* to what */
+	char ending[DS_LAB_WHY]; /* of a daemon that died; empty: none did */
+};
+
+/* What was found, in words, the most important first. */
+enum ds_lab_grade { DS_LAB_GOOD, DS_LAB_NOTE, DS_LAB_BAD };
+struct ds_lab_finding {
+	enum ds_lab_grade grade;
+	int host;		/* it is about; -1: none alone */
+	char code[DS_LAB_NAME]; /* stable, for scripts: "rx-late", "tx-other-packet", ... */
+	char text[2 * DS_LAB_WHY];
+};
+
+struct ds_lab_result {
+	struct ds_lab_plan plan;
+	char command[4 * DS_LAB_PATH]; /* to repeat it */
+	char machine[DS_LAB_WHY];      /* kernel, processors, clock source */
+	char rig[DS_LAB_WHY];
+	double begun_s, ended_s; /* since the Epoch */
+	int repeats;		 /* that were whole */
+	bool partial;
+	char why_partial[DS_LAB_WHY];
+	double before_send_ns; /* this machine's clock before send() to the kernel's transmit stamp,
+				  median, measured on the rig while it ran; NAN: not measured */
+	struct ds_lab_host_result host[DS_LAB_HOSTS];
+	struct ds_lab_cell *cells; /* owned; every ordered pair in every mode wanted */
+	size_t cell_count;
+	struct ds_lab_finding *findings; /* owned; ds_verdict() fills them */
+	size_t finding_count;
+};
+
+/* Cells for all ordered pairs and all modes of the plan; false without memory. */
+bool ds_result_init(struct ds_lab_result *result, const struct ds_lab_plan *plan);
+void ds_result_free(struct ds_lab_result *result);
+struct ds_lab_cell *ds_result_cell(const struct ds_lab_result *result, int asks, int answers,
+				   enum ds_lab_mode mode); /* NULL: no such */
+bool ds_cell_add(struct ds_lab_cell *cell, const struct ds_lab_sample *sample);
+/* Adds to the count of that name. */
+void ds_cell_count(struct ds_lab_cell *cell, const char *what, double value);
+double ds_cell_counted(const struct ds_lab_cell *cell, const char *what);
+bool ds_result_find(struct ds_lab_result *result, enum ds_lab_grade grade, int host,
+		    const char *code, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
+
+/* A figure and the interval that holds it with 95 % confidence. */
+struct ds_figure {
+	double value, low, high; /* NAN: none */
+};
+
+struct ds_lab_figures {
+	size_t samples, outliers; /* |offset| > DS_LAB_OUTLIER_NS */
+	struct ds_figure median_abs_ns, rms_ns, p99_abs_ns, bias_ns;
+	struct ds_figure delay_ns; /* median */
+	double delay_sd_ns;
+	double max_abs_ns;
+	double interleaved_share; /* 0..1 */
+	double sources[4][4];	  /* share of T1..T4 by D, K, H, ? */
+};
+#define DS_LAB_OUTLIER_NS 10000.0
+
+/* The figures of the samples of a cell in one condition. Intervals: samples of one run of a daemon
+ * are alike (the layout of its memory, who else runs), so a repeat is the unit: Student's t over
+ * the repeats' figures where there are three or more, else a moving-block bootstrap (Kuensch 1989)
+ * with a seed of its own, so that the same samples give the same figures. Whichever is wider. */
+void ds_cell_figures(const struct ds_lab_cell *cell, enum ds_lab_condition condition,
+		     struct ds_lab_figures *figures);
+/* Those of several cells pooled: all pairs old-old in a mode, say. */
+void ds_cells_figures(const struct ds_lab_cell *const *cells, size_t count,
+		      enum ds_lab_condition condition, struct ds_lab_figures *figures);
+
+/* Read result, fill findings. */
+bool ds_verdict(struct ds_lab_result *result);
+
+#endif

@@ -38,6 +38,7 @@ extern const struct ds_verb ds_verb_query;
 extern const struct ds_verb ds_verb_conform;
 extern const struct ds_verb ds_verb_demo;
 extern const struct ds_verb ds_verb_bound;
+extern const struct ds_verb ds_verb_lab;
 
 #define DS_EXIT_USAGE 2
 

@@ -1,0 +1,35 @@
+/* experiment: see the header. Here are only the names of things. */
+#include "lab/experiment.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static const char *const mode_names[DS_LAB_MODES] = {
+	[DS_LAB_BASIC] = "basic",
+	[DS_LAB_XLEAVE] = "xleave",
+	[DS_LAB_SYMMETRIC] = "symmetric",
+	[DS_LAB_SYMMETRIC_XLEAVE] = "symmetric-xleave",
+	[DS_LAB_BROADCAST] = "broadcast",
+	[DS_LAB_BROADCAST_XLEAVE] = "broadcast-xleave",
+	[DS_LAB_PTP] = "ptp",
+};
+
+const char *ds_lab_mode_name(enum ds_lab_mode mode)
+{
+	return (unsigned)mode < DS_LAB_MODES ? mode_names[mode] : NULL;
+}
+
+enum ds_lab_mode ds_lab_mode_find(const char *name)
+{
+	for (int mode = 0; mode < DS_LAB_MODES; mode++) {
+		if (strcmp(name, mode_names[mode]) == 0)
+			return (enum ds_lab_mode)mode;
+	}
+	return DS_LAB_MODES;
+}
+
+bool ds_lab_mode_interleaves(enum ds_lab_mode mode)
+{
+	return mode == DS_LAB_XLEAVE || mode == DS_LAB_SYMMETRIC_XLEAVE ||
+	       mode == DS_LAB_BROADCAST_XLEAVE || mode == DS_LAB_PTP;
+}

@@ -187,7 +187,7 @@ static bool open_virtual(struct ds_clock *clock, const char *text)
 			return false;
 		at = end;
 	}
-	if (*at != '\0' || !(offset_s > -1e8 && offset_s < 1e8) ||
+	if (*at != '\0' || !(offset_s > -1e9 && offset_s < 1e9) ||
 	    !(freq_ppm > -1e5 && freq_ppm < 1e5))
 		return false;
 	return ds_clock_open_virtual(clock, offset_s, freq_ppm) == 0;

@@ -56,6 +56,8 @@ struct ds_lab_host_result {
 	bool clock_known;	 /* all offsets to it are errors */
 	double clock_within_ns;	 /* to what */
 	char ending[DS_LAB_WHY]; /* of a daemon that died; empty: none did */
+	/* By mode: counts that a daemon keeps for all others together; no samples in it. */
+	struct ds_lab_cell all[DS_LAB_MODES];
 };
 
 /* What was found, in words, the most important first. */
@@ -78,6 +80,9 @@ struct ds_lab_result {
 	char why_partial[DS_LAB_WHY];
 	double before_send_ns; /* this machine's clock before send() to the kernel's transmit stamp,
 				  median, measured on the rig while it ran; NAN: not measured */
+	double busy_idle, busy_loaded;	 /* share of the processors' time in use while it measured,
+					    0..1, rigs on one machine; NAN: not measured */
+	char yardstick[DS_LAB_NAME * 2]; /* version of the ptp daemon; empty: none was run */
 	struct ds_lab_host_result host[DS_LAB_HOSTS];
 	struct ds_lab_cell *cells; /* owned; every ordered pair in every mode wanted */
 	size_t cell_count;

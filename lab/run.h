@@ -19,10 +19,11 @@ struct ds_run_progress { /* NULL functions: not wanted */
 	void (*say)(void *context, const char *line); /* something to be known at once */
 };
 
-/* kinds[i] is host i's. Fills result (ds_result_init() done by the caller). 0; 1 where it is
+/* kinds[i] is host i's; ptp is the yardstick's, run on every host beside it in mode ptp (NULL: that
+ * mode stays empty). Fills result (ds_result_init() done by the caller). 0; 1 where it is
  * partial (why_partial says why); or a negative errno with a sentence where nothing could be
  * measured. Ended early by SIGINT, SIGTERM, SIGHUP: partial. */
-int ds_run(const struct ds_lab_plan *plan, const struct ds_kind *kinds,
+int ds_run(const struct ds_lab_plan *plan, const struct ds_kind *kinds, const struct ds_kind *ptp,
 	   const struct ds_run_progress *progress, struct ds_lab_result *result,
 	   char why[DS_LAB_WHY]);
 

@@ -11,6 +11,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{"run", ds_lab_experiment},
+	{"stamps", ds_lab_stamps},
 };
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))

@@ -472,7 +472,7 @@ static bool *log_switch(struct ds_conf *conf, const char *word)
 	case 't':
 		return &conf->log_tracking;
 	default:
-		return word[1] == 't'	? &conf->log_statistics
+		return word[1] == 't'	? word[3] == 'm' ? &conf->log_stamps : &conf->log_statistics
 		       : word[1] == 'e' ? &conf->log_selection
 					: &conf->log_shadow;
 	}
@@ -878,7 +878,7 @@ static bool any_log(const struct ds_conf *conf)
 {
 	return conf->log_measurements || conf->log_raw_measurements || conf->log_statistics ||
 	       conf->log_tracking || conf->log_shadow || conf->log_bound || conf->log_refclocks ||
-	       conf->log_rtc || conf->log_selection;
+	       conf->log_rtc || conf->log_selection || conf->log_stamps;
 }
 
 static struct ds_conf_key key_of(const struct ds_conf_source *s)
@@ -1134,12 +1134,12 @@ static void print_logs(const struct ds_conf *conf, FILE *out)
 {
 	if (!any_log(conf))
 		return;
-	fprintf(out, "log%s%s%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
+	fprintf(out, "log%s%s%s%s%s%s%s%s%s%s\n", conf->log_measurements ? " measurements" : "",
 		conf->log_raw_measurements ? " rawmeasurements" : "",
 		conf->log_statistics ? " statistics" : "", conf->log_tracking ? " tracking" : "",
 		conf->log_shadow ? " shadow" : "", conf->log_bound ? " bound" : "",
 		conf->log_refclocks ? " refclocks" : "", conf->log_rtc ? " rtc" : "",
-		conf->log_selection ? " selection" : "");
+		conf->log_selection ? " selection" : "", conf->log_stamps ? " stamps" : "");
 }
 
 static void print_makestep(const struct ds_conf *conf, FILE *out)

@@ -182,7 +182,7 @@ struct ds_conf {
 	char user[64];
 	char log_dir[DS_CONF_PATH];
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
-	bool log_selection;
+	bool log_selection, log_stamps;
 	bool log_bound, log_refclocks, log_rtc;
 	int log_banner; /* 32; a header every so many lines, 0: none */
 

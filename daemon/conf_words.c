@@ -229,6 +229,7 @@ static const struct ds_word log_options[] = {
 	{"rtc", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"selection", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"shadow", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"stamps", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"statistics", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"tempcomp", DS_WORD_WARNED, 0, 0, NULL, "no such log is written"},
 	{"tracking", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},

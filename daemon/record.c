@@ -48,6 +48,13 @@ static struct record_file rtc = {
 	.name = "rtc.log",
 	.banner = "   Date (UTC) Time   RTC fast (s) Val   Est fast (s)   Slope (ppm)  Ns  Nr Meas",
 };
+static struct record_file stamps = {
+	.name = "stamps.log",
+	.banner =
+		"   Date (UTC) Time            IP Address   Md        Offset s         Delay s         "
+		"         T1 s                   T2 s                   T3 s                   T4 s "
+		"By",
+};
 static struct record_file shadow = {
 	.name = "shadow.log",
 	.banner = "   Date (UTC) Time         Clock-system s    Rate ppm  Remaining s",
@@ -90,6 +97,7 @@ void ds_record_open(const struct ds_conf *conf)
 	open_file(&refclocks, directory, conf->log_refclocks);
 	open_file(&rtc, directory, conf->log_rtc);
 	open_file(&shadow, directory, conf->log_shadow);
+	open_file(&stamps, directory, conf->log_stamps);
 	open_file(&bound, directory, conf->log_bound);
 }
 
@@ -109,6 +117,7 @@ void ds_record_close(void)
 	close_file(&refclocks);
 	close_file(&rtc);
 	close_file(&shadow);
+	close_file(&stamps);
 	close_file(&bound);
 }
 
@@ -190,6 +199,41 @@ static const char *test_digits(enum ds_reason reason)
 	}
 }
 
+static char *stamp_text(int64_t ns, char buffer[32])
+{
+	int64_t second = ns / 1000000000;
+	int64_t rest = ns % 1000000000;
+
+	if (rest < 0) {
+		second--;
+		rest += 1000000000;
+	}
+	snprintf(buffer, 32, "%lld.%09lld", (long long)second, (long long)rest);
+	return buffer;
+}
+
+/* T2 and T3 are what the other host told: who took them it does not say. */
+static void record_stamps(const struct ds_record_measurement *m)
+{
+	const struct ds_exchange *x = m->exchange;
+	char when[32];
+	char address[DS_ADDRESS_TEXT];
+	char texts[4][32];
+	FILE *out;
+
+	if (stamps.stream == NULL || x == NULL || m->reason != DS_R_OK)
+		return;
+	out = begin_line(&stamps);
+	fprintf(out, "%s.%09d %-15s %u%c %15.9f %15.9f %s %s %s %s %c%c?%c",
+		utc_text(m->clock_ns, when), (int)(m->clock_ns % 1000000000),
+		ds_address_text(m->remote, false, address), m->mode, m->interleaved ? 'I' : 'B',
+		seconds(x->offset_ns), seconds(x->delay_ns), stamp_text(x->t1.clock_ns, texts[0]),
+		stamp_text(x->t2_ns, texts[1]), stamp_text(x->t3_ns, texts[2]),
+		stamp_text(x->t4.clock_ns, texts[3]), ds_stamp_letter(x->t1.source),
+		x->t1.source == DS_STAMP_NONE ? '-' : '?', ds_stamp_letter(x->t4.source));
+	end_line(&stamps);
+}
+
 void ds_record_measurement(const struct ds_record_measurement *m)
 {
 	static const struct ds_exchange nothing;
@@ -198,6 +242,7 @@ void ds_record_measurement(const struct ds_record_measurement *m)
 	char address[DS_ADDRESS_TEXT];
 	FILE *out;
 
+	record_stamps(m);
 	if (measurements.stream == NULL || (m->reason != DS_R_OK && !raw_measurements))
 		return;
 	out = begin_line(&measurements);

@@ -1,7 +1,7 @@
 /*
  * record: measurements.log, statistics.log, selection.log, tracking.log, refclocks.log with
- * chrony's columns, shadow.log and bound.log. It must never stop the daemon: a file that cannot be
- * written is said once and left.
+ * chrony's columns, stamps.log, shadow.log and bound.log. It must never stop the daemon: a file
+ * that cannot be written is said once and left.
  *
  * Columns as chrony.conf(5) describes them under `log`, so that converters and plots go on to
  * work. Signs: a measured offset is positive where our clock is slow (measurements.log); in
@@ -38,7 +38,7 @@ struct ds_record_measurement {
 	uint8_t leap, stratum;
 	enum ds_stamp_source tx_source, rx_source;
 };
-/* measurements.log; without an exchange only where rawmeasurements is on. */
+/* measurements.log; without an exchange only where rawmeasurements is on; and stamps.log. */
 void ds_record_measurement(const struct ds_record_measurement *m);
 
 /* statistics.log: the estimate after a sample, at `raw_ns`. clock_minus_raw_ns: of our clock then;

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # measurements.log, statistics.log and tracking.log: chrony's columns (and those of a chronyd that
-# measures the same server, where one is found), signs, banners, raw measurements.
+# measures the same server, where one is found), signs, banners, raw measurements; stamps.log: its
+# stamps make the offsets and delays of measurements.log.
 . test/lib.sh
 isolate "$@"
 . test/daemon/lib.inc
@@ -12,7 +13,7 @@ start_daemon server -d --clock virtual,offset=0.2 'port 11123' 'local stratum 3'
 await 5 test -s "$TMP/server.pid" || { not_ok "a server starts"; finish; }
 line='server 127.0.0.1 port 11123 minpoll -3 maxpoll -3'
 start_daemon client -d -x 'port 0' "$line xleave" "logdir $TMP/logs" 'logbanner 8' \
-	'log measurements statistics tracking' "pidfile $TMP/client.pid"
+	'log measurements statistics tracking stamps' "pidfile $TMP/client.pid"
 client=$pid
 start_fake fake 127.0.0.1:11201=origin+unsynchronised+good,good
 start_daemon raw -d -x 'port 0' "server 127.0.0.1 port 11201 minpoll -3 maxpoll -3" \
@@ -54,6 +55,7 @@ done <<-END
 	measurements.log 20 $when 127\.0\.0\.1 {7}N  3 111 111 1111 +-?[0-9]+ +-?[0-9]+ +[0-9]\.[0-9]+( +$e){5} [0-9A-F]{8} 4[BI] [DKH] [DKH]
 	statistics.log 13 $when 127\.0\.0\.1 {7}( +$e){5} +[0-9]\.[0-9]e[-+][0-9]{2}( +-?[0-9]+){3} +-?[0-9]\.[0-9]{2}
 	tracking.log 14 $when 127\.0\.0\.1 {7} +[0-9]+( +-?[0-9]+\.[0-9]{3}){2} +$e [N+?-] +[0-9]+( +$e){5}
+	stamps.log 11 $when\.[0-9]{9} 127\.0\.0\.1 {7}4[BI]( +-?[0-9]\.[0-9]{9}){2}( [0-9]{10}\.[0-9]{9}){4} [DKH][?][?][DKH]
 END
 
 # extremes FILE COLUMN: least and greatest value
@@ -86,6 +88,31 @@ else
 	expect "measurements.log: $n of $sum are 4I K K" [ $((n * 10)) -ge $((sum * 8)) ]
 fi
 
+# wrong_stamps: lines of stamps.log whose offset and delay are not those of its stamps (in halves of a
+# nanosecond; seconds and the rest apart, for a double holds no 19 digits), or that measurements.log
+# does not have as well
+wrong_stamps()
+{
+	samples "$log/measurements.log" >"$TMP/measured"
+	samples "$log/stamps.log" | awk -v other="$TMP/measured" '
+		function between(a, b, p, q) {
+			split(a, p, "."); split(b, q, ".")
+			return (q[1] - p[1]) * 1e9 + q[2] - p[2]
+		}
+		function off(a, b) { return a - b > 1.5 || b - a > 1.5 }
+		{
+			there = between($7, $8); back = between($9, $10)
+			bad += off($5 * 2e9, there - back) || off($6 * 1e9, there + back)
+			(getline line <other); split(line, m)
+			bad += substr($2, 1, 8) != m[2] || sprintf("%10.3e", $5) + 0 != m[12] + 0 ||
+				$4 " " substr($11, 1, 1) " " substr($11, 4) != m[18] " " m[19] " " m[20]
+		}
+		END { print NR ? bad + 0 : "no line" }'
+}
+wrong=$(wrong_stamps)
+expect "stamps.log: offset and delay are those of the four stamps, and measurements.log's ($wrong wrong)" \
+	[ "$wrong" = 0 ]
+
 # A banner is three lines, before the first line and then every 8.
 banners_every()
 {
@@ -94,7 +121,7 @@ banners_every()
 		/^[0-9]/ { if (++n > every) bad++; if (!seen) bad++ }
 		END { exit bad > 0 || seen < 2 }' "$1"
 }
-for name in measurements statistics tracking; do
+for name in measurements statistics tracking stamps; do
 	expect "$name.log: a banner every 8 lines" banners_every "$log/$name.log" 8
 	expect "$name.log: its banner is as wide as its lines" awk '
 		/^=+$/ { width = length($0) } /Date \(UTC\)/ { if (length($0) != width) bad = 1 }

@@ -177,6 +177,9 @@ static void test_every_directive(void **state)
 	assert_false(line("binddevice an-interface-123"));
 	good("log tracking rawmeasurements shadow");
 	assert_true(conf.log_raw_measurements && conf.log_tracking && conf.log_shadow);
+	assert_false(conf.log_stamps);
+	good("log stamps");
+	assert_true(conf.log_stamps);
 	good("local");
 	assert_int_equal(conf.local_stratum, 10);
 	good("pidfile none");
@@ -1208,6 +1211,7 @@ static void random_conf(struct ds_conf *c)
 	c->log_tracking = draw(2);
 	c->log_shadow = draw(2);
 	c->log_selection = draw(2);
+	c->log_stamps = draw(2);
 	if (draw(2)) {
 		c->makestep_threshold_s = draw_between(1e-9, 1e9);
 		c->makestep_limit = (int)draw(200) - 100;

@@ -15,20 +15,26 @@
 #define DS_REPORT_NUMBER 32
 const char *ds_report_number(double value, char buffer[DS_REPORT_NUMBER]);
 
+/* The text of a share (0..1): "%.4f", "null" for NAN. */
+const char *ds_report_share(double share, char buffer[DS_REPORT_NUMBER]);
+
 /* Keys: where a figure stands in the JSON, and what the page has as data-key: the names on the way,
  * joined by "/". Where both ends of a pair do not know a mode, nothing stands below it.
  *
- *   cells/ASKS/ANSWERS/MODE/CONDITION/FIGURE/value, /low, /high
- * cells/old1/new1/xleave/idle/rms_ns/low cells/ASKS/ANSWERS/MODE/CONDITION/PLAIN
+ *   cells/ASKS/ANSWERS/MODE/CONDITION/FIGURE/value, low, high
+ *   cells/ASKS/ANSWERS/MODE/CONDITION/PLAIN
  *   cells/ASKS/ANSWERS/MODE/counts/WHAT
- *   groups/MODE/GROUP/CONDITION/FIGURE/value ...    GROUP: old-old, old-new (old asks), new-old,
- * new-new groups/MODE/GROUP/CONDITION/PLAIN hosts/HOST/all/MODE/counts/WHAT
- * hosts/HOST/clock_within_ns outliers/N/offset_ns, delay_ns    N from 0 before_send_ns  busy_idle
- * busy_loaded  begun_s  ended_s  repeats  outlier_count
+ *   groups/MODE/GROUP/CONDITION/FIGURE/value, low, high
+ *   groups/MODE/GROUP/CONDITION/PLAIN
+ *   hosts/HOST/all/MODE/counts/WHAT
+ *   hosts/HOST/clock_within_ns
+ *   outliers/N/offset_ns, delay_ns (N from 0)
+ *   before_send_ns, busy_idle, busy_loaded, begun_s, ended_s, repeats, outlier_count
  *
  * FIGURE: median_abs_ns, rms_ns, p99_abs_ns, bias_ns, delay_ns. PLAIN: samples, outliers,
  * delay_sd_ns, max_abs_ns, interleaved_share. CONDITION: idle, loaded (there where any sample of
- * the run was taken under load). Names of hosts are objects' names, escaped as any string. */
+ * the run was taken under load). GROUP: old-old, old-new (old asks), new-old, new-new. Names of
+ * hosts are escaped as any string. */
 
 /* All three return false if the stream had an error. */
 bool ds_report_table(const struct ds_lab_result *result, FILE *out, bool colours);

@@ -95,8 +95,12 @@ bool ds_result_init(struct ds_lab_result *result, const struct ds_lab_plan *plan
 void ds_result_free(struct ds_lab_result *result);
 struct ds_lab_cell *ds_result_cell(const struct ds_lab_result *result, int asks, int answers,
 				   enum ds_lab_mode mode); /* NULL: no such */
+/* False without memory. One whose offset or delay is not finite is counted as DS_LAB_NOT_FINITE,
+ * and not added. */
+#define DS_LAB_NOT_FINITE "not-finite"
 bool ds_cell_add(struct ds_lab_cell *cell, const struct ds_lab_sample *sample);
-/* Adds to the count of that name. */
+/* Adds to the count of that name; to DS_LAB_REST where all places but one are taken. */
+#define DS_LAB_REST "rest"
 void ds_cell_count(struct ds_lab_cell *cell, const char *what, double value);
 double ds_cell_counted(const struct ds_lab_cell *cell, const char *what);
 bool ds_result_find(struct ds_lab_result *result, enum ds_lab_grade grade, int host,
@@ -121,13 +125,28 @@ struct ds_lab_figures {
 
 /* The figures of the samples of a cell in one condition. Intervals: samples of one run of a daemon
  * are alike (the layout of its memory, who else runs), so a repeat is the unit: Student's t over
- * the repeats' figures where there are three or more, else a moving-block bootstrap (Kuensch 1989)
- * with a seed of its own, so that the same samples give the same figures. Whichever is wider. */
+ * the repeats' figures where there are three or more, else a moving-block bootstrap (Kuensch 1989;
+ * length of the blocks: Politis and White 2004) with a seed of its own, so that the same samples
+ * give the same figures. Where there are both, whichever is wider. Of sizes (all but bias and
+ * delay) the t is of their logarithms. Under DS_LAB_LEAST samples there is no interval: NAN. */
+#define DS_LAB_LEAST 8
 void ds_cell_figures(const struct ds_lab_cell *cell, enum ds_lab_condition condition,
 		     struct ds_lab_figures *figures);
 /* Those of several cells pooled: all pairs old-old in a mode, say. */
 void ds_cells_figures(const struct ds_lab_cell *const *cells, size_t count,
 		      enum ds_lab_condition condition, struct ds_lab_figures *figures);
+
+/* Quantiles (each 0..1) of the offsets, with sign, and of the delays. NAN for none, and without
+ * memory. Either may be NULL. */
+void ds_cells_quantiles(const struct ds_lab_cell *const *cells, size_t count,
+			enum ds_lab_condition condition, const double *quantiles,
+			size_t quantile_count, double *offset_ns, double *delay_ns);
+
+/* The known cells of a mode between the two sides: old-old, old-new (old asks), new-old, new-new.
+ * Returns how many. */
+#define DS_LAB_GROUP (DS_LAB_HOSTS * (DS_LAB_HOSTS - 1))
+size_t ds_result_group(const struct ds_lab_result *result, enum ds_lab_mode mode, bool new_asks,
+		       bool new_answers, const struct ds_lab_cell *cells[DS_LAB_GROUP]);
 
 /* Read result, fill findings. */
 bool ds_verdict(struct ds_lab_result *result);

@@ -173,3 +173,55 @@ size_t ds_result_group(const struct ds_lab_result *result, enum ds_lab_mode mode
 	}
 	return n;
 }
+
+static bool is_outlier(const struct ds_lab_cell *cell, const struct ds_lab_sample *sample)
+{
+	return fabs(sample->offset_ns) > DS_LAB_OUTLIER_NS && ds_lab_mode_interleaves(cell->mode) &&
+	       (sample->interleaved || cell->mode == DS_LAB_PTP) &&
+	       sample->condition != DS_LAB_BETWEEN && sample->source[0] != 'D' &&
+	       sample->source[3] != 'D';
+}
+
+/* Into its place in a list in falling order; what does not fit falls off its end. */
+static void insert(struct ds_lab_outlier *list, size_t count, size_t room,
+		   struct ds_lab_outlier outlier)
+{
+	size_t at = count < room ? count : room;
+
+	while (at > 0 && fabs(list[at - 1].sample->offset_ns) < fabs(outlier.sample->offset_ns)) {
+		if (at < room)
+			list[at] = list[at - 1];
+		at--;
+	}
+	if (at < room)
+		list[at] = outlier;
+}
+
+size_t ds_result_outliers(const struct ds_lab_result *result, struct ds_lab_outlier *list,
+			  size_t room)
+{
+	size_t count = 0;
+
+	for (size_t c = 0; c < result->cell_count; c++) {
+		const struct ds_lab_cell *cell = &result->cells[c];
+		for (size_t i = 0; i < cell->sample_count; i++) {
+			if (!is_outlier(cell, &cell->samples[i]))
+				continue;
+			insert(list, count, room, (struct ds_lab_outlier){cell, &cell->samples[i]});
+			count++;
+		}
+	}
+	return count;
+}
+
+bool ds_result_loaded(const struct ds_lab_result *result)
+{
+	for (size_t c = 0; c < result->cell_count; c++) {
+		const struct ds_lab_cell *cell = &result->cells[c];
+		for (size_t i = 0; i < cell->sample_count; i++) {
+			if (cell->samples[i].condition == DS_LAB_LOADED)
+				return true;
+		}
+	}
+	return false;
+}

@@ -148,6 +148,20 @@ void ds_cells_quantiles(const struct ds_lab_cell *const *cells, size_t count,
 size_t ds_result_group(const struct ds_lab_result *result, enum ds_lab_mode mode, bool new_asks,
 		       bool new_answers, const struct ds_lab_cell *cells[DS_LAB_GROUP]);
 
+/* Those over DS_LAB_OUTLIER_NS that need a word: of modes that interleave, interleaved (ptp: all),
+ * T1 and T4 not the daemon's, idle or loaded. The farthest first, at most `room`. Returns how many
+ * there are in all. */
+struct ds_lab_outlier {
+	const struct ds_lab_cell *cell;
+	const struct ds_lab_sample *sample;
+};
+#define DS_LAB_OUTLIERS 50 /* so many are reported */
+size_t ds_result_outliers(const struct ds_lab_result *result, struct ds_lab_outlier *list,
+			  size_t room);
+
+/* Was any sample taken under load? */
+bool ds_result_loaded(const struct ds_lab_result *result);
+
 /* Read result, fill findings. */
 bool ds_verdict(struct ds_lab_result *result);
 

@@ -148,6 +148,47 @@ static void groups_are_known_pairs_of_two_sides(void **state)
 	ds_result_free(&result);
 }
 
+static void add(struct ds_lab_cell *cell, double offset, bool interleaved, char source)
+{
+	const struct ds_lab_sample sample = {.offset_ns = offset,
+					     .interleaved = interleaved,
+					     .source = {source, '?', '?', source}};
+
+	assert_true(ds_cell_add(cell, &sample));
+}
+
+static void outliers_are_listed_the_farthest_first(void **state)
+{
+	struct ds_lab_outlier list[3];
+	struct ds_lab_result result;
+	struct ds_lab_cell *cell;
+	(void)state;
+
+	assert_true(ds_result_init(&result, &plan));
+	cell = ds_result_cell(&result, 1, 2, DS_LAB_XLEAVE);
+	add(ds_result_cell(&result, 1, 2, DS_LAB_BASIC), 90000, true, 'K');
+	add(cell, 80000, false, 'K');
+	add(cell, 70000, true, 'D');
+	add(cell, 9999, true, 'K');
+	assert_int_equal(ds_result_outliers(&result, list, 3), 0);
+	add(cell, -20000, true, 'K');
+	assert_int_equal(ds_result_outliers(&result, list, 3), 1);
+	assert_ptr_equal(list[0].cell, cell);
+	add(cell, 11000, true, 'K');
+	add(cell, 50000, true, 'H');
+	add(cell, 40000, true, 'K');
+	add(cell, -12000, true, '?');
+	assert_int_equal(ds_result_outliers(&result, list, 3), 5);
+	assert_int_equal(list[0].sample->offset_ns, 50000);
+	assert_int_equal(list[1].sample->offset_ns, 40000);
+	assert_int_equal(list[2].sample->offset_ns, -20000);
+	assert_int_equal(ds_result_outliers(&result, list, 0), 5);
+	assert_false(ds_result_loaded(&result));
+	cell->samples[0].condition = DS_LAB_LOADED;
+	assert_true(ds_result_loaded(&result));
+	ds_result_free(&result);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +198,7 @@ int main(void)
 		cmocka_unit_test(samples_that_are_no_figures_are_counted),
 		cmocka_unit_test(findings_are_cut_not_lost),
 		cmocka_unit_test(groups_are_known_pairs_of_two_sides),
+		cmocka_unit_test(outliers_are_listed_the_farthest_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,10 +31,14 @@ struct ds_place_endpoint {
 	char broadcast[64]; /* of the mode's subnet; empty: none here */
 	char interface[DS_LAB_NAME];
 	uint16_t port; /* to answer at */
-	bool any_port; /* a daemon that insists on port 123 can be told no other here: false */
+	bool any_port; /* false: port 123 is not to be had here, for daemons that have no choice */
 };
 
-/* Make the rig of the plan: hosts, links, relays, a working directory on each. */
+/* Make the rig of the plan: hosts, links, relays, a working directory on each. -EPERM: no right to
+ * make namespaces; the rig DS_LAB_RIG_LOOPBACK needs none. With `keep`, the folders of hosts on
+ * this machine are plan->directory/NAME and stay; all others are temporary, and nothing has to be
+ * made before. Programs have no right to set a clock, as far as it can be taken from them. Signals
+ * are caught as ds_rig_open() says: wait with ds_rig_wait(), look at ds_rig_signal(). */
 int ds_place_open(struct ds_place **place, const struct ds_lab_plan *plan, char why[DS_LAB_WHY]);
 /* End everything that was started, remove everything that was made. NULL is nothing. Also run by
  * atexit() and after SIGINT, SIGTERM, SIGHUP. */
@@ -55,13 +59,15 @@ int ds_place_put(struct ds_place *place, int host, const char *name, const char 
 /* Copy a file of this machine there. */
 int ds_place_copy(struct ds_place *place, int host, const char *name, const char *from,
 		  bool executable, char why[DS_LAB_WHY]);
-/* Fetch what stands in it from `from` on, into memory of the caller's (free()); *size 0 and 0
+/* Fetch what stands in it, into memory of the caller's (free()); *size 0 and 0
  * returned for a file that is not there. */
 int ds_place_get(struct ds_place *place, int host, const char *name, char **text, size_t *size,
 		 char why[DS_LAB_WHY]);
 
 /* Run a line of shell there and wait, at most timeout_ms; its standard output in `output` (cut,
- * always ended by 0). Returns its exit status (0..255), or a negative errno. */
+ * always ended by 0), the first line of its standard error in `why`. Returns its exit status
+ * (0..255; 128 + N after signal N), or a negative errno (-ETIMEDOUT, -EINTR: see ds_rig_signal()).
+ */
 int ds_place_ask(struct ds_place *place, int host, const char *line, int timeout_ms, char *output,
 		 size_t size, char why[DS_LAB_WHY]);
 

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,10 +15,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include <linux/capability.h>
 #include <net/if.h>
 
 static volatile sig_atomic_t asked_by;
@@ -77,15 +78,6 @@ static int refuse(char why[DS_RIG_WHY], int error, const char *what)
 	return -error;
 }
 
-static int remove_one(const char *path, const struct stat *status, int type, struct FTW *where)
-{
-	(void)status;
-	(void)type;
-	(void)where;
-	(void)remove(path);
-	return 0; /* go on: remove what can be removed */
-}
-
 static int make_directory(struct ds_rig *rig, char why[DS_RIG_WHY])
 {
 	const char *base = getenv("TMPDIR");
@@ -98,51 +90,6 @@ static int make_directory(struct ds_rig *rig, char why[DS_RIG_WHY])
 		int error = (size_t)length >= sizeof(rig->directory) ? ENAMETOOLONG : errno;
 		rig->directory[0] = '\0';
 		return refuse(why, error, "cannot make a directory for temporary files");
-	}
-	return 0;
-}
-
-/* The end of us that nobody can catch is SIGKILL. A process that waits for the end of a pipe which
- * only we hold then removes the directory; programs have PR_SET_PDEATHSIG. */
-static void janitor(const struct ds_rig *rig, int read_fd, int write_fd)
-{
-	const struct timespec moment = {0, 200000000};
-	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	char byte;
-
-	setsid();
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
-		dup2(null_fd, fd);
-	close(write_fd);
-	while (read(read_fd, &byte, 1) < 0 && errno == EINTR)
-		;
-	if (access(rig->directory, F_OK) == 0) {
-		nanosleep(&moment, NULL); /* programs that were killed write no more */
-		nftw(rig->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	}
-	_exit(0);
-}
-
-static int start_janitor(struct ds_rig *rig, char why[DS_RIG_WHY])
-{
-	int ends[2];
-
-	if (pipe2(ends, O_CLOEXEC) != 0)
-		return refuse(why, errno, "cannot make a pipe");
-	fflush(NULL);
-	rig->janitor = fork();
-	if (rig->janitor == 0)
-		janitor(rig, ends[0], ends[1]);
-	int error = rig->janitor < 0 ? errno : 0;
-	close(ends[0]);
-	rig->janitor_fd = ends[1];
-	if (error != 0) {
-		rig->janitor = 0;
-		close(ends[1]);
-		return refuse(why, error, "cannot start a process");
 	}
 	return 0;
 }
@@ -203,6 +150,16 @@ static int make_namespace(int home_fd)
 	return error != 0 ? -error : fd;
 }
 
+static void add_host(struct ds_rig *rig, int fd)
+{
+	struct stat status;
+
+	rig->host_fd[rig->hosts] = fd;
+	rig->host_inode[rig->hosts] = fstat(fd, &status) == 0 ? status.st_ino : 0;
+	ds_janitor_namespace(&rig->janitor, rig->host_inode[rig->hosts]);
+	rig->hosts++;
+}
+
 static int make_hosts(struct ds_rig *rig, int hosts, char why[DS_RIG_WHY])
 {
 	int home_fd = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
@@ -219,7 +176,7 @@ static int make_hosts(struct ds_rig *rig, int hosts, char why[DS_RIG_WHY])
 		}
 		if (fd < 0)
 			break;
-		rig->host_fd[rig->hosts++] = fd;
+		add_host(rig, fd);
 	}
 	close(home_fd);
 	return fd < 0 ? refuse(why, -fd, "no right to make network namespaces (not root?)") : 0;
@@ -237,10 +194,10 @@ int ds_rig_open(struct ds_rig *rig, int hosts, bool loopback, char why[DS_RIG_WH
 		return error;
 	catch_signals();
 	open_rig = rig;
-	error = start_janitor(rig, why);
+	error = ds_janitor_start(&rig->janitor, rig->directory);
 	if (error != 0) {
 		ds_rig_close(rig);
-		return error;
+		return refuse(why, -error, "cannot start a process");
 	}
 	rig->kind = loopback ? DS_RIG_LOOPBACK : DS_RIG_NAMESPACES;
 	if (loopback)
@@ -252,38 +209,97 @@ int ds_rig_open(struct ds_rig *rig, int hosts, bool loopback, char why[DS_RIG_WH
 	return error;
 }
 
-/* In the child: from here on this is another program, or nothing. */
-static void become(const struct ds_rig *rig, int host, const char *const argv[], int output_fd,
-		   pid_t parent)
+/* The clock is the machine's, and all hosts': no program gets the right to set it, whoever it is.
+ * capabilities(7): what is neither in the bounding nor in the inheritable set is not to be had by
+ * executing a program either. */
+static void give_up_clock(void)
 {
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	const uint32_t mask = ~(UINT32_C(1) << CAP_SYS_TIME);
+
+	(void)prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0);
+	(void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_LOWER, CAP_SYS_TIME, 0, 0);
+	if (syscall(SYS_capget, &header, data) != 0)
+		return;
+	data[0].effective &= mask;
+	data[0].permitted &= mask;
+	data[0].inheritable &= mask;
+	(void)syscall(SYS_capset, &header, data);
+}
+
+static void reset_signals(void)
+{
+	static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGPIPE};
 	sigset_t none;
+
+	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
+		signal(signals[i], SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+/* In the child: from here on this is another program, or a function, or nothing. */
+static void become(const struct ds_rig *rig, int host, const struct ds_rig_job *job, pid_t parent)
+{
+	int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int output_fd = job->output_fd > 0 ? job->output_fd : null_fd;
 
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(126); /* it died before we asked to be told */
+	dup2(job->input_fd > 0 ? job->input_fd : null_fd, STDIN_FILENO);
+	dup2(output_fd, STDOUT_FILENO);
+	dup2(job->error_fd > 0 ? job->error_fd : output_fd, STDERR_FILENO);
 	if (rig->kind == DS_RIG_NAMESPACES && setns(rig->host_fd[host], CLONE_NEWNET) != 0) {
-		dprintf(output_fd, "setns: %s\n", strerror(errno));
+		dprintf(STDERR_FILENO, "setns: %s\n", strerror(errno));
 		_exit(126);
 	}
-
-	int null_fd = open("/dev/null", O_RDWR);
-	dup2(null_fd, STDIN_FILENO);
-	dup2(output_fd, STDOUT_FILENO);
-	dup2(output_fd, STDERR_FILENO);
-	signal(SIGPIPE, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (job->directory && chdir(job->directory) != 0) {
+		dprintf(STDERR_FILENO, "%s: %s\n", job->directory, strerror(errno));
+		_exit(126);
+	}
+	give_up_clock();
+	reset_signals();
+	if (job->run) {
+		close(rig->janitor.fd); /* else our end would not be the pipe's */
+		_exit(job->run(job->context));
+	}
 	/* exec changes nothing in them: POSIX keeps the old type for old programs. */
-	execvp(argv[0], (char *const *)(uintptr_t)argv);
-	fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
+	execvp(job->argv[0], (char *const *)(uintptr_t)job->argv);
+	dprintf(STDERR_FILENO, "%s: %s\n", job->argv[0], strerror(errno));
 	_exit(127);
 }
 
-int ds_rig_start(struct ds_rig *rig, int host, const char *const argv[], const char *output,
+/* Who begins lives in programs[place]; job's descriptors are those to be used. */
+static int begin(struct ds_rig *rig, int host, const struct ds_rig_job *job, int place,
 		 char why[DS_RIG_WHY])
 {
 	pid_t parent = getpid();
+	sigset_t block, before;
+
+	fflush(NULL); /* what is buffered would else be written twice if the child used stdio */
+	/* A signal that asks the child to end must not end in our handler. */
+	sigfillset(&block);
+	sigprocmask(SIG_BLOCK, &block, &before);
+	pid_t pid = fork();
+	if (pid == 0)
+		become(rig, host, job, parent);
+	int error = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	if (pid < 0)
+		return refuse(why, error, "cannot start a process");
+	setpgid(pid, pid); /* whoever is first */
+	ds_janitor_group(&rig->janitor, pid, true);
+	rig->programs[place] = (struct ds_rig_program){.pid = pid};
+	return place;
+}
+
+int ds_rig_start_job(struct ds_rig *rig, int host, const struct ds_rig_job *job,
+		     char why[DS_RIG_WHY])
+{
+	struct ds_rig_job copy = *job;
 	int place = 0;
 
 	if (host < 0 || host >= rig->hosts)
@@ -292,43 +308,62 @@ int ds_rig_start(struct ds_rig *rig, int host, const char *const argv[], const c
 		place++;
 	if (place == DS_RIG_PROGRAMS)
 		return refuse(why, EAGAIN, "too many programs in the rig");
+	if (!job->output)
+		return begin(rig, host, &copy, place, why);
 
-	int fd = open(output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	if (fd < 0)
-		return refuse(why, errno, output);
-	/* What is buffered would else be written twice if the child used stdio. */
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0)
-		become(rig, host, argv, fd, parent);
-	int error = errno;
-	close(fd);
-	if (pid < 0)
-		return refuse(why, error, "cannot start a process");
-	setpgid(pid, pid); /* whoever is first */
-	rig->programs[place] = (struct ds_rig_program){.pid = pid};
-	return place;
+	copy.output_fd = open(job->output, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	if (copy.output_fd < 0)
+		return refuse(why, errno, job->output);
+	int program = begin(rig, host, &copy, place, why);
+	close(copy.output_fd);
+	return program;
+}
+
+int ds_rig_start(struct ds_rig *rig, int host, const char *const argv[], const char *output,
+		 char why[DS_RIG_WHY])
+{
+	const struct ds_rig_job job = {.argv = argv, .output = output};
+
+	return ds_rig_start_job(rig, host, &job, why);
 }
 
 bool ds_rig_ended(struct ds_rig *rig, int program)
 {
 	struct ds_rig_program *p = &rig->programs[program];
+	siginfo_t info = {0};
 
-	if (!p->ended && waitpid(p->pid, &p->status, WNOHANG) == p->pid)
+	if (p->ended || p->pid == 0)
+		return true;
+	/* It is left a zombie at first, so that its number is not given away while we end what it
+	 * left in its group. */
+	if (waitid(P_PID, (id_t)p->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
+	    info.si_pid != p->pid)
+		return false;
+	kill(-p->pid, SIGKILL);
+	if (waitpid(p->pid, &p->status, WNOHANG) == p->pid) {
 		p->ended = true;
+		ds_janitor_group(&rig->janitor, p->pid, false);
+	}
 	return p->ended;
 }
 
 static bool await_end(struct ds_rig *rig, int program, int ms)
 {
-	const struct timespec step = {0, 5000000};
+	struct timespec step = {0, 0};
 
-	for (int waited = 0; waited < ms; waited += 5) {
+	for (int waited = 0; waited < ms; waited += (int)(step.tv_nsec / 1000000)) {
 		if (ds_rig_ended(rig, program))
 			return true;
+		step.tv_nsec = waited < 20 ? 1000000 : 5000000;
 		nanosleep(&step, NULL);
 	}
 	return ds_rig_ended(rig, program);
+}
+
+void ds_rig_ask_to_end(struct ds_rig *rig, int program)
+{
+	if (rig->programs[program].pid != 0 && !ds_rig_ended(rig, program))
+		kill(rig->programs[program].pid, SIGTERM);
 }
 
 bool ds_rig_stop(struct ds_rig *rig, int program, int grace_ms)
@@ -344,6 +379,12 @@ bool ds_rig_stop(struct ds_rig *rig, int program, int grace_ms)
 	kill(p->pid, SIGKILL);
 	(void)await_end(rig, program, 2000);
 	return false;
+}
+
+void ds_rig_forget(struct ds_rig *rig, int program)
+{
+	if (ds_rig_ended(rig, program))
+		rig->programs[program] = (struct ds_rig_program){0};
 }
 
 const char *ds_rig_ending(const struct ds_rig *rig, int program, char buffer[64])
@@ -362,52 +403,49 @@ const char *ds_rig_ending(const struct ds_rig *rig, int program, char buffer[64]
 
 void ds_rig_close(struct ds_rig *rig)
 {
-	for (int i = 0; i < DS_RIG_PROGRAMS; i++) {
-		if (rig->programs[i].pid != 0 && !ds_rig_ended(rig, i))
-			kill(rig->programs[i].pid, SIGTERM);
-	}
+	for (int i = 0; i < DS_RIG_PROGRAMS; i++)
+		ds_rig_ask_to_end(rig, i);
 	for (int i = 0; i < DS_RIG_PROGRAMS; i++)
 		(void)ds_rig_stop(rig, i, 1000);
 	if (rig->kind == DS_RIG_NAMESPACES) {
+		ds_janitor_sweep(rig->host_inode, rig->hosts);
 		for (int i = 0; i < rig->hosts; i++)
 			close(rig->host_fd[i]);
 	}
 	if (rig->directory[0] != '\0')
-		nftw(rig->directory, remove_one, 8, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-	if (rig->janitor != 0) {
-		close(rig->janitor_fd);
-		while (waitpid(rig->janitor, NULL, 0) < 0 && errno == EINTR)
-			;
-	}
+		ds_janitor_remove(rig->directory);
+	ds_janitor_end(&rig->janitor);
 	*rig = (struct ds_rig){0};
 	if (open_rig == rig)
 		open_rig = NULL;
 }
 
-/* Run ip(8) in a host to its end. other_fd stays open for it under its number. */
-static int run_ip(const struct ds_rig *rig, int host, int other_fd, const char *const argv[],
-		  char why[DS_RIG_WHY])
+int ds_rig_ip(struct ds_rig *rig, int host, int other_host, const char *const argv[],
+	      char why[DS_RIG_WHY])
 {
-	pid_t parent = getpid();
 	int fd = memfd_create("drivestamp-ip", MFD_CLOEXEC);
-	int status = 0;
+	int other_fd = other_host >= 0 ? rig->host_fd[other_host] : -1;
+	struct ds_rig_job job = {.argv = argv, .output_fd = fd};
+	const char *path = getenv("PATH");
+	char longer[4096];
 
 	if (fd < 0)
 		return refuse(why, errno, "memfd_create");
-	fflush(NULL);
-	pid_t pid = fork();
-	if (pid == 0) {
-		fcntl(other_fd, F_SETFD, 0);
-		/* As in a login shell of root; in others sbin may be missing. */
-		const char *path = getenv("PATH");
-		char longer[4096];
+	/* As in a login shell of root; in others sbin may be missing. */
+	if (!path || !strstr(path, "/sbin")) {
 		snprintf(longer, sizeof(longer), "%s:/usr/sbin:/sbin", path ? path : "/usr/bin");
 		setenv("PATH", longer, 1);
-		become(rig, host, argv, fd, parent);
 	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	int error = pid < 0 ? errno : status != 0 ? EIO : 0;
+	if (other_fd >= 0)
+		fcntl(other_fd, F_SETFD, 0);
+	int program = ds_rig_start_job(rig, host, &job, why);
+	if (other_fd >= 0)
+		fcntl(other_fd, F_SETFD, FD_CLOEXEC);
+	if (program < 0) {
+		close(fd);
+		return program;
+	}
+	int error = await_end(rig, program, 10000) && rig->programs[program].status == 0 ? 0 : EIO;
 	if (error != 0) {
 		ssize_t length = pread(fd, why, DS_RIG_WHY - 1, 0);
 		why[length > 0 ? length : 0] = '\0';
@@ -415,6 +453,8 @@ static int run_ip(const struct ds_rig *rig, int host, int other_fd, const char *
 		if (why[0] == '\0')
 			snprintf(why, DS_RIG_WHY, "ip %s failed", argv[1]);
 	}
+	(void)ds_rig_stop(rig, program, 0);
+	ds_rig_forget(rig, program);
 	close(fd);
 	return -error;
 }
@@ -435,11 +475,11 @@ static int configure_end(struct ds_rig *rig, int link, int end, int host, char w
 	const char *up[] = {"ip", "link", "set", "dev", device, "up", NULL};
 	char ignored[DS_RIG_WHY];
 
-	int error = run_ip(rig, host, rig->host_fd[host], add4, why);
+	int error = ds_rig_ip(rig, host, -1, add4, why);
 	if (error == 0)
-		error = run_ip(rig, host, rig->host_fd[host], up, why);
+		error = ds_rig_ip(rig, host, -1, up, why);
 	if (error == 0) /* a kernel without IPv6 is no reason to stop */
-		(void)run_ip(rig, host, rig->host_fd[host], add6, ignored);
+		(void)ds_rig_ip(rig, host, -1, add6, ignored);
 	return error;
 }
 
@@ -458,7 +498,7 @@ int ds_rig_join(struct ds_rig *rig, int a, int b, char why[DS_RIG_WHY])
 
 	const char *add[] = {"ip",   "link", "add",  "dev",   device, "type", "veth",
 			     "peer", "name", device, "netns", other,  NULL};
-	int error = run_ip(rig, a, rig->host_fd[b], add, why);
+	int error = ds_rig_ip(rig, a, b, add, why);
 	if (error == 0)
 		error = configure_end(rig, link, 0, a, why);
 	if (error == 0)

@@ -1,0 +1,289 @@
+/* place_local: the rigs on one machine: namespaces on a bridge, or addresses on loopback. It must
+ * never need a right for the latter. All hosts share the machine's clock, which no program here
+ * gets the right to set: what they measure of each other is error. */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lab/bridge.h"
+#include "lab/place_rig.h"
+#include "lab/talk.h"
+
+#define LOOPBACK_PORT 11123
+#define NTP_PORT      123
+#define PATH_SIZE     ((size_t)2 * DS_LAB_PATH)
+
+_Static_assert(DS_RIG_WHY == DS_LAB_WHY, "sentences of the rig are handed on");
+
+static int refuse(char why[DS_LAB_WHY], int error, const char *what)
+{
+	snprintf(why, DS_LAB_WHY, "%.200s: %s", what, strerror(error));
+	return -error;
+}
+
+/* mkdir -p of what stands before the last slash of path. */
+static int make_folders(char *path)
+{
+	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		int error = mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -errno;
+		*slash = '/';
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+/* With `keep`, the hosts' folders stay in the plan's directory; else they go with the rig's. */
+static int make_directories(struct ds_place *place, char why[DS_LAB_WHY])
+{
+	const struct ds_lab_plan *plan = &place->plan;
+	const char *base =
+		plan->keep && plan->directory[0] != '\0' ? plan->directory : place->rig.directory;
+
+	for (int i = 0; i < plan->hosts; i++) {
+		char path[PATH_SIZE];
+		int length = snprintf(path, sizeof(path), "%s/%s/", base, plan->host[i].name);
+		if (length >= DS_LAB_PATH)
+			return refuse(why, ENAMETOOLONG, path);
+		int error = make_folders(path);
+		if (error != 0)
+			return refuse(why, -error, path);
+		path[length - 1] = '\0';
+		char *whole = realpath(path, NULL);
+		if (!whole || strlen(whole) >= DS_LAB_PATH) {
+			free(whole);
+			return refuse(why, whole ? ENAMETOOLONG : errno, path);
+		}
+		snprintf(place->directory[i], sizeof(place->directory[i]), "%s", whole);
+		free(whole);
+	}
+	return 0;
+}
+
+static struct in_addr loopback_address(int host, int mode)
+{
+	return (struct in_addr){
+		htonl(127u << 24 | 119u << 16 | (unsigned)mode << 8 | (unsigned)(host + 1))};
+}
+
+static bool is_free(uint16_t port, int host, int mode)
+{
+	struct sockaddr_in at = {.sin_family = AF_INET,
+				 .sin_port = htons(port),
+				 .sin_addr = loopback_address(host, mode)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool free = fd >= 0 && bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return free;
+}
+
+/* The first that is free at all addresses that will be used. */
+static uint16_t free_port(int hosts)
+{
+	for (uint16_t port = LOOPBACK_PORT; port < LOOPBACK_PORT + 100; port++) {
+		int all = hosts * DS_LAB_MODES;
+		int count = 0;
+		while (count < all && is_free(port, count % hosts, count / hosts))
+			count++;
+		if (count == all)
+			return port;
+	}
+	return LOOPBACK_PORT;
+}
+
+static int open_loopback(struct ds_place *place, char why[DS_LAB_WHY])
+{
+	int error = ds_rig_open(&place->rig, place->plan.hosts, true, why);
+
+	if (error != 0)
+		return error;
+	place->port = free_port(place->plan.hosts);
+	snprintf(place->says, sizeof(place->says),
+		 "%d addresses on the loopback interface of this machine, one clock",
+		 place->plan.hosts);
+	return 0;
+}
+
+static int open_namespaces(struct ds_place *place, char why[DS_LAB_WHY])
+{
+	int hosts = place->plan.hosts;
+	int error = ds_rig_open(&place->rig, hosts + 1, false, why);
+
+	if (error == 0)
+		error = ds_bridge_make(&place->rig, hosts, hosts, 0, DS_LAB_MODES, why);
+	if (error != 0)
+		return error;
+	place->port = NTP_PORT;
+	snprintf(place->says, sizeof(place->says),
+		 "%d network namespaces on this machine%s, veth to a bridge, one clock", hosts,
+		 place->rig.in_user_namespace ? " (in a user namespace)" : "");
+	return 0;
+}
+
+static int local_open(struct ds_place *place, char why[DS_LAB_WHY])
+{
+	int error = place->plan.rig == DS_LAB_RIG_LOOPBACK ? open_loopback(place, why)
+							   : open_namespaces(place, why);
+
+	return error != 0 ? error : make_directories(place, why);
+}
+
+static void local_close(struct ds_place *place)
+{
+	ds_rig_close(&place->rig);
+}
+
+static void local_endpoint(const struct ds_place *place, int host, enum ds_lab_mode mode,
+			   struct ds_place_endpoint *endpoint)
+{
+	bool loopback = place->rig.kind == DS_RIG_LOOPBACK;
+
+	endpoint->port = place->port;
+	endpoint->any_port = !loopback;
+	snprintf(endpoint->address, sizeof(endpoint->address), "%s.119.%d.%d",
+		 loopback ? "127" : "10", (int)mode, host + 1);
+	snprintf(endpoint->interface, sizeof(endpoint->interface), loopback ? "lo" : "eth0");
+	if (!loopback)
+		snprintf(endpoint->broadcast, sizeof(endpoint->broadcast), "10.119.%d.255",
+			 (int)mode);
+}
+
+static int write_whole(int fd, const char *text, size_t size)
+{
+	while (size > 0) {
+		ssize_t length = write(fd, text, size);
+		if (length < 0 && errno != EINTR)
+			return -errno;
+		text += length > 0 ? length : 0;
+		size -= length > 0 ? (size_t)length : 0;
+	}
+	return 0;
+}
+
+static void path_of(const struct ds_place *place, int host, const char *name, char path[PATH_SIZE])
+{
+	snprintf(path, PATH_SIZE, "%s/%s", place->directory[host], name);
+}
+
+static int local_put(struct ds_place *place, int host, const char *name, const char *text,
+		     size_t size, bool executable, char why[DS_LAB_WHY])
+{
+	char path[PATH_SIZE];
+	int error, fd;
+
+	path_of(place, host, name, path);
+	error = make_folders(path);
+	if (error != 0)
+		return refuse(why, -error, path);
+	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, executable ? 0700 : 0600);
+	if (fd < 0)
+		return refuse(why, errno, path);
+	error = write_whole(fd, text, size);
+	if (close(fd) != 0 && error == 0)
+		error = -errno;
+	return error != 0 ? refuse(why, -error, path) : 0;
+}
+
+static int local_get(struct ds_place *place, int host, const char *name, char **text, size_t *size,
+		     char why[DS_LAB_WHY])
+{
+	char path[PATH_SIZE];
+	int error, fd;
+
+	path_of(place, host, name, path);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd < 0)
+		return refuse(why, errno, path);
+	error = ds_place_read(fd, text, size);
+	close(fd);
+	return error != 0 ? refuse(why, -error, path) : 0;
+}
+
+static int local_ask(struct ds_place *place, int host, const char *line, int timeout_ms,
+		     char *output, size_t size, char why[DS_LAB_WHY])
+{
+	const char *argv[] = {"sh", "-c", line, NULL};
+	struct ds_talk talk = {.argv = argv,
+			       .directory = place->directory[host],
+			       .limit = size > 0 ? size - 1 : 0,
+			       .timeout_ms = timeout_ms};
+	int status = ds_talk(&place->rig, host, &talk, why);
+
+	if (size > 0 && talk.output)
+		memcpy(output, talk.output, talk.output_size + 1);
+	if (status >= 0)
+		snprintf(why, DS_LAB_WHY, "%s", talk.said);
+	free(talk.output);
+	return status;
+}
+
+static int local_start(struct ds_place *place, struct ds_place_program *program, const char *line,
+		       const char *output, char why[DS_LAB_WHY])
+{
+	const char *argv[] = {"sh", "-c", line, NULL};
+	char path[PATH_SIZE];
+	const struct ds_rig_job job = {
+		.argv = argv, .directory = place->directory[program->host], .output = path};
+
+	path_of(place, program->host, output, path);
+	int error = make_folders(path);
+	if (error != 0)
+		return refuse(why, -error, path);
+	program->slot = ds_rig_start_job(&place->rig, program->host, &job, why);
+	return program->slot < 0 ? program->slot : 0;
+}
+
+static void note_ending(struct ds_place *place, struct ds_place_program *program)
+{
+	program->ended = true;
+	ds_rig_ending(&place->rig, program->slot, program->how);
+	ds_rig_forget(&place->rig, program->slot);
+}
+
+static int local_look(struct ds_place *place, struct ds_place_program *program,
+		      char why[DS_LAB_WHY])
+{
+	why[0] = '\0';
+	if (ds_rig_ended(&place->rig, program->slot))
+		note_ending(place, program);
+	return 0;
+}
+
+static void local_stop(struct ds_place *place, struct ds_place_program *program, int grace_ms)
+{
+	(void)ds_rig_stop(&place->rig, program->slot, grace_ms);
+	note_ending(place, program);
+}
+
+static bool local_clock_error(struct ds_place *place, int host, double *error_ns, double *within_ns)
+{
+	(void)place;
+	(void)host;
+	*error_ns = 0;
+	*within_ns = 0;
+	return true;
+}
+
+const struct ds_place_rig ds_place_local = {
+	.open = local_open,
+	.close = local_close,
+	.endpoint = local_endpoint,
+	.put = local_put,
+	.get = local_get,
+	.ask = local_ask,
+	.start = local_start,
+	.look = local_look,
+	.stop = local_stop,
+	.clock_error = local_clock_error,
+};

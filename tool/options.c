@@ -132,6 +132,17 @@ static void print_help(const struct ds_verb *verb, const struct ds_option *optio
 	}
 }
 
+static int add_to_list(const struct ds_verb *verb, const char *word, struct ds_option_list *list,
+		       const char *text)
+{
+	if (list->count == DS_OPTION_LIST_MAX) {
+		complain(verb, word, "given too often");
+		return -1;
+	}
+	list->text[list->count++] = text;
+	return 0;
+}
+
 /* One option; *i moves over its value. 0, or -1 after a message. */
 static int take_option(const struct ds_verb *verb, const struct ds_option *options, int argc,
 		       char **argv, int *i)
@@ -160,6 +171,8 @@ static int take_option(const struct ds_verb *verb, const struct ds_option *optio
 		*(const char **)option->value = value;
 		return 0;
 	}
+	if (option->kind == DS_OPTION_LIST)
+		return add_to_list(verb, word, option->value, value);
 	return take_number(verb, option, value) ? 0 : -1;
 }
 

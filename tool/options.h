@@ -14,6 +14,14 @@ enum ds_option_kind {
 	DS_OPTION_INTEGER, /* int *value */
 	DS_OPTION_NUMBER,  /* double *value */
 	DS_OPTION_TEXT,	   /* const char **value */
+	DS_OPTION_LIST,	   /* struct ds_option_list *value: may be given again and again */
+};
+
+/* What was given, in its order; texts are those of argv. */
+#define DS_OPTION_LIST_MAX 32
+struct ds_option_list {
+	const char *text[DS_OPTION_LIST_MAX];
+	int count;
 };
 
 struct ds_option {

@@ -97,7 +97,8 @@ static bool judge(struct reader *r, const struct ds_word *word, const char *valu
 	case DS_WORD_REFUSED:
 		if (word->harmless == NULL || value == NULL ||
 		    strcasecmp(value, word->harmless) != 0)
-			complain(r, true, "'%s' is not supported: %s", word->word, word->reason);
+			complain(r, !r->conf->shadow, "'%s' is not supported%s: %s", word->word,
+				 r->conf->shadow ? ", and left out in shadow" : "", word->reason);
 		return false;
 	default:
 		return true;

@@ -217,6 +217,8 @@ struct ds_conf {
 	double smooth_wander_ppm;     /* a second */
 	bool smooth_leap_only;
 
+	bool shadow; /* --shadow: set before anything is read; what is refused is left out then */
+
 	/* accepted and noted until the control channel exists */
 	int cmd_port; /* 323 */
 };

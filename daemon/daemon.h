@@ -12,6 +12,7 @@
 #include "daemon/refclocks.h"
 #include "daemon/rtckeeper.h"
 #include "daemon/serve.h"
+#include "daemon/shadowing.h"
 #include "daemon/sources.h"
 #include "daemon/timekeeper.h"
 #include "os/clock.h"
@@ -34,6 +35,7 @@ struct ds_daemon {
 	struct ds_hearing hearing;
 	struct ds_refclocks refclocks;
 	struct ds_rtckeeper rtckeeper;
+	struct ds_shadowing shadowing;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;

@@ -54,6 +54,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_hearing_next_ns(&d->hearing));
 	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
 	next = earliest(next, ds_rtckeeper_next_ns(&d->rtckeeper));
+	next = earliest(next, ds_shadowing_next_ns(&d->shadowing));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	next = earliest(next, d->timekeeper.leaping.due_monotonic_ns);
@@ -105,6 +106,7 @@ static void update_clock(struct ds_daemon *d)
 	ds_sources_candidates(&d->sources, &now, candidates, &input);
 	if (!ds_timekeeper_update(&d->timekeeper, &input))
 		return;
+	ds_shadowing_update(&d->shadowing);
 	if (d->timekeeper.stepped) {
 		ds_serve_clock_stepped(&d->serve);
 		ds_refclocks_clock_stepped(&d->refclocks);
@@ -209,6 +211,7 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 		write_shadow(d);
 		l->shadow_ns = now_ns + shadow_interval_ns(&d->conf);
 	}
+	ds_shadowing_run(&d->shadowing, now_ns);
 	ds_timekeeper_save_drift(&d->timekeeper);
 	if (d->timekeeper.give_up)
 		l->status = 1;

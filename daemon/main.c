@@ -1,9 +1,9 @@
-/*
- * drivestampd: reads its configuration, opens what it needs, gives up rights it does not need,
- * and runs the loop.
- * It must never touch the clock before the configuration is known to be good, nor leave a pid
- * file or a changed rate behind when it fails.
- */
+if (!o->shadow || other == NULL) /*
+				  * drivestampd: reads its configuration, opens what it needs, gives
+				  * up rights it does not need, and runs the loop. It must never
+				  * touch the clock before the configuration is known to be good,
+				  * nor leave a pid file or a changed rate behind when it fails.
+				  */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,14 +22,15 @@
 
 #define DEFAULT_CONF "/etc/drivestamp/drivestamp.conf"
 
-struct options {
-	const char *file;
-	const char *user;
-	const char *clock;
-	bool foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
-	enum ds_once once;
-	double timeout_s;
-};
+	struct options {
+		const char *file;
+		const char *user;
+		const char *clock;
+		const char *shadow_folder; /* NULL: the default */
+		bool shadow, foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
+		enum ds_once once;
+		double timeout_s;
+	};
 
 static struct ds_daemon the_daemon; /* all memory there is, but for the slots and the batch */
 
@@ -49,8 +50,17 @@ static void usage(FILE *out)
 	      "  -v        print the version and end\n"
 	      "  --clock system | virtual[,offset=SECONDS,freq=PPM]\n"
 	      "            the clock to keep: the machine's, or one inside this process\n"
+	      "  --shadow[=DIR]\n"
+	      "            beside the daemon that keeps the clock: touches nothing, logs in DIR how the\n"
+	      "            two compare (default " DS_SHADOWING_DIRECTORY ")\n"
 	      "Directives on the command line take the place of the file.\n",
 	      out);
+}
+
+static int say_version(void)
+{
+	printf("drivestampd " DS_VERSION " (%cinterleaved)\n", DS_INTERLEAVE_BUILT ? '+' : '-');
+	return 0;
 }
 
 static bool parse_seconds(const char *text, double *value)
@@ -67,6 +77,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	static const struct option long_options[] = {
 		{"clock", required_argument, NULL, 'C'},
 		{"help", no_argument, NULL, 'h'},
+		{"shadow", optional_argument, NULL, 'S'},
 		{"version", no_argument, NULL, 'v'},
 		{NULL, 0, NULL, 0},
 	};
@@ -110,15 +121,17 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'C':
 			o->clock = optarg;
 			break;
+		case 'S':
+			o->shadow = true;
+			o->shadow_folder = optarg;
+			break;
 		case 't':
 			if (parse_seconds(optarg, &o->timeout_s))
 				break;
 			ds_log_fatal("-t %s: not a number of seconds", optarg);
 			return 1;
 		case 'v':
-			printf("drivestampd " DS_VERSION " (%cinterleaved)\n",
-			       DS_INTERLEAVE_BUILT ? '+' : '-');
-			return 0;
+			return say_version();
 		case 'h':
 			usage(stdout);
 			return 0;
@@ -130,11 +143,30 @@ static int parse_options(int argc, char **argv, struct options *o)
 	return -1;
 }
 
+/* In shadow the clock is our own, and there is nothing to be set. */
+static bool fits_shadow(const struct options *o)
+{
+	const char *other = o->clock != NULL		? "--clock"
+			    : o->no_steer		? "-x"
+			    : o->from_rtc		? "-s"
+			    : o->once == DS_ONCE_SET	? "-q"
+			    : o->once == DS_ONCE_REPORT ? "-Q"
+							: NULL;
+
+	if (o->shadow == NULL || other == NULL)
+		return true;
+	ds_log_fatal("--shadow and %s exclude each other", other);
+	return false;
+}
+
 static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, char **argv)
 {
+	const char *file = argc > 0 ? "command line" : o->file;
+	const char *folder = o->shadow_folder != NULL ? o->shadow_folder : DS_SHADOWING_DIRECTORY;
 	bool good = true;
 
 	ds_conf_defaults(conf);
+	conf->shadow = o->shadow;
 	if (argc > 0)
 		for (int i = 0; i < argc; i++)
 			good &= ds_conf_read_line(conf, argv[i], i + 1, ds_start_say, NULL);
@@ -149,7 +181,9 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 	if (o->once != DS_ONCE_NO)
 		for (size_t i = 0; i < conf->source_count; i++)
 			conf->sources[i].iburst = true;
-	return good && ds_conf_check(conf, argc > 0 ? "command line" : o->file, ds_start_say, NULL);
+	if (good && o->shadow)
+		good = ds_shadowing_conf(conf, folder, file, ds_start_say, NULL);
+	return good && ds_conf_check(conf, file, ds_start_say, NULL);
 }
 
 /* In a build without interleaved mode `xleave` means nothing; say so once. */
@@ -193,8 +227,27 @@ static bool open_virtual(struct ds_clock *clock, const char *text)
 	return ds_clock_open_virtual(clock, offset_s, freq_ppm) == 0;
 }
 
+/* Equal to the machine's clock at first, in its rate as well. */
+static bool open_shadow(struct ds_daemon *d)
+{
+	char why[DS_WHY];
+	int rc = ds_privilege_forgo_clock(why);
+
+	if (rc == 0)
+		rc = ds_shadowing_make_directory(&d->conf, why);
+	if (rc != 0) {
+		ds_log_fatal("%s", why);
+		return false;
+	}
+	d->steer = true;
+	return ds_clock_open_virtual(&d->clock, 0.0, 0.0) == 0 &&
+	       ds_clock_set_rate(&d->clock, ds_kernel_rate_ppb()) == 0;
+}
+
 static bool open_clock(struct ds_daemon *d, const struct options *o)
 {
+	if (o->shadow)
+		return open_shadow(d);
 	d->steer = !o->no_steer && o->once != DS_ONCE_REPORT;
 	if (o->clock == NULL || strcmp(o->clock, "system") == 0) {
 		int rc = ds_clock_open_system(&d->clock, d->steer);
@@ -285,9 +338,16 @@ static bool start(struct ds_daemon *d, const struct options *o)
 static void say_started(const struct ds_daemon *d)
 {
 	ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
-	       d->clock.kind == DS_CLOCK_SYSTEM ? "system" : "virtual",
+	       d->conf.shadow			  ? "shadow"
+	       : d->clock.kind == DS_CLOCK_SYSTEM ? "system"
+						  : "virtual",
 	       d->steer ? "" : ", read only",
 	       DS_INTERLEAVE_BUILT ? "+interleaved" : "-interleaved");
+	if (d->conf.shadow)
+		ds_log(DS_LOG_NOTICE,
+		       "in shadow: nothing of this machine is touched; read 'drivestamp lab shadow "
+		       "%s'",
+		       d->conf.log_dir);
 }
 
 /* From a good start to the end. */
@@ -338,6 +398,8 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
+	if (!fits_shadow(&o))
+		return 1;
 	the_daemon.once = o.once;
 	if (!read_conf(&the_daemon.conf, &o, argc - optind, argv + optind)) {
 		ds_log_fatal("the configuration has errors");

@@ -11,6 +11,7 @@
 #include "daemon/listening.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
+#include "daemon/shadowing.h"
 #include "os/random.h"
 
 #define NS_PER_S	     INT64_C(1000000000)
@@ -318,6 +319,33 @@ static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t
 		s->interleaved_run++;
 }
 
+static bool is_broadcast(const struct ds_exchange *x)
+{
+	return x != NULL &&
+	       (x->kind == DS_EXCHANGE_BROADCAST || x->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP);
+}
+
+static uint8_t their_mode(const struct ds_source *s, const struct ds_exchange *x)
+{
+	if (is_peer(s))
+		return s->peering.their_mode;
+	return is_broadcast(x) ? DS_MODE_BROADCAST : DS_MODE_SERVER;
+}
+
+static void shadow(const struct ds_source *s, const struct ds_source_context *c,
+		   const struct ds_exchange *x)
+{
+	const struct ds_shadowing_exchange e = {
+		.remote = &s->address,
+		.exchange = x,
+		.mode = their_mode(s, x),
+		.poll_log2 = s->poll_log2,
+	};
+
+	if (c->shadowing != NULL)
+		ds_shadowing_exchange(c->shadowing, &e);
+}
+
 bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context *c,
 			     struct ds_exchange *x)
 {
@@ -325,6 +353,7 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 
 	x->offset_ns += correction_ns;
 	x->server_minus_raw_ns += correction_ns;
+	shadow(s, c, x);
 	if (c->leaps != NULL)
 		x->server_minus_raw_ns -= ds_leaps_total_at_ns(c->leaps, x->raw_ns);
 	if (x->t1.source == DS_STAMP_DAEMON)
@@ -345,19 +374,6 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 	if (s->listening == NULL)
 		adjust_poll(s, c, x->raw_ns);
 	return true;
-}
-
-static bool is_broadcast(const struct ds_exchange *x)
-{
-	return x != NULL &&
-	       (x->kind == DS_EXCHANGE_BROADCAST || x->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP);
-}
-
-static uint8_t their_mode(const struct ds_source *s, const struct ds_exchange *x)
-{
-	if (is_peer(s))
-		return s->peering.their_mode;
-	return is_broadcast(x) ? DS_MODE_BROADCAST : DS_MODE_SERVER;
 }
 
 void ds_source_record(const struct ds_source *s, enum ds_reason reason,
@@ -508,10 +524,20 @@ static bool handle_stamp(struct ds_source *s, const struct ds_source_context *c,
 struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *c,
 				      const struct ds_datagram *d)
 {
-	if (d->source >= DS_STAMP_KERNEL)
-		return ds_clock_rx_stamp(c->clock, d->realtime_ns, d->source);
-	ds_count(c->counters, DS_R_RX_STAMP_DAEMON);
-	return ds_clock_rx_now(c->clock);
+	struct ds_reading now;
+	struct ds_rx_stamp rx;
+	int64_t realtime_ns = d->realtime_ns;
+
+	if (d->source >= DS_STAMP_KERNEL) {
+		rx = ds_clock_rx_stamp(c->clock, realtime_ns, d->source);
+	} else {
+		ds_count(c->counters, DS_R_RX_STAMP_DAEMON);
+		realtime_ns = ds_clock_read_beside(c->clock, &now);
+		rx = (struct ds_rx_stamp){now.clock_ns, now.raw_ns, DS_STAMP_DAEMON};
+	}
+	if (c->shadowing != NULL)
+		ds_shadowing_stamp(c->shadowing, rx.raw_ns, realtime_ns);
+	return rx;
 }
 
 static void say_interface(struct ds_source *s, int came_by)

@@ -27,6 +27,7 @@
 #include "os/socket.h"
 
 struct ds_listening;
+struct ds_shadowing;
 struct ds_serve;
 
 /* A peer, besides what is common. Private to peering.c. */
@@ -101,8 +102,9 @@ struct ds_source_context {
 	struct ds_serve *serve; /* whose port other kinds share */
 	struct ds_route *route; /* open, or not (fd -1): then no interface is compared */
 	const struct ds_keys *keys;
-	const struct ds_leaps *leaps; /* NULL: there are none */
-	double freq_ppb;	      /* the clock's present frequency correction */
+	const struct ds_leaps *leaps;	/* NULL: there are none */
+	double freq_ppb;		/* the clock's present frequency correction */
+	struct ds_shadowing *shadowing; /* NULL: nothing is shadowed */
 };
 
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */

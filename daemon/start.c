@@ -173,6 +173,8 @@ void ds_start_work(struct ds_daemon *d)
 		ds_rtckeeper_set_clock(&d->rtckeeper, &d->clock);
 	ds_timekeeper_init(&d->timekeeper, &d->conf, &d->clock, d->steer, &d->bound_page);
 	d->timekeeper.quiet = d->once != DS_ONCE_NO;
+	if (d->conf.shadow)
+		ds_shadowing_open(&d->shadowing, &d->conf, &d->clock, &d->timekeeper);
 	context = (struct ds_source_context){
 		.conf = &d->conf,
 		.clock = &d->clock,
@@ -183,6 +185,7 @@ void ds_start_work(struct ds_daemon *d)
 		.keys = &d->keys,
 		.leaps = &d->timekeeper.leaping.leaps,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
+		.shadowing = d->conf.shadow ? &d->shadowing : NULL,
 	};
 	ds_sources_init(&d->sources, &context);
 	ds_refclocks_start(&d->refclocks, &d->sources, &d->timekeeper);
@@ -202,5 +205,6 @@ void ds_start_close(struct ds_daemon *d)
 	ds_serve_close(&d->serve);
 	ds_keys_free(&d->keys);
 	ds_batch_free(d->batch);
+	ds_shadowing_close(&d->shadowing);
 	ds_record_close();
 }

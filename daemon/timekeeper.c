@@ -17,6 +17,12 @@
 #define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
 
+/* In shadow the system's clock is another one, and is not touched. */
+static const char *clock_name(const struct ds_timekeeper *tk)
+{
+	return tk->conf->shadow ? "Shadow" : "System";
+}
+
 static void correct(struct ds_timekeeper *tk, const struct ds_correction *c)
 {
 	tk->due_monotonic_ns = INT64_MAX;
@@ -28,8 +34,8 @@ static void correct(struct ds_timekeeper *tk, const struct ds_correction *c)
 		if (rc != 0)
 			ds_log(DS_LOG_WARNING, "could not step the clock: %s", strerror(-rc));
 		else
-			ds_log(DS_LOG_NOTICE, "System clock was stepped by %.6f seconds",
-			       (double)c->step_ns * 1e-9);
+			ds_log(DS_LOG_NOTICE, "%s clock was stepped by %.6f seconds",
+			       clock_name(tk), (double)c->step_ns * 1e-9);
 		tk->stepped = rc == 0;
 	}
 	if (c->changed) {
@@ -189,7 +195,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	tk->last_offset_ns = change + remaining_before;
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);
 	if (!tk->quiet && (first || fabs((double)change * 1e-9) > tk->conf->log_change_s))
-		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds",
+		ds_log(DS_LOG_NOTICE, "%s clock wrong by %.6f seconds", clock_name(tk),
 		       (double)tk->last_offset_ns * 1e-9);
 	double freq_before_ppb = tk->discipline.freq_ppb;
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);

@@ -118,7 +118,7 @@ static double rate_of(const struct timex *t)
 }
 
 /* What the kernel says it has set; 0 where it does not tell. */
-static double kernel_rate_ppb(void)
+double ds_kernel_rate_ppb(void)
 {
 	struct timex t = {.modes = 0};
 
@@ -173,7 +173,7 @@ static int64_t read_real(struct ds_clock *c)
 	off = p.real_ns - ds_line_at(&c->real, p.mono_raw_ns);
 	if (llabs(off) - p.width_ns / 2 >= JUMP_LEAST_NS)
 		c->jump_ns += off;
-	drop_anchor(c, kernel_rate_ppb());
+	drop_anchor(c, ds_kernel_rate_ppb());
 	c->anchors++;
 	return c->real.to_ns;
 }
@@ -246,12 +246,27 @@ int64_t ds_clock_take_jump(struct ds_clock *clock)
 	return jump;
 }
 
-int64_t ds_clock_minus_realtime_ns(struct ds_clock *clock)
+int64_t ds_clock_take_step(struct ds_clock *clock)
+{
+	const int64_t step = clock->step_ns;
+
+	clock->step_ns = 0;
+	return step;
+}
+
+int64_t ds_clock_read_beside(struct ds_clock *clock, struct ds_reading *reading)
 {
 	const int64_t real = read_real(clock);
-	struct ds_reading r;
 
-	ds_clock_carry(clock, real, &r);
+	ds_clock_carry(clock, real, reading);
+	return real;
+}
+
+int64_t ds_clock_minus_realtime_ns(struct ds_clock *clock)
+{
+	struct ds_reading r;
+	const int64_t real = ds_clock_read_beside(clock, &r);
+
 	return r.clock_ns - real;
 }
 
@@ -278,7 +293,7 @@ static void open_common(struct ds_clock *c, enum ds_clock_kind kind)
 	memset(c, 0, sizeof(*c));
 	c->kind = kind;
 	c->precision_ns = measure_precision();
-	drop_anchor(c, kernel_rate_ppb());
+	drop_anchor(c, ds_kernel_rate_ppb());
 	c->raw = ds_line_make(c->real.from_ns, c->real.from_ns, 0.0);
 }
 
@@ -323,7 +338,7 @@ int ds_clock_open_system(struct ds_clock *clock, bool steer)
 	if (error)
 		return error;
 	clock->steer = true;
-	drop_anchor(clock, kernel_rate_ppb());
+	drop_anchor(clock, ds_kernel_rate_ppb());
 	return 0;
 }
 
@@ -409,6 +424,7 @@ int ds_clock_step(struct ds_clock *clock, int64_t step_ns)
 	if (clock->kind == DS_CLOCK_SYSTEM)
 		return clock->steer ? step_system(clock, step_ns) : 0;
 	clock->clock.to_ns += step_ns;
+	clock->step_ns += step_ns;
 	return 0;
 }
 

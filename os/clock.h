@@ -60,6 +60,7 @@ struct ds_clock {
 	uint64_t anchors;     /* how often the anchor was replaced */
 	int64_t precision_ns; /* least step seen between readings, 1 .. 1e9 */
 	int64_t jump_ns;      /* see ds_clock_take_jump() */
+	int64_t step_ns;      /* see ds_clock_take_step() */
 };
 
 /* steer: corrections will be applied, and everything else in the kernel that adjusts the clock
@@ -87,6 +88,8 @@ struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock);
 
 /* The clock minus CLOCK_REALTIME now: what a virtual clock differs by; 0 for the system clock. */
 int64_t ds_clock_minus_realtime_ns(struct ds_clock *clock);
+/* A reading, and what CLOCK_REALTIME shows at the same moment: returned. */
+int64_t ds_clock_read_beside(struct ds_clock *clock, struct ds_reading *reading);
 
 /* The clock runs rate_ppb faster than its raw scale from now on (|rate_ppb| <= 1e8, else -EINVAL;
  * the system clock takes ADJ_TICK for what is beyond 500 ppm). ds_clock_rate_ppb(): what is in
@@ -124,6 +127,14 @@ int ds_clock_tell_kernel(struct ds_clock *clock, const struct ds_kernel_view *vi
  * did. Differences under 1 ms are of rates and do not count. A host that was suspended shows the
  * time it slept: the raw scale stood still. */
 int64_t ds_clock_take_jump(struct ds_clock *clock);
+
+/* How far ds_clock_step() has moved a virtual clock since the last call. */
+int64_t ds_clock_take_step(struct ds_clock *clock);
+
+/* By how much CLOCK_REALTIME runs faster than CLOCK_MONOTONIC_RAW as set in the kernel, frequency
+ * and tick; 0 where the kernel does not tell. Not in it: what adjtime() or the kernel's PLL slews
+ * besides. */
+double ds_kernel_rate_ppb(void);
 
 /* CLOCK_MONOTONIC in nanoseconds, for timeouts. */
 int64_t ds_monotonic_ns(void);

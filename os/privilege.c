@@ -139,3 +139,28 @@ int ds_privilege_drop(const char *user, bool steer, bool bind_low_ports, char wh
 		error = fail(why, "cannot set", "no_new_privs");
 	return error;
 }
+
+int ds_privilege_forgo_clock(char why[DS_WHY])
+{
+	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct data[2];
+	const uint32_t bit = 1U << CAP_SYS_TIME;
+
+	why[0] = '\0';
+	/* Without CAP_SETPCAP nothing leaves the bounding set; no_new_privs keeps it from us then.
+	 */
+	prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+		return fail(why, "cannot set", "no_new_privs");
+	if (get_caps(data) < 0)
+		return fail(why, "cannot read", "the capabilities");
+	if (!((data[0].permitted | data[0].effective | data[0].inheritable) & bit))
+		return 0;
+	data[0].permitted &= ~bit;
+	data[0].effective &= ~bit;
+	data[0].inheritable &= ~bit;
+	if (capset(&header, data) < 0)
+		return fail(why, "cannot give up", "CAP_SYS_TIME");
+	errno = EPERM;
+	return ds_privilege_may_set_clock() ? fail(why, "cannot give up", "CAP_SYS_TIME") : 0;
+}

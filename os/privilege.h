@@ -17,6 +17,9 @@
  * started. Returns 0 or a negative errno with a sentence: no such user, no right to become it, or
  * something that stayed. */
 int ds_privilege_drop(const char *user, bool steer, bool bind_low_ports, char why[DS_WHY]);
+/* Give up CAP_SYS_TIME for good, whoever we are: out of all sets, and out of what a child could
+ * get. 0 or a negative errno with a sentence; then it may still be held. */
+int ds_privilege_forgo_clock(char why[DS_WHY]);
 /* Is CAP_SYS_TIME in force? */
 bool ds_privilege_may_set_clock(void);
 

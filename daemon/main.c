@@ -1,9 +1,9 @@
-if (!o->shadow || other == NULL) /*
-				  * drivestampd: reads its configuration, opens what it needs, gives
-				  * up rights it does not need, and runs the loop. It must never
-				  * touch the clock before the configuration is known to be good,
-				  * nor leave a pid file or a changed rate behind when it fails.
-				  */
+/*
+ * drivestampd: reads its configuration, opens what it needs, gives up rights it does not need,
+ * and runs the loop.
+ * It must never touch the clock before the configuration is known to be good, nor leave a pid
+ * file or a changed rate behind when it fails.
+ */
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -22,15 +22,15 @@ if (!o->shadow || other == NULL) /*
 
 #define DEFAULT_CONF "/etc/drivestamp/drivestamp.conf"
 
-	struct options {
-		const char *file;
-		const char *user;
-		const char *clock;
-		const char *shadow_folder; /* NULL: the default */
-		bool shadow, foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
-		enum ds_once once;
-		double timeout_s;
-	};
+struct options {
+	const char *file;
+	const char *user;
+	const char *clock;
+	const char *shadow_folder; /* NULL: the default */
+	bool shadow, foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
+	enum ds_once once;
+	double timeout_s;
+};
 
 static struct ds_daemon the_daemon; /* all memory there is, but for the slots and the batch */
 
@@ -153,7 +153,7 @@ static bool fits_shadow(const struct options *o)
 			    : o->once == DS_ONCE_REPORT ? "-Q"
 							: NULL;
 
-	if (o->shadow == NULL || other == NULL)
+	if (!o->shadow || other == NULL)
 		return true;
 	ds_log_fatal("--shadow and %s exclude each other", other);
 	return false;

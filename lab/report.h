@@ -11,7 +11,7 @@
 #include "lab/result.h"
 
 /* The text of a figure as JSON and the page's data-value attributes have it: "%.1f" of ns, "null"
- * for NAN. Returns buffer. */
+ * for NAN. Returns the text, which is in buffer. */
 #define DS_REPORT_NUMBER 32
 const char *ds_report_number(double value, char buffer[DS_REPORT_NUMBER]);
 

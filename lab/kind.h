@@ -4,8 +4,8 @@
  * daemons stands in their adapters (lab/kinds/README.md says how to write one).
  *
  * Adapters run on the machine of the lab, with PATH as it is, as `sh ADAPTER VERB` with what they
- * need in the environment and their answer on standard output; what they say on standard error is
- * shown. They touch nothing: the lab puts the files where they belong and starts the commands.
+ * need in the environment and their answer on standard output (adapter.h). They touch nothing: the
+ * lab puts the files where they belong and starts the commands.
  */
 #ifndef DS_LAB_KIND_H
 #define DS_LAB_KIND_H
@@ -36,11 +36,16 @@ struct ds_kind {
 	int file_count;
 };
 
+/* Where adapters are looked for: $DS_LAB_KINDS if it is set, lab/kinds of the source tree that this
+ * was built from, where it is installed; NULL-terminated. */
+const char *const *ds_kind_directories(void);
+
 /* Find the adapter and the program of what was asked for: NAME, NAME=PATH (this program), NAME@REV
- * (that revision of this project, built in the cache; only if the adapter can). `directories`:
- * where adapters are looked for, NULL-terminated; a NAME with a slash is an adapter's path itself.
- * 0, or a negative errno with a sentence in why: the unknown name with the nearest known one, the
- * package that has the program. */
+ * (that revision of this project, built in the cache; only if the adapter can). `directories`: as
+ * ds_kind_directories(), which NULL stands for; a NAME with a slash is an adapter's path itself. 0,
+ * or a negative errno with a sentence in why: -ENOENT for an unknown name, with the nearest known
+ * one; -ECHILD for what the adapter says: which package has the program; -EPROTO for what no
+ * adapter may say. */
 int ds_kind_find(struct ds_kind *kind, const char *asked, const char *const *directories,
 		 char why[DS_LAB_WHY]);
 
@@ -69,10 +74,12 @@ int ds_kind_configure(const struct ds_kind_instance *instance, char **text, char
 int ds_kind_command(const struct ds_kind_instance *instance, char *line, size_t size,
 		    char why[DS_LAB_WHY]);
 
-/* Read its logs: text[i] is what files[i] holds. Every sample goes to take() with the index of the
- * other in others[]; every count (requests, answers, drops by reason, stamps lost) to count(),
- * other -1 where the daemon counts for all of them. Lines that are none are passed over and counted
- * in *odd_lines. */
+/* Read its logs: text[i] is what files[i] holds (NULL: nothing). Every sample goes to take() with
+ * the index of the other in others[]; every count (requests, answers, drops by reason, stamps lost)
+ * to count(), other -1 where the daemon counts for all of them. Lines of the logs that are none are
+ * passed over by the adapter and counted in odd_lines, as are samples of hosts that were not asked.
+ * A line of the adapter that is none is an error (-EPROTO) that names it; nothing was taken then.
+ */
 struct ds_kind_reader {
 	void *context;
 	void (*take)(void *context, int other, const struct ds_lab_sample *sample);

@@ -17,10 +17,7 @@
 
 #define LOOPBACK_PORT 11123
 #define NTP_PORT      123
-#define CABLED_MODES                                                                               \
-	(1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE | 1U << DS_LAB_SYMMETRIC |                       \
-	 1U << DS_LAB_SYMMETRIC_XLEAVE)
-#define PATH_SIZE ((size_t)2 * DS_LAB_PATH)
+#define PATH_SIZE     ((size_t)2 * DS_LAB_PATH)
 
 _Static_assert(DS_RIG_WHY == DS_LAB_WHY, "sentences of the rig are handed on");
 
@@ -123,8 +120,6 @@ static int open_namespaces(struct ds_place *place, char why[DS_LAB_WHY])
 
 	if (error == 0)
 		error = ds_bridge_make(&place->rig, hosts, hosts, 0, DS_LAB_MODES, why);
-	if (error == 0)
-		error = ds_bridge_mesh(&place->rig, hosts, 0, CABLED_MODES, why);
 	if (error != 0)
 		return error;
 	place->port = NTP_PORT;

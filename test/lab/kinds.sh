@@ -1,0 +1,153 @@
+#!/usr/bin/env bash
+# The adapters of lab/kinds, each against its real daemon, as the lab uses them: found, configured,
+# started, and their logs read. A host of each kind has a drivestampd beside it whose virtual clock is
+# 1 ms ahead; both ask and answer, in every mode that both know, all at the same time. So the kind
+# must find +1 ms, and drivestampd -1 ms. Needs root; takes some seconds, with ntpd 16.
+. test/lib.sh
+top=$PWD
+. test/netns.sh
+
+ns_skip_status=0
+SECONDS_MIN=${SECONDS_MIN:-6} # of exchanging
+PEERS_FETCH=${PEERS_FETCH:-1}
+export PEERS_FETCH
+kinds=$top/lab/kinds
+export LAB_SELF=$PWD/$BUILD/tool LAB_SHARE=$kinds
+case $BUILD in /*) LAB_SELF=$BUILD/tool ;; esac
+
+ns_begin kinds
+trap 'ns_end; cleanup' EXIT
+chmod 755 "$ns_dir"
+
+word() { # TEXT WORD: what follows it in `about`
+	printf '%s\n' "$1" | sed -n "s/^$2 //p"
+}
+knows() { # TEXT WORD MODE
+	case " $(word "$1" "$2") " in *" $3 "*) ;; *) return 1 ;; esac
+}
+
+# instance FOLDER NAMESPACE KIND PROGRAM MODE SELF OTHER INTERFACE POLL ASKS ANSWERS [SED]: a process
+# as the lab would start it; its environment stays in FOLDER/env. SED changes its command.
+instance()
+{
+	local dir=$ns_dir/$1 line
+	mkdir -p "$dir"
+	cat >"$dir/env" <<-END
+		export LAB_MODE='$5' LAB_NUMBER=${number:-0} LAB_POLL='$9' LAB_PROGRAM='$4' LAB_DIR='$dir'
+		export LAB_ASKS='${10}' LAB_ANSWERS='${11}' LAB_ADDRESS='$6' LAB_PORT=123
+		export LAB_BROADCAST='${6%.*}.255' LAB_INTERFACE='$8'
+		export LAB_OTHERS='other $7 123 ${6%.*}.255'
+		adapter=$kinds/$3
+	END
+	. "$dir/env"
+	sh "$kinds/$3" configure >"$dir/conf" && line=$(sh "$kinds/$3" command) || {
+		not_ok "$1: is configured"
+		return 1
+	}
+	printf '%s\n' "$line" | sed "${12:-}" >"$dir/start"
+	ns_start "$2" "$dir/out" sh "$dir/start"
+	started+=("$1 $ns_pid")
+}
+started=()
+
+# taken FOLDER: what its adapter reads of its logs, into FOLDER/taken
+taken()
+{
+	local name files=()
+	. "$ns_dir/$1/env"
+	for name in $(word "$(sh "$adapter" about "$LAB_PROGRAM")" files); do
+		[ -e "$ns_dir/$1/$name" ] || : >"$ns_dir/$1/$name"
+		files+=("$ns_dir/$1/$name")
+	done
+	sh "$adapter" read "${files[@]}" >"$ns_dir/$1/taken"
+}
+
+# judge FOLDER ADDRESS LEAST MODE SHARE OFFSET SOURCES: at least so many samples of that host; so many
+# per cent of them of that mode; their median within a third of a millisecond of OFFSET (ms); sources
+# of most as the pattern has them
+judge()
+{
+	local said
+	if said=$(awk -v a="$2" -v least="$3" -v mode="$4" -v share="$5" -v offset="$6" -v sources="$7" '
+		$1 == "sample" && $2 == a {
+			v[++n] = $4; right += $6 == mode; by += $7 ~ "^" sources "$"
+			strange += $5 < -1e5 || $5 > 1e9 || $3 < 1.7e9 || $3 > 4.2e9
+			if (last && $3 < last - 1) strange++
+			last = $3
+			for (i = 8; i <= 11; i++) strange += NF == 11 && $i !~ /^1[0-9]+$/
+		}
+		$1 == "sample" && $2 != a { strange++ }
+		$1 !~ /^(sample|count|odd)$/ { strange++ }
+		$1 == "odd" { odd += $2 }
+		END {
+			for (i = 1; i <= n; i++) for (j = i; j > 1 && v[j] < v[j - 1]; j--) {
+				t = v[j]; v[j] = v[j - 1]; v[j - 1] = t
+			}
+			m = n ? v[int((n + 1) / 2)] / 1e6 : 0
+			printf "%d samples, %d %s, median %.4f ms, %d by %s, %d strange, %d odd lines", n,
+				right, mode, m, by, sources, strange, odd
+			exit !(n >= least && right >= share / 100 * n && by > n / 2 && !strange && !odd &&
+				m - offset < 0.33 && offset - m < 0.33)
+		}' "$ns_dir/$1/taken"); then
+		ok "$1: $said"
+	else
+		not_ok "$1: $said; wanted at least $3 samples, $5 % $4, $6 ms, by $7"
+		tail -n 3 "$ns_dir/$1/out" | sed 's/^/    | /'
+	fi
+}
+
+ours=$(sh "$kinds/drivestamp" find) || { not_ok "drivestampd is found"; exit 1; }
+expect "drivestamp: the one that was built is found" [ "$ours" -ef "$DAEMON" ]
+ours_about=$(sh "$kinds/drivestamp" about "$ours")
+
+# pair KIND: its namespaces, and an instance on either side for each mode
+net=0
+checks=()
+pair()
+{
+	local kind=$1 program about mode a b poll
+	program=$(sh "$kinds/$kind" find 2>"$TMP/why") || {
+		echo "skip - $kind: $(tail -n 1 "$TMP/why")"
+		return
+	}
+	about=$(sh "$kinds/$kind" about "$program") || { not_ok "$kind: about"; return; }
+	echo "# $kind: $program, $(word "$about" version)"
+	poll=$(word "$about" poll-least)
+	[ "${poll:-6}" -ge -3 ] || poll=-3
+	ns_add "$kind-o" && ns_add "$kind-k" || exit 1
+	for mode in basic xleave symmetric symmetric-xleave; do
+		a=0 b=0
+		! knows "$about" asks $mode || ! knows "$ours_about" answers $mode || a=1
+		! knows "$about" answers $mode || ! knows "$ours_about" asks $mode || b=1
+		[ $a$b != 00 ] || continue
+		net=$((net + 1))
+		ns_join "$kind-o" "$kind-k" $net || exit 1
+		instance "$mode-by-$kind" "$kind-k" "$kind" "$program" $mode 10.118.$net.2 10.118.$net.1 \
+			v${net}b "$poll" $a $b
+		instance "$mode-of-$kind" "$kind-o" drivestamp "$ours" $mode 10.118.$net.1 10.118.$net.2 \
+			v${net}a -3 $b $a 's/--clock system/--clock virtual,offset=0.001/'
+		checks+=("$kind $mode $net $a $b $poll")
+	done
+}
+for kind in chrony drivestamp; do
+	pair $kind
+done
+sleep "$SECONDS_MIN"
+
+for each in "${started[@]}"; do ns_stop "${each#* }"; done
+for each in "${started[@]}"; do taken "${each% *}"; done
+for each in "${checks[@]}"; do
+	read -r kind mode net a b poll <<<"$each"
+	letter=B share=100
+	case $mode in *xleave) letter=I share=70 ;; esac
+	[ $kind = openntpd ] && theirs='D[?][?]D' || theirs='K[?][?]K'
+	case $mode in broadcast*) theirs='[?][?][?]K' ;; esac
+	least=$((SECONDS_MIN * 8 / 2))
+	[ "$poll" -le -3 ] || least=2
+	[ "$a" = 0 ] || judge "$mode-by-$kind" 10.118.$net.1 "$least" $letter $share 1 "$theirs"
+	least=$((SECONDS_MIN * 8 / 2))
+	case $mode in broadcast) [ $kind != chrony ] || least=2 ;; esac
+	case $mode in broadcast*) theirs='[?][?][?]K' ;; *) theirs='K[?][?]K' ;; esac
+	[ "$b" = 0 ] || judge "$mode-of-$kind" 10.118.$net.2 "$least" $letter $share -1 "$theirs"
+done
+[ "$failures" -eq 0 ]

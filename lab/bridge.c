@@ -20,8 +20,8 @@ static void without_ipv6(struct ds_rig *rig, int host)
 	free(talk.output);
 }
 
-/* Lines for `ip -batch`: fill() writes them. */
-static int batch(struct ds_rig *rig, int host, int other,
+/* Lines for `ip -batch`, or another program of iproute2: fill() writes them. */
+static int batch(struct ds_rig *rig, const char *program, int host, int other,
 		 void (*fill)(FILE *file, const struct ds_rig *rig, const int *what),
 		 const int *what, char why[DS_RIG_WHY])
 {
@@ -37,7 +37,7 @@ static int batch(struct ds_rig *rig, int host, int other,
 		snprintf(why, DS_RIG_WHY, "%s: %s", path, strerror(error));
 		return -error;
 	}
-	const char *argv[] = {"ip", "-batch", path, NULL};
+	const char *argv[] = {program, "-batch", path, NULL};
 	int error = ds_rig_ip(rig, host, other, argv, why);
 	(void)remove(path);
 	return error;
@@ -92,19 +92,29 @@ static void fill_port(FILE *file, const struct ds_rig *rig, const int *what)
 	fprintf(file, "link set dev port%d master br0\nlink set dev port%d up\n", host, host);
 }
 
+static void fill_table(FILE *file, const struct ds_rig *rig, const int *what)
+{
+	(void)rig;
+	fprintf(file, "fdb replace " MAC " dev port%d master static\n", what[HOST] + 1, what[HOST]);
+}
+
 int ds_bridge_make(struct ds_rig *rig, int holder, int hosts, unsigned relayed, int subnets,
 		   char why[DS_RIG_WHY])
 {
+	char ignored[DS_RIG_WHY];
 	int error;
 
 	without_ipv6(rig, holder);
-	error = batch(rig, holder, -1, fill_bridge, NULL, why);
+	error = batch(rig, "ip", holder, -1, fill_bridge, NULL, why);
 	for (int host = 0; host < hosts && error == 0; host++) {
 		const int what[] = {host, hosts, subnets, holder, relayed >> host & 1};
 		without_ipv6(rig, host);
-		error = batch(rig, host, holder, fill_host, what, why);
+		error = batch(rig, "ip", host, holder, fill_host, what, why);
 		if (error == 0)
-			error = batch(rig, holder, -1, fill_port, what, why);
+			error = batch(rig, "ip", holder, -1, fill_port, what, why);
+		if (error ==
+		    0) /* without it the bridge learns where each host is, and floods till then */
+			(void)batch(rig, "bridge", holder, -1, fill_table, what, ignored);
 	}
 	return error;
 }

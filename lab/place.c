@@ -258,3 +258,9 @@ bool ds_place_clock_error(struct ds_place *place, int host, double *error_ns, do
 	*within_ns = 0;
 	return place->table->clock_error(place, host, error_ns, within_ns);
 }
+
+bool ds_place_ways(const struct ds_place *place, int host, struct ds_place_way ways[2])
+{
+	ways[0] = ways[1] = (struct ds_place_way){0};
+	return place->table->ways(place, host, ways);
+}

@@ -86,4 +86,13 @@ void ds_place_stop(struct ds_place *place, int program, int grace_ms);
  */
 bool ds_place_clock_error(struct ds_place *place, int host, double *error_ns, double *within_ns);
 
+/* What the relay on the host's own link did to packets so far: [0] those that left the host, [1]
+ * those that came to it. False: there is no relay there. */
+struct ds_place_way {
+	uint64_t carried;
+	uint64_t lost; /* as the plan has it */
+	uint64_t full; /* for want of room: not in the plan, and to be told */
+};
+bool ds_place_ways(const struct ds_place *place, int host, struct ds_place_way ways[2]);
+
 #endif

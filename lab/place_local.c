@@ -13,6 +13,7 @@
 
 #include "lab/bridge.h"
 #include "lab/place_rig.h"
+#include "lab/relay.h"
 #include "lab/talk.h"
 
 #define LOOPBACK_PORT 11123
@@ -113,33 +114,119 @@ static int open_loopback(struct ds_place *place, char why[DS_LAB_WHY])
 	return 0;
 }
 
+/* What is only here: the relays, by host. */
+struct local {
+	struct ds_relay *relays[DS_LAB_HOSTS];
+};
+
+static bool needs_relay(const struct ds_lab_link *link)
+{
+	return link->out_delay_us != 0 || link->in_delay_us != 0 || link->jitter_us != 0 ||
+	       link->loss_percent != 0;
+}
+
+/* Until it carries. */
+static int await_relay(struct ds_place *place, struct ds_relay *relay, int program,
+		       const char *output, char why[DS_LAB_WHY])
+{
+	for (int waited = 0; waited < 2000 && !atomic_load(&relay->ready); waited++) {
+		if (ds_rig_ended(&place->rig, program))
+			break;
+		if (ds_rig_wait(1) != 0)
+			return refuse(why, EINTR, "relay");
+	}
+	if (atomic_load(&relay->ready))
+		return 0;
+	FILE *file = fopen(output, "re");
+	if (!file || !fgets(why, DS_LAB_WHY, file))
+		snprintf(why, DS_LAB_WHY, "relay: does not begin");
+	why[strcspn(why, "\n")] = '\0';
+	if (file)
+		fclose(file);
+	return -EIO;
+}
+
+static int start_relay(struct ds_place *place, int host, char why[DS_LAB_WHY])
+{
+	const struct ds_lab_link *link = &place->plan.link[host];
+	struct local *local = place->own;
+	struct ds_relay *relay = ds_relay_new();
+	char output[DS_RIG_PATH + 32];
+	const struct ds_rig_job job = {.run = ds_relay_run, .context = relay, .output = output};
+
+	if (!relay)
+		return refuse(why, ENOMEM, "relay");
+	local->relays[host] = relay;
+	snprintf(output, sizeof(output), "%s/relay%d", place->rig.directory, host);
+	snprintf(relay->device[0], sizeof(relay->device[0]), "wire%d", host);
+	snprintf(relay->device[1], sizeof(relay->device[1]), "plug%d", host);
+	relay->seed = (uint64_t)host;
+	for (int i = 0; i < 2; i++) {
+		relay->way[i].delay_us = i == 0 ? link->out_delay_us : link->in_delay_us;
+		relay->way[i].jitter_us = link->jitter_us;
+		relay->way[i].loss_percent = link->loss_percent;
+	}
+	int program = ds_rig_start_job(&place->rig, place->plan.hosts, &job, why);
+	return program < 0 ? program : await_relay(place, relay, program, output, why);
+}
+
 static int open_namespaces(struct ds_place *place, char why[DS_LAB_WHY])
 {
 	int hosts = place->plan.hosts;
+	unsigned relayed = 0;
 	int error = ds_rig_open(&place->rig, hosts + 1, false, why);
 
+	for (int i = 0; i < hosts; i++)
+		relayed |= (unsigned)needs_relay(&place->plan.link[i]) << i;
 	if (error == 0)
-		error = ds_bridge_make(&place->rig, hosts, hosts, 0, DS_LAB_MODES, why);
+		error = ds_bridge_make(&place->rig, hosts, hosts, relayed, DS_LAB_MODES, why);
+	for (int i = 0; i < hosts && error == 0; i++) {
+		if (relayed >> i & 1)
+			error = start_relay(place, i, why);
+	}
 	if (error != 0)
 		return error;
 	place->port = NTP_PORT;
 	snprintf(place->says, sizeof(place->says),
-		 "%d network namespaces on this machine%s, veth to a bridge, one clock", hosts,
-		 place->rig.in_user_namespace ? " (in a user namespace)" : "");
+		 "%d network namespaces on this machine%s, veth to a bridge%s, one clock", hosts,
+		 place->rig.in_user_namespace ? " (in a user namespace)" : "",
+		 relayed != 0 ? ", relays in user space" : "");
 	return 0;
 }
 
 static int local_open(struct ds_place *place, char why[DS_LAB_WHY])
 {
-	int error = place->plan.rig == DS_LAB_RIG_LOOPBACK ? open_loopback(place, why)
-							   : open_namespaces(place, why);
+	int error;
 
+	place->own = calloc(1, sizeof(struct local));
+	if (!place->own)
+		return refuse(why, ENOMEM, "the rig");
+	error = place->plan.rig == DS_LAB_RIG_LOOPBACK ? open_loopback(place, why)
+						       : open_namespaces(place, why);
 	return error != 0 ? error : make_directories(place, why);
 }
 
 static void local_close(struct ds_place *place)
 {
+	struct local *local = place->own;
+
 	ds_rig_close(&place->rig);
+	for (int i = 0; local && i < DS_LAB_HOSTS; i++)
+		ds_relay_free(local->relays[i]);
+	free(local);
+	place->own = NULL;
+}
+
+static bool local_ways(const struct ds_place *place, int host, struct ds_place_way ways[2])
+{
+	const struct local *local = place->own;
+	const struct ds_relay *relay = local->relays[host];
+
+	for (int i = 0; relay && i < 2; i++) {
+		const struct ds_relay_way *way = &relay->way[i];
+		ways[i] = (struct ds_place_way){way->carried, way->lost, way->full + way->longer};
+	}
+	return relay != NULL;
 }
 
 static void local_endpoint(const struct ds_place *place, int host, enum ds_lab_mode mode,
@@ -286,4 +373,5 @@ const struct ds_place_rig ds_place_local = {
 	.look = local_look,
 	.stop = local_stop,
 	.clock_error = local_clock_error,
+	.ways = local_ways,
 };

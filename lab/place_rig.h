@@ -40,6 +40,7 @@ struct ds_place_rig {
 	/* Fills ended and how. */
 	void (*stop)(struct ds_place *place, struct ds_place_program *program, int grace_ms);
 	bool (*clock_error)(struct ds_place *place, int host, double *error_ns, double *within_ns);
+	bool (*ways)(const struct ds_place *place, int host, struct ds_place_way ways[2]);
 };
 
 extern const struct ds_place_rig ds_place_local; /* namespaces and loopback */

@@ -451,7 +451,7 @@ int ds_rig_ip(struct ds_rig *rig, int host, int other_host, const char *const ar
 		why[length > 0 ? length : 0] = '\0';
 		why[strcspn(why, "\n")] = '\0';
 		if (why[0] == '\0')
-			snprintf(why, DS_RIG_WHY, "ip %s failed", argv[1]);
+			snprintf(why, DS_RIG_WHY, "%s %s failed", argv[0], argv[1]);
 	}
 	(void)ds_rig_stop(rig, program, 0);
 	ds_rig_forget(rig, program);

@@ -66,9 +66,9 @@ int ds_rig_join(struct ds_rig *rig, int a, int b, char why[DS_RIG_WHY]);
 const char *ds_rig_address(const struct ds_rig *rig, int link, int end, sa_family_t family,
 			   char buffer[DS_RIG_ADDRESS]);
 
-/* Run ip(8) with these words (argv[0] is "ip") in a host to its end. If other_host is none of -1,
- * its namespace is /proc/self/fd/N for it, N its host_fd. 0, or -EIO with the first line of what
- * ip said. */
+/* Run ip(8) or bridge(8) with these words (argv[0] is its name) in a host to its end. If other_host
+ * is none of -1, its namespace is /proc/self/fd/N for it, N its host_fd. 0, or -EIO with the first
+ * line of what it said. */
 int ds_rig_ip(struct ds_rig *rig, int host, int other_host, const char *const argv[],
 	      char why[DS_RIG_WHY]);
 

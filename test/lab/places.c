@@ -4,13 +4,13 @@
  *
  * usage: places netns|loopback|remote=LAB.CONF HOSTS [keep=DIR]
  *        [link=HOST,OUT_US,IN_US,JITTER_US,LOSS_PERCENT]... <COMMANDS
- *   describe | directory HOST | endpoint HOST MODE | clock HOST | load HOST KIND
+ *   describe | directory HOST | endpoint HOST MODE | clock HOST | ways HOST
  *   put HOST NAME TEXT | script HOST NAME TEXT | copy HOST NAME FROM | get HOST NAME
  *   ask HOST MS LINE | start HOST OUTPUT LINE | look N | stop N MS | wait MS
  * Each is answered by one line; texts of files by themselves. Ends at the end of its input, or
  * when a signal comes.
  */
-#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,10 +95,17 @@ static void do_program(const char *verb, char *line)
 static void do_host(const char *verb, char *line)
 {
 	struct ds_place_endpoint endpoint;
+	struct ds_place_way ways[2];
 	double error_ns, within_ns;
 	int host = host_of(&line);
 
-	if (strcmp(verb, "directory") == 0) {
+	if (strcmp(verb, "ways") == 0) {
+		bool there = ds_place_ways(place, host, ways);
+		printf("%d %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64
+		       "\n",
+		       there, ways[0].carried, ways[0].lost, ways[0].full, ways[1].carried,
+		       ways[1].lost, ways[1].full);
+	} else if (strcmp(verb, "directory") == 0) {
 		printf("%s\n", ds_place_directory(place, host));
 	} else if (strcmp(verb, "clock") == 0) {
 		bool known = ds_place_clock_error(place, host, &error_ns, &within_ns);
@@ -119,7 +126,7 @@ static void obey(char *line)
 		puts(ds_place_describe(place));
 	else if (strcmp(verb, "wait") == 0)
 		printf("%d\n", ds_rig_wait(atoi(line)));
-	else if (strstr("directory endpoint clock", verb))
+	else if (strstr("directory endpoint clock ways", verb))
 		do_host(verb, line);
 	else if (strstr("put script copy get", verb))
 		do_file(verb, line);

@@ -20,6 +20,7 @@
 
 #include "core/exchange/wire.h"
 #include "lab/rig.h"
+#include "lab/stamps_card.h"
 #include "os/clock.h"
 #include "os/random.h"
 
@@ -163,6 +164,7 @@ struct sender {
 	struct ds_socket socket;
 	struct ds_batch *batch;
 	union ds_address to;
+	struct ds_stamps_card_reader card;
 	uint64_t random;
 };
 
@@ -188,17 +190,43 @@ static bool open_sender(struct sender *s, char why[DS_WHY])
 	}
 	if (ds_address_is_multicast(&s->to))
 		ds_socket_to_many(&s->socket, true, 1);
+	if (plan->card && ds_stamps_card_begin(&s->card, &s->socket, plan->interface, why) != 0)
+		return false;
 	s->batch = ds_batch_new();
 	return s->batch || fail(why, "no memory for packets", ENOMEM);
+}
+
+/* The same where the card stamps as well. */
+static int read_both_stamps(struct sender *s, bool at_once)
+{
+	struct ds_stamps_card_stamp stamp;
+	bool is_stamp;
+	int stamps = 0;
+
+	ds_stamps_card_look(&s->card);
+	while (ds_stamps_card_read(&s->card, &s->socket, &stamp, &is_stamp)) {
+		if (!is_stamp || stamp.number >= s->m->room)
+			continue;
+		stamps++;
+		if (stamp.by_card) {
+			s->m->sent[stamp.number].card_ns = stamp.real_ns;
+		} else {
+			s->m->sent[stamp.number].kernel_tx_ns = stamp.real_ns;
+			s->m->sent[stamp.number].at_once = at_once;
+		}
+	}
+	return stamps;
 }
 
 /* Stamps that have come; returns how many. */
 static int read_stamps(struct sender *s, bool at_once)
 {
 	struct ds_datagram in[DS_BATCH];
-	int got = ds_socket_receive(&s->socket, s->batch, true, in);
-	int stamps = 0;
+	int got, stamps = 0;
 
+	if (s->m->plan->card)
+		return read_both_stamps(s, at_once);
+	got = ds_socket_receive(&s->socket, s->batch, true, in);
 	for (int i = 0; i < got; i++) {
 		if (!in[i].is_stamp || in[i].token >= s->m->room)
 			continue;
@@ -238,6 +266,8 @@ static void send_packet(struct sender *s, uint32_t number)
 	row->refused = sent != 1;
 	if (!row->refused) {
 		shared->sender.sent++;
+		if (s->m->plan->card)
+			ds_stamps_card_sent(&s->card, &s->socket, number);
 		read_stamps(s, true);
 	} else {
 		shared->sender.refused++;
@@ -298,7 +328,7 @@ static bool run_sender(const struct meeting *m)
 		return false;
 	for (uint32_t number = 0; number < m->room && !atomic_load(&shared->stop); number++) {
 		wait_gap(&s);
-		if (ds_stamping_awaited(&s.socket.stamping) > 0)
+		if (m->plan->card || ds_stamping_awaited(&s.socket.stamping) > 0)
 			read_stamps(&s, false);
 		send_packet(&s, number);
 	}
@@ -560,8 +590,9 @@ static int check(const struct ds_stamps_plan *plan, char why[DS_WHY])
 		snprintf(why, DS_WHY, "blocks out of range");
 	else if (!(plan->gap_us >= 20) || !(plan->gap_us <= 1e6))
 		snprintf(why, DS_WHY, "gap out of range (20 us to 1 s)");
-	else if (plan->card && !plan->connected)
-		snprintf(why, DS_WHY, "card stamps are taken of connected sockets only");
+	else if (plan->card && (!plan->connected || !plan->interface))
+		snprintf(why, DS_WHY,
+			 "card stamps are taken of connected sockets, by a named interface only");
 	else
 		return 0;
 	return -EINVAL;

@@ -1,4 +1,5 @@
 /* stamps: bytes of packets, figures by hand, and which clock is nearer. */
+#include <errno.h>
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -6,9 +7,14 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+
+#include <linux/errqueue.h>
+#include <netinet/in.h>
 
 #include <cmocka.h>
 
+#include "lab/stamps_card.h"
 #include "lab/stamps_figures.h"
 
 static void assert_close(double a, double b)
@@ -280,6 +286,111 @@ static void plans_out_of_range_are_refused(void **state)
 	}
 }
 
+struct error_message {
+	_Alignas(struct cmsghdr) uint8_t control[256];
+	struct msghdr header;
+};
+
+static void append(struct error_message *m, int level, int type, const void *data, size_t length)
+{
+	struct cmsghdr header = {
+		.cmsg_len = CMSG_LEN(length), .cmsg_level = level, .cmsg_type = type};
+	uint8_t *at = m->control + m->header.msg_controllen;
+
+	assert_true(m->header.msg_controllen + CMSG_SPACE(length) <= sizeof(m->control));
+	memcpy(at, &header, sizeof(header));
+	memcpy(at + CMSG_LEN(0), data, length);
+	m->header.msg_controllen += CMSG_SPACE(length);
+}
+
+/* What the kernel puts into the error queue: timestamping.rst 2.1. */
+static void stamp_message(struct error_message *m, uint32_t id, long software_ns, long card_ns)
+{
+	const struct scm_timestamping times = {{{0, software_ns}, {0, 0}, {0, card_ns}}};
+	const struct sock_extended_err error = {
+		.ee_errno = ENOMSG,
+		.ee_origin = SO_EE_ORIGIN_TIMESTAMPING,
+		.ee_info = SCM_TSTAMP_SND,
+		.ee_data = id,
+	};
+
+	memset(m, 0, sizeof(*m));
+	m->header.msg_control = m->control;
+	append(m, SOL_SOCKET, SCM_TIMESTAMPING, &times, sizeof(times));
+	append(m, IPPROTO_IP, IP_RECVERR, &error, sizeof(error));
+}
+
+static void a_card_stamps_beside_the_kernel(void **state)
+{
+	static struct ds_stamps_card_reader reader;
+	struct ds_socket socket = {.fd = -1};
+	struct ds_stamps_card_stamp stamp;
+	struct error_message m;
+	uint8_t packet[DS_STAMPS_LENGTH];
+	uint32_t id;
+	(void)state;
+
+	socket.stamping = (struct ds_stamping){.transmit = true,
+					       .join = DS_JOIN_COUNTER,
+					       .next_id = 300,
+					       .ring_size = DS_STAMPING_OWN};
+	reader.clocks = (struct ds_refsample){.local_ns = 7000, .reference_ns = 2000};
+	ds_stamps_write(packet, 1, 42);
+	assert_true(ds_stamping_expect(&socket.stamping, packet, sizeof(packet), true, 42, &id));
+	assert_int_equal(id, 300);
+	ds_stamps_card_sent(&reader, &socket, 42);
+
+	stamp_message(&m, 300, 123, 0);
+	assert_true(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+	assert_false(stamp.by_card);
+	assert_int_equal(stamp.number, 42);
+	assert_int_equal(stamp.real_ns, 123);
+	stamp_message(&m, 300, 0, 2500); /* 500 after the reading, when CLOCK_REALTIME was 7000 */
+	assert_true(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+	assert_true(stamp.by_card);
+	assert_int_equal(stamp.number, 42);
+	assert_int_equal(stamp.real_ns, 7500);
+}
+
+static void a_card_stamp_is_of_its_packet_only_and_once(void **state)
+{
+	static struct ds_stamps_card_reader reader;
+	struct ds_socket socket = {.fd = -1};
+	struct ds_stamps_card_stamp stamp;
+	struct error_message m;
+	(void)state;
+
+	socket.stamping = (struct ds_stamping){.transmit = true,
+					       .join = DS_JOIN_COUNTER,
+					       .ring_size = DS_STAMPING_OWN,
+					       .next_id = 8};
+	ds_stamps_card_sent(&reader, &socket, 5); /* id 7 */
+	stamp_message(&m, 8, 0, 2500);
+	assert_false(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+	stamp_message(&m, 7 + DS_STAMPS_CARD_IDS, 0, 2500);
+	assert_false(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+	stamp_message(&m, 7, 0, 0);
+	assert_false(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+	stamp_message(&m, 7, 0, 2500);
+	assert_true(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+	assert_int_equal(stamp.number, 5);
+	assert_int_equal(stamp.real_ns, 0); /* the clocks were not read: there is no moment */
+	assert_false(ds_stamps_card_take(&reader, &socket, &m.header, &stamp));
+}
+
+static void no_card_is_said_of_what_has_none(void **state)
+{
+	struct ds_stamps_card card;
+	(void)state;
+
+	ds_stamps_card_ask(&card, "lo");
+	assert_false(card.can || card.on);
+	assert_non_null(strstr(card.words, "no card"));
+	ds_stamps_card_ask(&card, "a name that is far longer than any interface may have");
+	assert_false(card.can || card.on);
+	assert_int_equal(card.phc, -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +405,9 @@ int main(void)
 		cmocka_unit_test(a_clock_after_that_is_early_is_said_to_be),
 		cmocka_unit_test(conditions_are_never_joined),
 		cmocka_unit_test(plans_out_of_range_are_refused),
+		cmocka_unit_test(a_card_stamps_beside_the_kernel),
+		cmocka_unit_test(a_card_stamp_is_of_its_packet_only_and_once),
+		cmocka_unit_test(no_card_is_said_of_what_has_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -937,10 +937,10 @@ static void check_listen(struct reader *r, const struct ds_conf *conf,
 	if (conf->port == 0)
 		complain(&there, true, "'%s' needs a port, and 'port 0' says none is open",
 			 l->source.name);
-	else if (conf->bind[six].family != 0)
+	else if (l->group.family != 0 && conf->bind[six].family != 0)
 		complain(&there, true,
 			 "'%s' and 'bindaddress' exclude each other: a socket that is bound to an "
-			 "address hears nothing that is sent to many",
+			 "address hears nothing that is sent to a group",
 			 l->source.name);
 	r->failed |= there.failed;
 }
@@ -1087,6 +1087,14 @@ bool ds_conf_shares_port(const struct ds_conf *conf)
 		if (conf->sources[i].kind != DS_SOURCE_CLIENT)
 			return true;
 	return conf->broadcast_count > 0 || conf->listen_count > 0;
+}
+
+bool ds_conf_hears_broadcasts(const struct ds_conf *conf)
+{
+	for (int i = 0; i < conf->listen_count; i++)
+		if (conf->listens[i].group.family == 0)
+			return true;
+	return false;
 }
 
 static void print_source(const struct ds_conf_source *s, FILE *out)

@@ -249,6 +249,8 @@ struct ds_conf_key {
 bool ds_conf_key(const struct ds_conf *conf, size_t i, struct ds_conf_key *key);
 /* Does anybody but clients live at the server's port: peers, broadcasts? */
 bool ds_conf_shares_port(const struct ds_conf *conf);
+/* Is there a broadcastclient? */
+bool ds_conf_hears_broadcasts(const struct ds_conf *conf);
 /* What selection is to do with a source: its own options, and those that `authselectmode` gives it.
  * A source with `noselect` has its own alone, and counts for nothing there. */
 struct ds_conf_select {

@@ -59,6 +59,34 @@ static bool open_family(struct ds_serve *s, sa_family_t family)
 	return false;
 }
 
+/* A socket that is bound to an address hears no broadcasts: who listens to them besides has
+ * another, bound to the broadcast address of that subnet. Nothing is sent by it. */
+static bool open_broadcasts(struct ds_serve *s)
+{
+	union ds_address local = s->conf->bind[0];
+	struct ds_socket *socket = &s->sockets[DS_SERVE_BROADCASTS];
+	char text[DS_ADDRESS_TEXT];
+	char why[DS_WHY];
+	int rc;
+
+	if (local.family == 0 || !ds_conf_hears_broadcasts(s->conf))
+		return true;
+	rc = ds_socket_broadcast_of(&s->conf->bind[0], &local);
+	if (rc != 0) {
+		ds_log_fatal("cannot hear broadcasts: no interface that has any has the address %s",
+			     ds_address_text(&s->conf->bind[0], false, text));
+		return false;
+	}
+	ds_address_set_port(&local, s->conf->port);
+	rc = ds_socket_open_server(
+		socket, &local, s->conf->bind_device[0] != '\0' ? s->conf->bind_device : NULL, why);
+	if (rc == 0)
+		return true;
+	socket->fd = -1;
+	ds_log_fatal("cannot hear broadcasts: %s", why);
+	return false;
+}
+
 bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct ds_keys *keys,
 		   struct ds_clock *clock, const struct ds_timekeeper *timekeeper,
 		   struct ds_batch *batch, struct ds_counters *counters)
@@ -73,7 +101,8 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct 
 	s->timekeeper = timekeeper;
 	s->batch = batch;
 	s->counters = counters;
-	s->sockets[0].fd = s->sockets[1].fd = -1;
+	for (int i = 0; i < DS_SERVE_SOCKETS; i++)
+		s->sockets[i].fd = -1;
 	s->prefix_key = ds_random64();
 	s->next_token = 1;
 	if (conf->port == 0 || !(ds_access_any(&conf->access) || ds_conf_shares_port(conf)))
@@ -97,7 +126,7 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct 
 	    !open_family(s, AF_INET6))
 		return false;
 	if (s->sockets[0].fd >= 0 || s->sockets[1].fd >= 0)
-		return true;
+		return open_broadcasts(s);
 	ds_log_fatal("cannot serve: neither IPv4 nor IPv6 can be used");
 	return false;
 }

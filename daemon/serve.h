@@ -25,7 +25,8 @@
 #include "os/clock.h"
 #include "os/socket.h"
 
-#define DS_SERVE_SOCKETS    2
+#define DS_SERVE_SOCKETS    3	 /* IPv4, IPv6, and the one below */
+#define DS_SERVE_BROADCASTS 2	 /* what is sent to the subnet of a `bindaddress` */
 #define DS_SERVE_SENT	    1024 /* answers whose drivestamp may still come; a power of two */
 #define DS_SERVE_DEPARTURES 16	 /* interfaces and families that are calibrated */
 #define DS_SERVE_TOKENS	    (UINT32_C(1) << 31) /* the server's lie below; others use as many */

@@ -113,7 +113,8 @@ bool ds_start_open(struct ds_daemon *d)
 				   d->batch, &d->counters))
 			return false;
 	} else {
-		d->serve.sockets[0].fd = d->serve.sockets[1].fd = -1;
+		for (int i = 0; i < DS_SERVE_SOCKETS; i++)
+			d->serve.sockets[i].fd = -1;
 		d->conf.makestep_threshold_s = 1e-9;
 		d->conf.makestep_limit = -1;
 	}

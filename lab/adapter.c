@@ -241,6 +241,8 @@ static int ended(struct run *r, int status, char why[DS_LAB_WHY])
 	}
 	if (r->said[0] != '\0')
 		fprintf(stderr, "%s\n", r->said);
+	if (!grow(&r->out, 1))
+		return refuse(r, why, ENOMEM, "no memory for its output");
 	r->out.bytes[r->out.size] = '\0';
 	if (strlen(r->out.bytes) != r->out.size)
 		return refuse(r, why, EPROTO, "there is a zero byte in what it says");

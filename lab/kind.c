@@ -276,6 +276,7 @@ static int ask(const struct ds_kind *kind, const struct ds_kind_instance *instan
 	call->environment = environment.list;
 	if (error == 0)
 		error = ds_adapter_run(call, output, why);
+	call->environment = NULL;
 	free(environment.block);
 	return error;
 }

@@ -151,10 +151,11 @@ static int take_about(const struct line *line, int word, struct ds_kind *kind)
 
 int ds_kind_lines_about(struct ds_kind *kind, char *text, char why[DS_LAB_WHY])
 {
-	struct line line = {.adapter = kind->adapter, .verb = "about", .why = why};
+	struct line line = {.adapter = kind->adapter, .verb = "about"};
 	unsigned seen = 0;
 	int error = 0;
 
+	line.why = why;
 	kind->poll_least = 6;
 	while (error == 0 && next_line(&line, &text)) {
 		int word = 0;
@@ -264,8 +265,9 @@ static int take_line(const struct ds_kind_instance *instance, const struct line 
 static int read_pass(const struct ds_kind_instance *instance, char *text,
 		     struct ds_kind_reader *reader, bool really, char why[DS_LAB_WHY])
 {
-	struct line line = {.adapter = instance->kind->adapter, .verb = "read", .why = why};
+	struct line line = {.adapter = instance->kind->adapter, .verb = "read"};
 
+	line.why = why;
 	while (next_line(&line, &text)) {
 		int error = line.count > 0 ? take_line(instance, &line, reader, really) : 0;
 		if (error != 0)

@@ -7,10 +7,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include <net/if.h>
 
 #define RECEIVE_BUFFER	 (1 << 20) /* the error queue shares it */
 #define PKTINFO_MAX	 CMSG_SPACE(sizeof(struct in6_pktinfo))
@@ -239,6 +242,31 @@ int ds_socket_join(struct ds_socket *s, const union ds_address *group, unsigned 
 		status = setsockopt(s->fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, &to, sizeof(to));
 	}
 	return status == 0 || errno == EADDRINUSE ? 0 : -errno;
+}
+
+int ds_socket_broadcast_of(const union ds_address *own, union ds_address *broadcast)
+{
+	struct ifaddrs *list, *i;
+
+	if (getifaddrs(&list) != 0)
+		return -errno;
+	for (i = list; i; i = i->ifa_next) {
+		const struct sockaddr_in *address =
+			(const struct sockaddr_in *)(const void *)i->ifa_addr;
+		const struct sockaddr_in *mask =
+			(const struct sockaddr_in *)(const void *)i->ifa_netmask;
+		if (address && mask && address->sin_family == AF_INET &&
+		    (i->ifa_flags & IFF_BROADCAST) &&
+		    address->sin_addr.s_addr == own->in.sin_addr.s_addr) {
+			memset(broadcast, 0, sizeof(*broadcast));
+			broadcast->family = AF_INET;
+			broadcast->in.sin_addr.s_addr =
+				address->sin_addr.s_addr | ~mask->sin_addr.s_addr;
+			break;
+		}
+	}
+	freeifaddrs(list);
+	return i ? 0 : -EADDRNOTAVAIL;
 }
 
 int ds_socket_to_many(struct ds_socket *s, bool on, uint8_t hops)

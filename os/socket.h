@@ -82,6 +82,10 @@ int ds_socket_open_keeper(struct ds_socket *s, sa_family_t family);
  * to). Joined already is no failure. Returns 0 or a negative errno. */
 int ds_socket_join(struct ds_socket *s, const union ds_address *group, unsigned interface);
 
+/* The broadcast address of the subnet of a host's own IPv4 address; port 0. 0, or a negative errno:
+ * -EADDRNOTAVAIL where no interface that can broadcast has it. */
+int ds_socket_broadcast_of(const union ds_address *own, union ds_address *broadcast);
+
 /* Around the send of one packet to many: on, with the hops that a multicast packet may go (1: it
  * stays on the link; no copy comes back to this host), then off. Off, which is how a socket is
  * opened, nothing that it sends can reach a broadcast address, whatever a forged sender was.

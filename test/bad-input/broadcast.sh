@@ -42,6 +42,8 @@ refused 'no key file' "'key 1' without 'keyfile'" 'broadcastclient key 1'
 refused 'no such key' 'key 2\b' "keyfile $TMP/keys" 'broadcastclient key 2'
 refused 'no such key to sign with' 'key 3\b' "keyfile $TMP/keys" 'local' 'broadcast 64 192.0.2.255 key 3'
 refused 'bound to an address' "'bindaddress' exclude" 'bindaddress 127.0.0.1' \
-	'broadcastclient unauthenticated'
+	'multicastclient 224.0.1.1 unauthenticated'
+refused 'bound to an address without a broadcast address' 'no interface that has any' \
+	'bindaddress 127.0.0.1' 'port 11123' 'broadcastclient unauthenticated'
 refused 'no port' "'port 0'" 'port 0' 'broadcastclient unauthenticated'
 exit $((failures > 0))

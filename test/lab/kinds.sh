@@ -115,7 +115,7 @@ pair()
 	poll=$(word "$about" poll-least)
 	[ "${poll:-6}" -ge -3 ] || poll=-3
 	ns_add "$kind-o" && ns_add "$kind-k" || exit 1
-	for mode in basic xleave symmetric symmetric-xleave; do
+	for mode in basic xleave symmetric symmetric-xleave broadcast broadcast-xleave; do
 		a=0 b=0
 		! knows "$about" asks $mode || ! knows "$ours_about" answers $mode || a=1
 		! knows "$about" answers $mode || ! knows "$ours_about" asks $mode || b=1

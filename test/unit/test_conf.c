@@ -1390,8 +1390,14 @@ static void test_broadcast_values(void **state)
 	good("port 0");
 	assert_false(ds_conf_check(&conf, "f", say, NULL));
 	good("port 123");
+	assert_true(ds_conf_hears_broadcasts(&conf));
 	good("bindaddress 192.0.2.1");
+	assert_true(ds_conf_check(&conf, "f", say, NULL));
+	good("multicastclient 224.0.1.1 key 9");
 	assert_false(ds_conf_check(&conf, "f", say, NULL));
+	ds_conf_defaults(&conf);
+	good("multicastclient 224.0.1.1 key 9");
+	assert_false(ds_conf_hears_broadcasts(&conf));
 }
 
 static void test_broadcast_messages(void **state)

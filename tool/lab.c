@@ -12,6 +12,7 @@ static const struct {
 } verbs[] = {
 	{"run", ds_lab_experiment},
 	{"stamps", ds_lab_stamps},
+	{"flood", ds_lab_flood},
 };
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))

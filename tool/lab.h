@@ -19,4 +19,7 @@ int ds_lab_experiment(int argc, char **argv);
 /* See lab/stamps.h: 0, DS_EXIT_USAGE, or 1 with a sentence where nothing could be measured. */
 int ds_lab_stamps(int argc, char **argv);
 
+/* What the lab starts on hosts whose link is to be busy (lab/load.h); not for users. */
+int ds_lab_flood(int argc, char **argv);
+
 #endif

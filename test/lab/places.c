@@ -3,8 +3,8 @@
  * It must never do more than it is told: what is left behind is the rig's doing.
  *
  * usage: places netns|loopback|remote=LAB.CONF HOSTS [keep=DIR]
- *        [link=HOST,OUT_US,IN_US,JITTER_US,LOSS_PERCENT]... <COMMANDS
- *   describe | directory HOST | endpoint HOST MODE | clock HOST | ways HOST
+ *        [load=HOST,cpu|net|both] [link=HOST,OUT_US,IN_US,JITTER_US,LOSS_PERCENT]... <COMMANDS
+ *   describe | directory HOST | endpoint HOST MODE | clock HOST | ways HOST | load HOST
  *   put HOST NAME TEXT | script HOST NAME TEXT | copy HOST NAME FROM | get HOST NAME
  *   ask HOST MS LINE | start HOST OUTPUT LINE | look N | stop N MS | wait MS
  * Each is answered by one line; texts of files by themselves. Ends at the end of its input, or
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/load.h"
 #include "lab/place.h"
 #include "lab/rig.h"
 
@@ -92,6 +93,18 @@ static void do_program(const char *verb, char *line)
 	}
 }
 
+/* Starts them: "N NUMBER...". */
+static void do_load(int host)
+{
+	char lines[DS_LOAD_LINES][DS_LOAD_LINE], why[DS_LAB_WHY];
+	int count = ds_load_lines(&plan, place, host, lines);
+
+	printf("%d", count);
+	for (int i = 0; i < count; i++)
+		printf(" %d", ds_place_start(place, host, lines[i], "load", why));
+	puts("");
+}
+
 static void do_host(const char *verb, char *line)
 {
 	struct ds_place_endpoint endpoint;
@@ -124,6 +137,8 @@ static void obey(char *line)
 
 	if (strcmp(verb, "describe") == 0)
 		puts(ds_place_describe(place));
+	else if (strcmp(verb, "load") == 0)
+		do_load(host_of(&line));
 	else if (strcmp(verb, "wait") == 0)
 		printf("%d\n", ds_rig_wait(atoi(line)));
 	else if (strstr("directory endpoint clock ways", verb))
@@ -149,9 +164,15 @@ static bool read_arguments(int argc, char **argv)
 	for (int i = 3; i < argc; i++) {
 		struct ds_lab_link link;
 		int host;
+		char kind;
 		if (strncmp(argv[i], "keep=", 5) == 0) {
 			plan.keep = true;
 			snprintf(plan.directory, sizeof(plan.directory), "%s", argv[i] + 5);
+		} else if (sscanf(argv[i], "load=%d,%c", &host, &kind) == 2 && host >= 0 &&
+			   host < DS_LAB_HOSTS) {
+			plan.host[host].load = kind == 'c'   ? DS_LAB_LOAD_CPU
+					       : kind == 'n' ? DS_LAB_LOAD_NET
+							     : DS_LAB_LOAD_CPU | DS_LAB_LOAD_NET;
 		} else if (sscanf(argv[i], "link=%d,%lf,%lf,%lf,%lf", &host, &link.out_delay_us,
 				  &link.in_delay_us, &link.jitter_us, &link.loss_percent) == 5 &&
 			   host >= 0 && host < DS_LAB_HOSTS) {

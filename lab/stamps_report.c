@@ -332,7 +332,7 @@ bool ds_stamps_print_page(const struct ds_stamps_report *report, FILE *out)
 
 		fputs("* ", out);
 		print_title(measured, out);
-		fputs(": ", out);
+		fputs("; ", out);
 		print_losses(&measured->counts, out);
 		fputs("* ", out);
 		print_sentence(measured, false, out);

@@ -308,9 +308,14 @@ static int run_all(struct wanted *wanted, int argc, char **argv)
 	report.begun_s = (double)time(NULL);
 	ds_stamps_machine(report.machine);
 	length = (size_t)snprintf(report.command, sizeof(report.command), "drivestamp lab");
-	for (int i = 0; i < argc && length < sizeof(report.command); i++)
-		length += (size_t)snprintf(report.command + length, sizeof(report.command) - length,
-					   " %s", argv[i]);
+	for (int i = 0; i < argc && length < sizeof(report.command); i++) {
+		/* where its figures went is no part of how they came to be */
+		if (strncmp(argv[i], "--json", 6) == 0 || strncmp(argv[i], "--markdown", 10) == 0)
+			i += strchr(argv[i], '=') == NULL;
+		else
+			length += (size_t)snprintf(report.command + length,
+						   sizeof(report.command) - length, " %s", argv[i]);
+	}
 	if (ds_stamps_bench_open(&bench, wanted->loopback || wanted->interface, why) != 0)
 		return fail("", why);
 	if (bench.rig.kind != DS_RIG_NAMESPACES && !wanted->interface)

@@ -33,12 +33,19 @@ const struct ds_kind *ds_instances_kind(const struct ds_instances_host *host, en
 
 /* A daemon that insists on port 123 gets it where it is to be had. */
 static void endpoint_of(const struct ds_place *place, const struct ds_kind *kind, int host,
-			enum ds_lab_mode mode, enum ds_lab_rig_kind rig,
-			struct ds_place_endpoint *endpoint)
+			enum ds_lab_mode mode, struct ds_place_endpoint *endpoint)
 {
 	ds_place_endpoint(place, host, mode, endpoint);
-	if (kind->fixed_port && rig == DS_LAB_RIG_REMOTE)
+	if (kind->fixed_port && endpoint->any_port)
 		endpoint->port = NTP_PORT;
+}
+
+bool ds_instances_meet(const struct ds_place *place, const struct ds_kind *kind, int host)
+{
+	struct ds_place_endpoint endpoint;
+
+	ds_place_endpoint(place, host, DS_LAB_BASIC, &endpoint);
+	return kind->fixed_port && endpoint.any_port && endpoint.port != NTP_PORT;
 }
 
 static bool has_place(const struct ds_lab_plan *plan, const struct ds_place *place,
@@ -46,7 +53,7 @@ static bool has_place(const struct ds_lab_plan *plan, const struct ds_place *pla
 {
 	struct ds_place_endpoint endpoint;
 
-	endpoint_of(place, kind, host, mode, plan->rig, &endpoint);
+	endpoint_of(place, kind, host, mode, &endpoint);
 	if (kind->fixed_port && endpoint.port != NTP_PORT)
 		return false;
 	if (is_broadcast(mode) && endpoint.broadcast[0] == '\0')
@@ -88,7 +95,7 @@ static struct ds_instance *add(struct ds_instances *all, int host, const struct 
 	snprintf(one->folder, sizeof(one->folder), "%s", folder);
 	snprintf(one->directory, sizeof(one->directory), "%s/%s",
 		 ds_place_directory(all->place, host), folder);
-	endpoint_of(all->place, kind, host, mode, all->plan->rig, &one->what.self);
+	endpoint_of(all->place, kind, host, mode, &one->what.self);
 	return one;
 }
 
@@ -99,7 +106,7 @@ static void add_other(struct ds_instances *all, const struct ds_instances_host *
 
 	to->name = all->plan->host[other].name;
 	endpoint_of(all->place, ds_instances_kind(&hosts[other], one->what.mode), other,
-		    one->what.mode, all->plan->rig, &to->endpoint);
+		    one->what.mode, &to->endpoint);
 	one->other_host[one->what.other_count++] = other;
 }
 

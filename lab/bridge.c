@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lab/talk.h"
 
@@ -115,6 +116,70 @@ int ds_bridge_make(struct ds_rig *rig, int holder, int hosts, unsigned relayed, 
 		if (error ==
 		    0) /* without it the bridge learns where each host is, and floods till then */
 			(void)batch(rig, "bridge", holder, -1, fill_table, what, ignored);
+	}
+	return error;
+}
+
+/* The hardware address of `host` on its cable to `other`. */
+#define CABLE_MAC "02:44:53:01:%02x:%02x"
+
+enum { MESH_HOST, MESH_HOSTS, MESH_RELAYED, MESH_SUBNETS };
+
+static bool cabled(const int *what, int other)
+{
+	unsigned relayed = (unsigned)what[MESH_RELAYED];
+
+	return other != what[MESH_HOST] && !(relayed >> what[MESH_HOST] & 1) &&
+	       !(relayed >> other & 1);
+}
+
+static void fill_cables(FILE *file, const struct ds_rig *rig, const int *what)
+{
+	int host = what[MESH_HOST];
+
+	for (int other = host + 1; other < what[MESH_HOSTS]; other++) {
+		if (cabled(what, other))
+			fprintf(file,
+				"link add to%d address " CABLE_MAC
+				" type veth peer name to%d address " CABLE_MAC
+				" netns /proc/%ld/fd/%d\n",
+				other, host, other, host, other, host, (long)getpid(),
+				rig->host_fd[other]);
+	}
+}
+
+static void fill_ways(FILE *file, const struct ds_rig *rig, const int *what)
+{
+	int host = what[MESH_HOST];
+
+	(void)rig;
+	for (int other = 0; other < what[MESH_HOSTS]; other++) {
+		if (!cabled(what, other))
+			continue;
+		fprintf(file, "link set dev to%d up\n", other);
+		for (int s = 0; s < 32; s++) {
+			if (!((unsigned)what[MESH_SUBNETS] >> s & 1))
+				continue;
+			fprintf(file,
+				"route add 10.119.%d.%d/32 dev to%d src 10.119.%d.%d\n"
+				"neighbor replace 10.119.%d.%d lladdr " CABLE_MAC
+				" dev to%d nud permanent\n",
+				s, other + 1, other, s, host + 1, s, other + 1, other, host, other);
+		}
+	}
+}
+
+int ds_bridge_mesh(struct ds_rig *rig, int hosts, unsigned relayed, unsigned subnets,
+		   char why[DS_RIG_WHY])
+{
+	int error = 0;
+
+	for (int pass = 0; pass < 2; pass++) {
+		for (int host = 0; host < hosts && error == 0; host++) {
+			const int what[] = {host, hosts, (int)relayed, (int)subnets};
+			error = batch(rig, "ip", host, -1, pass == 0 ? fill_cables : fill_ways,
+				      what, why);
+		}
 	}
 	return error;
 }

@@ -20,4 +20,10 @@
 int ds_bridge_make(struct ds_rig *rig, int holder, int hosts, unsigned relayed, int subnets,
 		   char why[DS_RIG_WHY]);
 
+/* Besides, a cable of its own between each two hosts that no relay is in the way of: toN, in the
+ * other host, leads to host N. What is sent from one address to another of the subnets in this mask
+ * takes it; broadcasts do not. A bridge costs a packet some us, and not the same there and back. */
+int ds_bridge_mesh(struct ds_rig *rig, int hosts, unsigned relayed, unsigned subnets,
+		   char why[DS_RIG_WHY]);
+
 #endif

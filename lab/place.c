@@ -116,6 +116,18 @@ void ds_place_endpoint(const struct ds_place *place, int host, enum ds_lab_mode 
 	place->table->endpoint(place, host, mode, endpoint);
 }
 
+void ds_place_link(const struct ds_place *place, int host, int other, char interface[DS_LAB_NAME])
+{
+	struct ds_place_endpoint endpoint;
+
+	if (place->table->link) {
+		place->table->link(place, host, other, interface);
+		return;
+	}
+	ds_place_endpoint(place, host, DS_LAB_BASIC, &endpoint);
+	memcpy(interface, endpoint.interface, DS_LAB_NAME);
+}
+
 const char *ds_place_directory(const struct ds_place *place, int host)
 {
 	return place->directory[host];

@@ -4,8 +4,8 @@
  * ends us; and never know which daemon it runs.
  *
  * All rigs share everything but how a command is run. A rig is a table of functions (struct
- * ds_place_rig): place_local.c (namespaces on a bridge, or loopback; through rig.h) and
- * place_ssh.c; a rig of virtual machines is a third table.
+ * ds_place_rig): place_local.c (namespaces with a cable between each two, or loopback; through
+ * rig.h) and place_ssh.c; a rig of virtual machines is a third table.
  *
  * Addresses, so that modes never meet: in namespaces every mode has a subnet of its own,
  * 10.119.MODE.HOST+1/24 (broadcast 10.119.MODE.255), port 123; on loopback 127.119.MODE.HOST+1 and
@@ -44,11 +44,15 @@ int ds_place_open(struct ds_place **place, const struct ds_lab_plan *plan, char 
  * atexit() and after SIGINT, SIGTERM, SIGHUP. */
 void ds_place_close(struct ds_place *place);
 
-/* In words, for reports: "four namespaces on a bridge of veth". */
+/* In words, for reports: "4 network namespaces on this machine, ..., one clock". */
 const char *ds_place_describe(const struct ds_place *place);
 
 void ds_place_endpoint(const struct ds_place *place, int host, enum ds_lab_mode mode,
 		       struct ds_place_endpoint *endpoint);
+
+/* The interface by which a host reaches another one (in namespaces each two have a cable of their
+ * own); empty where nobody knows. */
+void ds_place_link(const struct ds_place *place, int host, int other, char interface[DS_LAB_NAME]);
 
 /* The folder on the host that is ours, absolute. */
 const char *ds_place_directory(const struct ds_place *place, int host);

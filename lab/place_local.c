@@ -18,7 +18,10 @@
 
 #define LOOPBACK_PORT 11123
 #define NTP_PORT      123
-#define PATH_SIZE     ((size_t)2 * DS_LAB_PATH)
+#define CABLED_MODES                                                                               \
+	(1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE | 1U << DS_LAB_SYMMETRIC |                       \
+	 1U << DS_LAB_SYMMETRIC_XLEAVE)
+#define PATH_SIZE ((size_t)2 * DS_LAB_PATH)
 
 _Static_assert(DS_RIG_WHY == DS_LAB_WHY, "sentences of the rig are handed on");
 
@@ -180,6 +183,8 @@ static int open_namespaces(struct ds_place *place, char why[DS_LAB_WHY])
 		relayed |= (unsigned)needs_relay(&place->plan.link[i]) << i;
 	if (error == 0)
 		error = ds_bridge_make(&place->rig, hosts, hosts, relayed, DS_LAB_MODES, why);
+	if (error == 0)
+		error = ds_bridge_mesh(&place->rig, hosts, relayed, CABLED_MODES, why);
 	for (int i = 0; i < hosts && error == 0; i++) {
 		if (relayed >> i & 1)
 			error = start_relay(place, i, why);
@@ -187,10 +192,11 @@ static int open_namespaces(struct ds_place *place, char why[DS_LAB_WHY])
 	if (error != 0)
 		return error;
 	place->port = NTP_PORT;
-	snprintf(place->says, sizeof(place->says),
-		 "%d network namespaces on this machine%s, veth to a bridge%s, one clock", hosts,
-		 place->rig.in_user_namespace ? " (in a user namespace)" : "",
-		 relayed != 0 ? ", relays in user space" : "");
+	snprintf(
+		place->says, sizeof(place->says),
+		"%d network namespaces on this machine%s, a veth pair between each two%s, a bridge for broadcasts, one clock",
+		hosts, place->rig.in_user_namespace ? " (in a user namespace)" : "",
+		relayed != 0 ? ", relays in user space on the bridge" : "");
 	return 0;
 }
 
@@ -242,6 +248,19 @@ static void local_endpoint(const struct ds_place *place, int host, enum ds_lab_m
 	if (!loopback)
 		snprintf(endpoint->broadcast, sizeof(endpoint->broadcast), "10.119.%d.255",
 			 (int)mode);
+}
+
+static void local_link(const struct ds_place *place, int host, int other,
+		       char interface[DS_LAB_NAME])
+{
+	const struct ds_lab_link *links = place->plan.link;
+
+	if (place->rig.kind == DS_RIG_LOOPBACK)
+		snprintf(interface, DS_LAB_NAME, "lo");
+	else if (needs_relay(&links[host]) || needs_relay(&links[other]))
+		snprintf(interface, DS_LAB_NAME, "eth0");
+	else
+		snprintf(interface, DS_LAB_NAME, "to%d", other);
 }
 
 static int write_whole(int fd, const char *text, size_t size)
@@ -366,6 +385,7 @@ const struct ds_place_rig ds_place_local = {
 	.open = local_open,
 	.close = local_close,
 	.endpoint = local_endpoint,
+	.link = local_link,
 	.put = local_put,
 	.get = local_get,
 	.ask = local_ask,

@@ -26,6 +26,9 @@ struct ds_place_rig {
 	void (*close)(struct ds_place *place);
 	void (*endpoint)(const struct ds_place *place, int host, enum ds_lab_mode mode,
 			 struct ds_place_endpoint *endpoint);
+	/* NULL: the endpoint's, whoever the other is. */
+	void (*link)(const struct ds_place *place, int host, int other,
+		     char interface[DS_LAB_NAME]);
 	int (*put)(struct ds_place *place, int host, const char *name, const char *text,
 		   size_t size, bool executable, char why[DS_LAB_WHY]);
 	int (*get)(struct ds_place *place, int host, const char *name, char **text, size_t *size,

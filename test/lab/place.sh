@@ -97,7 +97,7 @@ if ! printf 'describe\n' | "$PLACES" netns 2 >"$TMP/try" 2>&1; then
 	exit $((failures > 0))
 fi
 open_places netns 8
-matches "namespaces say what they are" '^8 network namespaces .*, veth to a bridge' describe
+matches "namespaces say what they are" '^8 network namespaces .*, a veth pair between each two' describe
 matches "an address for each host and mode" '^10\.119\.4\.8 10\.119\.4\.255 eth0 123 1$' endpoint 7 broadcast
 files_and_programs namespaces
 spaces=

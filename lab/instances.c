@@ -110,10 +110,31 @@ static void add_other(struct ds_instances *all, const struct ds_instances_host *
 	one->other_host[one->what.other_count++] = other;
 }
 
+/* By name: of the cables to all `others`, each once. */
+static void name_interfaces(const struct ds_instances *all, struct ds_instance *one,
+			    const bool others[])
+{
+	char *names = one->what.self.interface;
+	char name[DS_LAB_NAME];
+	size_t used = 0;
+
+	for (int other = 0; other < all->plan->hosts; other++) {
+		if (!others[other])
+			continue;
+		ds_place_link(all->place, one->host, other, name);
+		names[used] = '\0';
+		if (strstr(names, name) || used + strlen(name) + 2 > DS_LAB_NAME)
+			continue;
+		used += (size_t)snprintf(names + used, DS_LAB_NAME - used, "%s%s",
+					 used > 0 ? " " : "", name);
+	}
+}
+
 /* One to answer, and one for each host that is asked. In what they agree upon (a PTP domain, say)
  * each has the number of the host that answers. */
 static bool make_separate(struct ds_instances *all, const struct ds_instances_host *hosts, int host,
-			  enum ds_lab_mode mode, int repeat, const bool asks[], bool answers)
+			  enum ds_lab_mode mode, int repeat, const bool asks[],
+			  const bool asked_by[], bool answers)
 {
 	const struct ds_kind *kind = ds_instances_kind(&hosts[host], mode);
 	char folder[DS_INSTANCE_FOLDER];
@@ -122,8 +143,10 @@ static bool make_separate(struct ds_instances *all, const struct ds_instances_ho
 	struct ds_instance *one = answers ? add(all, host, kind, mode, folder) : NULL;
 	if (answers && !one)
 		return false;
-	if (one)
+	if (one) {
 		one->what.answers = true;
+		name_interfaces(all, one, asked_by);
+	}
 	for (int other = 0; other < all->plan->hosts; other++) {
 		if (!asks[other])
 			continue;
@@ -132,8 +155,11 @@ static bool make_separate(struct ds_instances *all, const struct ds_instances_ho
 		one = add(all, host, kind, mode, folder);
 		if (!one)
 			return false;
+		bool only[DS_LAB_HOSTS] = {false};
+		only[other] = true;
 		one->what.asks = true;
 		one->what.number = other;
+		name_interfaces(all, one, only);
 		add_other(all, hosts, one, other);
 	}
 	return true;
@@ -157,7 +183,7 @@ static bool make_of_host(struct ds_instances *all, const struct ds_instances_hos
 	if (!any_asked && !any_asks)
 		return true;
 	if (kind->separate)
-		return make_separate(all, hosts, host, mode, repeat, asks, any_asks);
+		return make_separate(all, hosts, host, mode, repeat, asks, asked_by, any_asks);
 
 	snprintf(folder, sizeof(folder), "%d-%s", repeat + 1, ds_lab_mode_name(mode));
 	struct ds_instance *one = add(all, host, kind, mode, folder);

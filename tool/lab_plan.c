@@ -213,7 +213,7 @@ static bool take_load(struct ds_lab_plan *plan, const struct ds_lab_words *words
 			return refuse_host(plan, why, "load-on", name, strlen(name));
 		plan->host[host].load = load;
 	}
-	for (int i = 0; i < plan->hosts && words->load_on.count == 0; i++) {
+	for (int i = 0; i < plan->hosts && words->load && words->load_on.count == 0; i++) {
 		if (plan->rig == DS_LAB_RIG_REMOTE || i == 0)
 			plan->host[i].load = load;
 	}

@@ -225,9 +225,10 @@ static bool trouble(struct ds_instances *all, struct ds_instance *one, int error
 	bool gone = error == -ENOTCONN;
 
 	one->over = true;
-	if (gone && all->host_gone[one->host])
+	if ((gone && all->host_gone[one->host]) || (error == -ENOSPC && all->disk_full))
 		return false; /* said once is enough */
 	all->host_gone[one->host] |= gone;
+	all->disk_full |= error == -ENOSPC;
 	all->trouble(all->context, one, gone, words);
 	return false;
 }

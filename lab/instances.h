@@ -39,6 +39,7 @@ struct ds_instances {
 			const char *words);
 	void *context;
 	bool host_gone[DS_LAB_HOSTS];
+	bool disk_full; /* it was said */
 };
 
 /* What every host runs: its kind, and where the program stands there. */

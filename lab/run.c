@@ -18,10 +18,12 @@
 #include "lab/rig.h"
 #include "lab/timeline.h"
 
-#define TICK_MS	    100
-#define OVERHEAD_S  4.0 /* first guess: to start, end and read the daemons of a group */
-#define GRACE_MS    2000
-#define BEFORE_SEND "before-send"
+#define TICK_MS	     100
+#define OVERHEAD_S   4.0 /* first guess: to start, end and read the daemons of a group */
+#define SILENCE_S    3.0
+#define SILENT_POLLS 4
+#define GRACE_MS     2000
+#define BEFORE_SEND  "before-send"
 
 struct run {
 	const struct ds_lab_plan *plan;
@@ -47,6 +49,7 @@ struct run {
 	bool stop;
 	int causes;
 	const struct ds_instance *reading;
+	double heard_s[DS_LAB_HOSTS]; /* the last sample of this group that a host had part in */
 };
 
 static double now_s(clockid_t id)
@@ -102,6 +105,8 @@ static void on_trouble(void *context, const struct ds_instance *instance, bool h
 	char *ending = r->result->host[instance->host].ending;
 	char line[2 * DS_LAB_WHY];
 
+	if (strncmp(words, name, strlen(name)) == 0 && words[strlen(name)] == ':')
+		words += strlen(name) + 1 + strspn(words + strlen(name) + 1, " ");
 	if (host_gone)
 		snprintf(line, sizeof(line), "host %s is gone: %s", name, words);
 	else
@@ -141,13 +146,14 @@ static bool interrupted(struct run *r)
 	return true;
 }
 
+/* Nothing more is measured then: what there is, is read. */
 static void look_at_disk(struct run *r)
 {
 	const char *mine = ds_place_directory(r->place, 0);
 
 	if (r->disk_full || r->plan->rig == DS_LAB_RIG_REMOTE || !ds_machine_disk_full(mine))
 		return;
-	r->disk_full = true;
+	r->disk_full = r->stop = true;
 	partial(r, "the disk is full: the daemons cannot write their logs in %s", mine);
 }
 
@@ -330,6 +336,8 @@ static void take(void *context, int other, const struct ds_lab_sample *sample)
 
 	if (!cell || !cell->known)
 		return;
+	r->heard_s[one->host] = fmax(r->heard_s[one->host], mine.at_s);
+	r->heard_s[answers] = fmax(r->heard_s[answers], mine.at_s);
 	mine.condition = (uint8_t)ds_timeline_condition(&r->timeline, mine.at_s);
 	if (mine.condition == DS_LAB_BETWEEN)
 		return;
@@ -361,7 +369,7 @@ static void read_all(struct run *r)
 		/* What is on this machine is kept where it is. */
 		bool keep = r->plan->keep && r->plan->rig == DS_LAB_RIG_REMOTE;
 		(void)ds_instances_read(&r->all, i, keep ? r->plan->directory : NULL, &reader);
-		if (reader.odd_lines > 0)
+		if (reader.odd_lines > 0 && !r->disk_full)
 			partial(r, "%s: %s, %s: %llu lines of its logs could not be read",
 				r->plan->host[one->host].name, one->what.kind->name,
 				ds_lab_mode_name(one->what.mode),
@@ -372,11 +380,36 @@ static void read_all(struct run *r)
 		partial(r, "no memory for all samples");
 }
 
+static bool takes_part(const struct run *r, int host)
+{
+	for (int i = 0; i < r->all.count; i++) {
+		const struct ds_instance *one = &r->all.list[i];
+		if (one->host == host && (one->what.asks || one->what.answers) && !one->over)
+			return true;
+	}
+	return false;
+}
+
+/* Hosts that others lost sight of before the end: their link is gone, say. */
+static void look_for_silence(struct run *r, double begun_s, double ended_s)
+{
+	double silence_s = fmax(SILENCE_S, SILENT_POLLS * ldexp(1, r->plan->poll_log2));
+
+	for (int i = 0; i < r->plan->hosts; i++) {
+		double quiet_s = ended_s - fmax(r->heard_s[i], begun_s);
+		if (quiet_s >= silence_s && takes_part(r, i))
+			partial(r, "host %s: no exchange in the last %.0f s of repeat %d",
+				r->plan->host[i].name, quiet_s, r->repeat + 1);
+		r->heard_s[i] = 0;
+	}
+}
+
 static void start_all(struct run *r)
 {
 	for (int i = 0; i < r->all.count && !interrupted(r); i++) {
 		char what[64];
 		(void)ds_instances_start(&r->all, i);
+		r->stop |= r->all.disk_full; /* it was said */
 		snprintf(what, sizeof(what), "repeat %d of %d, starting %d of %d", r->repeat + 1,
 			 r->plan->repeats, i + 1, r->all.count);
 		show(r, what);
@@ -405,13 +438,16 @@ static bool run_group(struct run *r)
 		whole = wait_until(r, begin_s + r->plan->warmup_seconds, what) && measure(r);
 	}
 	(void)ds_instances_watch(&r->all); /* who died by himself? from now on it is us */
-	double ended_s = monotonic_s();
+	double ended_s = monotonic_s(), begun_at_s = realtime_s() - (ended_s - r->group_begun_s);
+	double ended_at_s = realtime_s();
 	for (int i = 0; i < r->all.count; i++) {
 		ds_instances_stop(&r->all, i);
 		show(r, "ending the daemons");
 	}
 	end_before_send(r);
 	read_all(r);
+	if (whole) /* else there was too little time to be silent in */
+		look_for_silence(r, begun_at_s, ended_at_s);
 	ds_instances_free(&r->all);
 	r->overhead_after_s = monotonic_s() - ended_s;
 	return whole && !r->stop;

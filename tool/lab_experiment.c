@@ -168,10 +168,10 @@ static int run_without_rights(struct experiment *e, const struct ds_run_progress
 
 static bool has_links(const struct ds_lab_plan *plan)
 {
-	static const struct ds_lab_link none;
-
 	for (int i = 0; i < plan->hosts; i++) {
-		if (memcmp(&plan->link[i], &none, sizeof(none)) != 0)
+		const struct ds_lab_link *l = &plan->link[i];
+		if (l->out_delay_us > 0 || l->in_delay_us > 0 || l->jitter_us > 0 ||
+		    l->loss_percent > 0)
 			return true;
 	}
 	return false;
@@ -299,11 +299,11 @@ static int read_options(struct experiment *e, int argc, char **argv)
 		{"poll", 0, DS_OPTION_INTEGER, &w->poll_log2, DS_LAB_POLL_LEAST, DS_LAB_POLL_MOST,
 		 "P", "poll every 2^P seconds (-4)"},
 		{"duration", 0, DS_OPTION_INTEGER, &w->seconds, 1, DS_LAB_SECONDS_MAX, "S",
-		 "of a repeat (14; with load 24)"},
+		 "of a repeat (12; with load 24)"},
 		{"warmup", 0, DS_OPTION_INTEGER, &w->warmup, 0, 3600, "S",
 		 "before it, not measured (3)"},
 		{"repeat", 0, DS_OPTION_INTEGER, &w->repeats, 1, DS_LAB_REPEATS, "N",
-		 "how often, daemons started anew (4)"},
+		 "how often, daemons started anew (6)"},
 		{"load", 0, DS_OPTION_TEXT, &w->load, 0, 0, "LOAD",
 		 "cpu, net or both, by turns with none"},
 		{"load-on", 0, DS_OPTION_LIST, &w->load_on, 0, 0, "NAME",

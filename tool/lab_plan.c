@@ -7,13 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Twelve pairs, four repeats and seven modes in less than three minutes, and more than 500 samples
+/* Twelve pairs, six repeats and seven modes in less than three minutes, and more than 500 samples
  * a pair. */
 #define HOSTS		  4
 #define POLL_LOG2	  (-4)
-#define SECONDS		  14
+#define SECONDS		  12
 #define WARMUP_SECONDS	  3
-#define REPEATS		  4
+#define REPEATS		  6
 #define ALTERNATION	  6
 #define LOADED_SECONDS	  24
 #define ALTERNATION_LEAST 4 /* a second after each change, and one of grain, are lost */

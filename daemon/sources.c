@@ -629,7 +629,7 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	c->systematic_ns =
 		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;
 	/* Distance is half the delay and all the dispersion: what is not the one is the other. */
-	c->root_dispersion_ns = p->distance_ns - c->root_delay_ns / 2;
+	c->root_dispersion_ns = p->certain_ns - c->root_delay_ns / 2;
 	if (c->root_dispersion_ns < source->remote.root_dispersion_ns)
 		c->root_dispersion_ns = source->remote.root_dispersion_ns;
 }

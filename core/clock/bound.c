@@ -59,7 +59,7 @@ static uint32_t holding(const struct ds_candidate *candidates, uint32_t count, i
 		const struct ds_prediction *p = &candidates[i].prediction;
 		double off = fabs(difference(p->server_minus_raw_ns, moment));
 
-		n += has_vote(&candidates[i]) && off <= not_negative(p->distance_ns);
+		n += has_vote(&candidates[i]) && off <= not_negative(p->certain_ns);
 	}
 	return n;
 }
@@ -75,8 +75,8 @@ static double furthest(const struct ds_candidate *candidates, uint32_t count, in
 		voters += has_vote(&candidates[i]);
 	for (uint32_t i = 0; i < count; i++) {
 		const struct ds_prediction *p = &candidates[i].prediction;
-		int64_t low = ds_ns_plus(p->server_minus_raw_ns, -not_negative(p->distance_ns));
-		int64_t high = ds_ns_plus(p->server_minus_raw_ns, not_negative(p->distance_ns));
+		int64_t low = ds_ns_plus(p->server_minus_raw_ns, -not_negative(p->certain_ns));
+		int64_t high = ds_ns_plus(p->server_minus_raw_ns, not_negative(p->certain_ns));
 
 		if (!has_vote(&candidates[i]))
 			continue;
@@ -106,6 +106,7 @@ static double take_used(const struct ds_candidate *c, int64_t line, struct ds_bo
 	raise(&update->hard_ns, c->contradiction_ns);
 	update->contradicted |= c->contradiction_ns > 0;
 	update->freq_doubt_ppb = fmax(update->freq_doubt_ppb, c->freq_doubt_ppb);
+	update->stated_freq_ppb = fmax(update->stated_freq_ppb, p->stated_freq_ppb);
 	return fabs(difference(p->server_minus_raw_ns, line)) -
 	       DS_BOUND_SDS * known_or_infinite(p->sd_ns);
 }
@@ -118,7 +119,7 @@ void ds_bound_judge(const struct ds_candidate *candidates, uint32_t count,
 
 	count = count < DS_SOURCES_MAX ? count : DS_SOURCES_MAX;
 	update->source_dispersion_ns = update->root_delay_ns = update->doubt_ns = 0;
-	update->freq_doubt_ppb = 0.0;
+	update->freq_doubt_ppb = update->stated_freq_ppb = 0.0;
 	update->contradicted = false;
 	update->hard_ns = ds_ns_plus(0, furthest(candidates, count, line));
 	for (uint32_t i = 0; i < count; i++)
@@ -231,7 +232,6 @@ void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 {
 	double since = since_s(b, update->raw_ns) * 1e9;
 	double interval = fmax((double)update->interval_ns, 1.0);
-	double fallen = 0.0;
 	double surprise_ppb = b->known ? learn_from_surprise(b, update) : 0.0;
 
 	if (!b->known || update->raw_ns > b->raw_ns)
@@ -244,14 +244,14 @@ void ds_bound_update(struct ds_bound *b, const struct ds_bound_update *update)
 	b->cov_ns_ppb = fmax(fmin(update->cov_ns_ppb, b->sd_ns * b->freq_sd_ppb), 0.0);
 	b->stated_ns = fmax(not_negative(update->source_dispersion_ns),
 			    b->stated_ns * exp2(-1.0 / DS_BOUND_STATED_HALF));
-	if (b->intervals < DS_BOUND_YOUNG)
-		fallen = b->stated_ns - not_negative(update->source_dispersion_ns);
 	b->hard_ns = not_negative(update->hard_ns);
 	b->root_ns = b->stated_ns + not_negative(update->disagreement_ns) +
 		     b->config.max_asymmetry * 0.5 * not_negative(update->root_delay_ns);
 	b->contradicted = update->contradicted;
 	b->doubt_ns = not_negative(update->doubt_ns);
-	b->freq_doubt_ppb = fmax(fmax(update->freq_doubt_ppb, 0.0), fallen / interval * 1e9);
+	b->freq_doubt_ppb = fmax(update->freq_doubt_ppb, 0.0);
+	if (b->intervals < DS_BOUND_YOUNG)
+		b->freq_doubt_ppb = fmax(b->freq_doubt_ppb, update->stated_freq_ppb);
 	b->line_minus_raw_ns = update->line_minus_raw_ns;
 	b->freq_ppb = isfinite(update->freq_ppb) ? update->freq_ppb : 0.0;
 	learn_from_hindsight(b, update);

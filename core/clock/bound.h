@@ -29,9 +29,9 @@
  *
  *	    A source that was wrong by more lately has samples of that time in its estimate: what it
  *	    said of itself then is forgotten by half in DS_BOUND_STATED_HALF updates only. In
- *	    the first DS_BOUND_YOUNG intervals it may be its clock that was put right: by how much
- *it fell an interval the slope may be wrong. (Later it is the saw tooth between its own updates,
- *and each in a chain would add to it.)
+ *	    the first DS_BOUND_YOUNG intervals it may be its clock that was put right, from as wrong
+ *	    as it said it was: then the slope is wrong (stated_freq_ppb, estimate.h). Later it is
+ *the saw tooth between its own updates, and each in a chain would add to it.
  *
  *	    An estimate may be wrong though it says that it is not: an oscillator that bent, a
  *	    model that does not fit. The newest samples know nothing of models: a packet can only be
@@ -112,8 +112,9 @@ struct ds_bound_update {
 	int64_t hard_ns;	      /* the truth lies within this of the line */
 	int64_t doubt_ns;	      /* ... and what their newest samples say of the line */
 	double freq_doubt_ppb;
-	bool contradicted;   /* the newest sample of one does not allow the line */
-	int64_t interval_ns; /* about how long until the next update */
+	double stated_freq_ppb; /* of the frequency, by what they say of their own error */
+	bool contradicted;	/* the newest sample of one does not allow the line */
+	int64_t interval_ns;	/* about how long until the next update */
 };
 
 /* Where an earlier line ended, and how well that was thought to be known. */

@@ -32,6 +32,7 @@
 #define AGREE_SAMPLES	   5  /* newest samples that lie on one line ... */
 #define AGREE_TIMES	   100.0 /* ... so much better than the noise says: by chance once in 700,000 */
 #define UNSURE_COUNT	   8.0 /* see unsure() */
+#define PUT_RIGHT	   1.5 /* times better than it was, by what it says: its clock was set */
 #define RANGE_NS	   DS_NS_LIMIT
 #define PRECISION_MAX_NS   INT64_C(1000000000)
 #define SHORTEST_S	   1e-9 /* between two samples */
@@ -483,6 +484,7 @@ static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
 		.delay_ns = x->delay_ns,
 		.distance_ns = x->delay_ns / 2 + x->remote.root_delay_ns / 2 +
 			       x->remote.root_dispersion_ns,
+		.dispersion_ns = x->remote.root_dispersion_ns,
 	};
 }
 
@@ -620,7 +622,40 @@ bool ds_estimate_add(struct ds_estimate *e, const struct ds_exchange *exchange,
 	return true;
 }
 
-static int64_t distance_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb)
+/* A source that was as wrong as it said at one moment, and not later, looks like an oscillator that
+ * runs wrong. Of n samples the first of which is wrong by d, the least squares have a slope that is
+ * wrong by 6 (n - 1) / (n (n + 1)) of d over their span, and by d over it at most. Returns the most
+ * that does for any of the samples; *put_right_ppb: where one states so much less than another that
+ * this is no saw tooth, the most that it can do to the slope over all. */
+static double stated_freq_ppb(const struct ds_estimate *e, double *put_right_ppb)
+{
+	const struct ds_estimate_sample *s = e->samples;
+	const struct ds_estimate_sample *newest = NULL;
+	double worst_ppb = 0.0, most = 0.0, least = INFINITY, span = 0.0, n = 0.0;
+
+	for (unsigned i = e->window.count; i-- > 0;) {
+		double weight, stated = (double)s[i].dispersion_ns;
+
+		if (s[i].suspect != 0)
+			continue;
+		most = fmax(most, stated);
+		least = fmin(least, stated);
+		if (n++ > 0.0) {
+			span = between_s(s[i].raw_ns, newest->raw_ns);
+			weight = fmin(6.0 * (n - 1.0) / (n * (n + 1.0)), 1.0);
+			stated = weight * stated + (double)newest->dispersion_ns;
+			worst_ppb = fmax(worst_ppb, stated / span);
+		} else {
+			newest = &s[i];
+		}
+	}
+	*put_right_ppb = 0.0;
+	if (span > 0.0 && most > PUT_RIGHT * least)
+		*put_right_ppb = (most + (double)newest->dispersion_ns) / span;
+	return worst_ppb;
+}
+
+static double distance_at(const struct ds_estimate *e, int64_t raw_ns, double growth_ppb)
 {
 	double least = INFINITY;
 
@@ -630,15 +665,15 @@ static int64_t distance_at(const struct ds_estimate *e, int64_t raw_ns, double m
 
 		if (s->suspect != 0)
 			continue;
-		least = fmin(least, (double)s->distance_ns + age * 1e-9 * max_clock_error_ppb);
+		least = fmin(least, (double)s->distance_ns + age * 1e-9 * growth_ppb);
 	}
-	return ds_ns_plus(0, least);
+	return least;
 }
 
 /* A packet cannot arrive before it left: at its moment the truth lay within its distance of each
  * sample. As far from that as the line passes it, and as the frequency may have led since. */
 static double reach_at(const struct ds_estimate *e, int64_t raw_ns, double freq_sd_ppb,
-		       double max_clock_error_ppb)
+		       double growth_ppb)
 {
 	double least = INFINITY;
 
@@ -654,9 +689,17 @@ static double reach_at(const struct ds_estimate *e, int64_t raw_ns, double freq_
 
 		if (s->suspect == 0)
 			least = fmin(least, (double)s->distance_ns + fabs(passed) + led +
-						    age * max_clock_error_ppb);
+						    age * growth_ppb);
 	}
 	return least + DS_ESTIMATE_CLAIM_SDS * e->common_sd_ns;
+}
+
+static int64_t claim_at(const struct ds_estimate *e, int64_t raw_ns, double sd_ns,
+			double freq_sd_ppb, double growth_ppb)
+{
+	double distance = distance_at(e, raw_ns, growth_ppb) + DS_ESTIMATE_CLAIM_SDS * sd_ns;
+
+	return ds_ns_plus(0, fmin(distance, reach_at(e, raw_ns, freq_sd_ppb, growth_ppb)));
 }
 
 bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb,
@@ -669,23 +712,24 @@ bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_cloc
 	double variance = e->offset_sd_ns * e->offset_sd_ns + 2.0 * e->cov_ns_ppb * dt +
 			  (freq_sd * freq_sd + walked / 3.0) * dt * dt +
 			  e->offset_walk_ns * e->offset_walk_ns * fabs(dt);
-
-	double reach;
+	double sd = sqrt(fmax(variance, 0.0));
+	double put_right_ppb;
 
 	if (e->used == 0)
 		return false;
 	prediction->server_minus_raw_ns = ds_ns_plus(e->ref_server_minus_raw_ns, dt * e->freq_ppb);
-	prediction->sd_ns = sqrt(fmax(variance, 0.0));
+	prediction->sd_ns = sd;
 	prediction->freq_ppb = e->freq_ppb;
 	prediction->freq_sd_ppb = known ? sqrt(freq_sd * freq_sd + walked) : INFINITY;
 	prediction->cov_ns_ppb =
 		known ? e->cov_ns_ppb + (freq_sd * freq_sd + 0.5 * walked) * dt : 0.0;
 	prediction->wander_ppb = e->wander_ppb;
+	prediction->stated_freq_ppb = stated_freq_ppb(e, &put_right_ppb);
 	prediction->age_ns = (double)(raw_ns - e->used_raw_ns);
-	prediction->distance_ns = ds_ns_plus(distance_at(e, raw_ns, max_clock_error_ppb),
-					     DS_ESTIMATE_CLAIM_SDS * prediction->sd_ns);
-	reach = reach_at(e, raw_ns, freq_sd, max_clock_error_ppb);
-	if (reach < (double)prediction->distance_ns)
-		prediction->distance_ns = ds_ns_plus(0, reach);
+	prediction->distance_ns = claim_at(e, raw_ns, sd, freq_sd, max_clock_error_ppb);
+	prediction->certain_ns = prediction->distance_ns;
+	if (put_right_ppb > 0.0)
+		prediction->certain_ns =
+			claim_at(e, raw_ns, sd, freq_sd, max_clock_error_ppb + put_right_ppb);
 	return true;
 }

@@ -49,8 +49,9 @@ struct ds_estimate_sample {
 	int64_t raw_ns;
 	int64_t server_minus_raw_ns;
 	int64_t delay_ns;
-	int64_t distance_ns; /* half of delay and root delay, and root dispersion, when taken */
-	int8_t suspect;	     /* 0: in use; else it contradicts the line: +1 above, -1 below */
+	int64_t distance_ns;   /* half of delay and root delay, and root dispersion, when taken */
+	int64_t dispersion_ns; /* of it: what the source said of its own error */
+	int8_t suspect;	       /* 0: in use; else it contradicts the line: +1 above, -1 below */
 };
 
 /* Read the results; all else is private to estimate.c. */
@@ -119,13 +120,17 @@ struct ds_prediction {
 	double sd_ns;	 /* one standard deviation of that */
 	double freq_ppb; /* 0 where freq_sd_ppb is INFINITY */
 	double freq_sd_ppb;
-	double cov_ns_ppb;   /* covariance of offset and frequency at that moment; 0 where
-				freq_sd_ppb is INFINITY */
-	double wander_ppb;   /* standard deviation of the frequency's random walk, ppb per root
-				second, as learnt; 0: not known */
-	double age_ns;	     /* since the newest sample in use */
-	int64_t distance_ns; /* root distance: how wrong the source may be at most, now (RFC
-				5905 11.2) */
+	double cov_ns_ppb;	/* covariance of offset and frequency at that moment; 0 where
+				   freq_sd_ppb is INFINITY */
+	double wander_ppb;	/* standard deviation of the frequency's random walk, ppb per root
+				   second, as learnt; 0: not known */
+	double stated_freq_ppb; /* what the frequency may be wrong by because the source was as
+				   wrong as it said; in no standard deviation */
+	double age_ns;		/* since the newest sample in use */
+	int64_t distance_ns;	/* root distance: how wrong the source may be at most, now (RFC
+				   5905 11.2) */
+	int64_t certain_ns;	/* ... also where it has been put right meanwhile; distance_ns or
+				   more */
 };
 
 /* What the source's clock shows at raw_ns (both within +-DS_NS_LIMIT). False without samples;
@@ -134,7 +139,9 @@ struct ds_prediction {
  * over the samples in use of what it was when taken plus this growth since, and
  * DS_ESTIMATE_CLAIM_SDS times sd_ns; or, where that is less, the least over the samples of how far
  * it lies from the line, its own distance, this growth, and so many deviations of what the
- * frequency may have led to since: so much is certain by causality alone. */
+ * frequency may have led to since: so much is certain by causality alone. What is certain also
+ * where the source was put right among the samples (it states half as much again of one as of
+ * another) has in its growth what that may do to the slope over all of them. */
 bool ds_estimate_at(const struct ds_estimate *e, int64_t raw_ns, double max_clock_error_ppb,
 		    struct ds_prediction *prediction);
 

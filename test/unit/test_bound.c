@@ -339,7 +339,8 @@ static struct ds_candidate candidate(enum ds_selection selection, int64_t offset
 		.has_prediction = true,
 		.prediction = {.server_minus_raw_ns = offset_ns,
 			       .sd_ns = sd_ns,
-			       .distance_ns = distance_ns},
+			       .distance_ns = distance_ns,
+			       .certain_ns = distance_ns},
 		.root_delay_ns = distance_ns,
 		.stated_dispersion_ns = distance_ns / 10,
 	};
@@ -385,7 +386,7 @@ static void claims_meet(void **state)
 	assert_int_equal(update.hard_ns, 5000);
 	/* Nothing that anybody knows; nobody. */
 	c[0].prediction.sd_ns = NAN;
-	c[0].prediction.distance_ns = INT64_MAX;
+	c[0].prediction.certain_ns = INT64_MAX;
 	combined.server_minus_raw_ns = DS_NS_LIMIT;
 	ds_bound_judge(c, 1, &combined, &update);
 	assert_int_equal(update.hard_ns, DS_NS_LIMIT);
@@ -481,16 +482,33 @@ static void dispersion_is_remembered(void **state)
 	for (int i = 0; i < 2; i++)
 		ds_bound_update(&b, &update);
 	assert_in_range(at(&b, 0, 0).bound_ns, without + 4000, without + 4001);
-	/* ... and at first in its slope: 4000 ns in 64 s. */
-	assert_true(at(&b, 64, 0).bound_ns < without + 4000 + 4000);
+}
+
+/* ... and at first it may be in the slope, also of what the sources are behind. */
+static void what_was_stated_may_be_in_the_slope(void **state)
+{
+	struct ds_bound_update update = good;
+	struct ds_candidate c[] = {candidate(DS_S_SELECTED, 0, 10, 1000),
+				   candidate(DS_S_COMBINED, 0, 10, 1000),
+				   candidate(DS_S_NOT_COMBINED, 0, 10, 1000)};
+	struct ds_combined combined = {.server_minus_raw_ns = 0};
+	struct ds_bound b = begin_few(0, &update);
+	int64_t tight = at(&b, 64, 0).bound_ns;
+	int64_t hard = at(&b, 64, 0).hard_ns;
+
+	(void)state;
+	c[0].prediction.stated_freq_ppb = 100;
+	c[1].prediction.stated_freq_ppb = 125;
+	c[2].prediction.stated_freq_ppb = 900; /* was not used */
+	ds_bound_judge(c, 3, &combined, &update);
+	assert_true(update.stated_freq_ppb == 125);
+	update = good;
+	update.stated_freq_ppb = 125;
 	b = begin_few(0, &update);
-	update.source_dispersion_ns = 8000;
-	ds_bound_update(&b, &update);
-	update.source_dispersion_ns = 0;
-	for (int i = 0; i < 2; i++)
-		ds_bound_update(&b, &update);
-	assert_true(at(&b, 64, 0).bound_ns > without + 4000 + 4000);
-	assert_true(at(&b, 64, 0).hard_ns > at(&b, 0, 0).hard_ns + 64000 + 4000);
+	assert_int_equal(at(&b, 64, 0).bound_ns, tight + 8000);
+	assert_int_equal(at(&b, 64, 0).hard_ns, hard + 8000);
+	b = begin(0, &update);
+	assert_true(b.freq_doubt_ppb == 0.0);
 }
 
 /* The first updates know their own scatter poorly; a burst does not change that. */
@@ -543,6 +561,7 @@ int main(void)
 		cmocka_unit_test(contradicted_claims_no_more),
 		cmocka_unit_test(doubt_counts),
 		cmocka_unit_test(dispersion_is_remembered),
+		cmocka_unit_test(what_was_stated_may_be_in_the_slope),
 		cmocka_unit_test(few_updates_claim_less),
 	};
 

@@ -18,16 +18,22 @@
 #define BASE   (INT64_C(1795000000) * SECOND)
 
 /* A sample at `s` seconds of raw time; its round trip took delay_ns. */
-static bool add(struct ds_estimate *e, double s, double offset_ns, int64_t delay_ns)
+static bool add_stated(struct ds_estimate *e, double s, double offset_ns, int64_t delay_ns,
+		       int64_t root_dispersion_ns)
 {
 	struct ds_exchange x = {
 		.raw_ns = 77 * SECOND + (int64_t)(s * 1e9),
 		.server_minus_raw_ns = BASE + (int64_t)offset_ns,
 		.delay_ns = delay_ns,
-		.remote = {.root_delay_ns = 2000, .root_dispersion_ns = 3000},
+		.remote = {.root_delay_ns = 2000, .root_dispersion_ns = root_dispersion_ns},
 	};
 
 	return ds_estimate_add(e, &x, 100);
+}
+
+static bool add(struct ds_estimate *e, double s, double offset_ns, int64_t delay_ns)
+{
+	return add_stated(e, s, offset_ns, delay_ns, 3000);
 }
 
 static struct ds_prediction at(const struct ds_estimate *e, double s)
@@ -83,6 +89,40 @@ static void first_samples_give_offset_alone(void **state)
 	assert_true(p.freq_sd_ppb > 10.0 && p.freq_sd_ppb < 1000.0);
 	assert_true(fabs((double)(p.server_minus_raw_ns - BASE - 6400500)) < 3.0 * p.sd_ns);
 	assert_true(p.sd_ns < 20000.0);
+}
+
+/* The server was 10 ms wrong, said so, and was put right: nobody runs wrong by 156 ppm, but by what
+ * is known that may be so, and an old sample says less of the present. */
+static void a_server_that_is_put_right(void **state)
+{
+	struct ds_estimate e;
+	struct ds_prediction p;
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	assert_true(add_stated(&e, 0.0, 10e6, 20000, 11000000));
+	assert_true(at(&e, 0.0).stated_freq_ppb == 0.0);
+	assert_true(add_stated(&e, 64.0, 0.0, 20000, 1000000));
+	p = at(&e, 64.0);
+	assert_true(fabs(p.freq_ppb + 156250.0) < 1000.0);
+	assert_true(fabs(p.stated_freq_ppb - 12e6 / 64.0) < 1.0);
+	assert_true(fabs(p.freq_ppb) < p.stated_freq_ppb);
+	/* From the newest alone a moment is known; a minute later what the slope may do is in it.
+	 */
+	assert_true(p.distance_ns < 1100000);
+	assert_true(p.certain_ns == p.distance_ns);
+	assert_true(at(&e, 128.0).certain_ns > 1000000 + 64 * 156250);
+	/* As right as the server says, but for the first: least squares. */
+	ds_estimate_init(&e, 6, 0);
+	assert_true(add_stated(&e, 0.0, 0.0, 20000, 11000000));
+	for (int i = 1; i < 8; i++)
+		assert_true(add_stated(&e, 64.0 * i, 10.0 * (i % 2), 20000 + 1000 * (i % 3), 0));
+	p = at(&e, 64.0 * 7);
+	assert_int_equal(e.used, 8);
+	assert_true(fabs(p.stated_freq_ppb - 6.0 / (8.0 * 9.0) * 11e6 / 64.0) < 1.0);
+	for (int i = 8; i < 24; i++)
+		assert_true(add_stated(&e, 64.0 * i, 10.0 * (i % 2), 20000 + 1000 * (i % 3), 0));
+	assert_true(at(&e, 64.0 * 23).stated_freq_ppb == 0.0);
 }
 
 static void three_give_the_frequency(void **state)
@@ -577,6 +617,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(starts_empty),
 		cmocka_unit_test(first_samples_give_offset_alone),
+		cmocka_unit_test(a_server_that_is_put_right),
 		cmocka_unit_test(three_give_the_frequency),
 		cmocka_unit_test(slow_packets_hardly_count),
 		cmocka_unit_test(better_measurement_replaces),

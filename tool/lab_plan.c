@@ -129,14 +129,18 @@ static bool named_hosts(struct ds_lab_plan *plan, const struct ds_lab_words *wor
 		int host = host_called(plan, text, length);
 		if (host < 0 && plan->rig == DS_LAB_RIG_REMOTE)
 			return refuse_host(plan, why, "host", text, length);
-		if (host < 0 && plan->hosts == DS_LAB_HOSTS)
+		bool was_there = host >= 0;
+		bool is_new = was_there && plan->host[host].is_new;
+		if (!was_there && plan->hosts == DS_LAB_HOSTS)
 			return refuse(why, "--host: more than %d hosts", DS_LAB_HOSTS);
-		if (host < 0) {
+		if (!was_there) {
 			host = plan->hosts++;
 			snprintf(plan->host[host].name, DS_LAB_NAME, "%.*s", (int)length, text);
 		}
 		if (!set_kind(&plan->host[host], text + length + 1, new_kind, "host", why))
 			return false;
+		if (was_there) /* new1 is new, whatever it runs */
+			plan->host[host].is_new = is_new;
 	}
 	return true;
 }

@@ -71,7 +71,10 @@ static void test_hosts(void **state)
 	words.new_kind = "drivestamp@v0.1";
 	add(&words.host, "old2=ntpsec=/opt/ntpd");
 	add(&words.host, "extra=drivestamp@v0.1");
+	add(&words.host, "new1=drivestamp=/opt/drivestampd");
 	assert_true(make());
+	assert_true(plan.host[2].is_new); /* whatever it runs */
+	assert_false(plan.host[1].is_new);
 	assert_int_equal(plan.hosts, 4);
 	assert_string_equal(plan.host[1].kind, "ntpsec=/opt/ntpd");
 	assert_string_equal(plan.host[2].name, "new1");

@@ -166,7 +166,8 @@ void ds_page_share(struct ds_page *page, double share, const char *key, ...)
 	datum(page, shown, ds_report_share(share, value), path);
 }
 
-/* A bound of an interval in the unit of its figure, which stands beside it: no unit of its own. */
+/* A bound of an interval in the unit of its figure, which stands beside it: no unit of its own, but
+ * where its digits would be too many. */
 static const char *bound_text(double bound, double of, char buffer[DS_SVG_FIGURE])
 {
 	double size = fabs(of) < 999.5	   ? 1
@@ -176,6 +177,8 @@ static const char *bound_text(double bound, double of, char buffer[DS_SVG_FIGURE
 	double value = fabs(bound) / size;
 	int digits = value >= 99.95 || (size <= 1 && value >= 9.995) ? 0 : value >= 9.995 ? 1 : 2;
 
+	if (value >= 99999.5)
+		return ds_svg_figure_ns(bound, false, buffer);
 	if (size <= 1 && digits == 2)
 		digits = 1;
 	snprintf(buffer, DS_SVG_FIGURE, "%s%.*f", bound < 0 ? "\xe2\x88\x92" : "", digits, value);

@@ -224,7 +224,7 @@ static double distribution_rows(struct ds_page *page, enum ds_lab_mode mode,
 
 static void distribution_panel(struct ds_page *page, enum ds_page_group group, double far)
 {
-	struct ds_svg_scale x = ds_svg_scale(DS_SVG_SYMLOG, -far, far, 8, WIDTH - 8, KNEE_NS);
+	struct ds_svg_scale x = ds_svg_scale(DS_SVG_SYMLOG, -far, far, 24, WIDTH - 24, KNEE_NS);
 	double bottom = TOP;
 	double y = TOP;
 	char id[DS_LAB_NAME];

@@ -226,7 +226,7 @@ static void make_hostile(struct ds_lab_result *result)
 
 	snprintf(plan->host[0].name, sizeof(plan->host[0].name), "%s", "<b>&\"'</b>");
 	snprintf(plan->host[1].name, sizeof(plan->host[1].name), "%s", "\xff\xfe bytes/slash");
-	snprintf(plan->host[2].name, sizeof(plan->host[2].name), "%s", "{a:1,\\\"}\n%s%n");
+	snprintf(plan->host[2].name, sizeof(plan->host[2].name), "%s", "{a:1,\\\"}%s%n");
 	snprintf(plan->host[3].name, sizeof(plan->host[3].name), "%s",
 		 "abcdefghijklmnopqrstuvwxyz-long");
 	snprintf(plan->host[3].kind, sizeof(plan->host[3].kind), "%s",

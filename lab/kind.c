@@ -14,12 +14,12 @@
 
 #include "lab/adapter.h"
 #include "lab/kind_lines.h"
+#include "lab/nearest.h"
 
 #define SHORT_ANSWER 16384
 #define CONF_MAX     (1 << 20)
 #define READ_MAX     ((size_t)1 << 30)
 #define NAMES_MAX    32
-#define NEAR	     3 /* edits: more is another word */
 
 static int refuse(char why[DS_LAB_WHY], int error, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -67,31 +67,6 @@ static bool is_file(const char *path)
 	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
 }
 
-/* Levenshtein's distance, of words that are shorter than DS_LAB_NAME. */
-static int distance(const char *a, const char *b)
-{
-	int row[DS_LAB_NAME + 1];
-	int width = (int)strlen(b);
-
-	for (int j = 0; j <= width; j++)
-		row[j] = j;
-	for (int i = 1; a[i - 1] != '\0'; i++) {
-		int diagonal = row[0];
-		row[0] = i;
-		for (int j = 1; j <= width; j++) {
-			int above = row[j];
-			int best = diagonal + (a[i - 1] != b[j - 1]);
-			if (above + 1 < best)
-				best = above + 1;
-			if (row[j - 1] + 1 < best)
-				best = row[j - 1] + 1;
-			row[j] = best;
-			diagonal = above;
-		}
-	}
-	return row[width];
-}
-
 struct names {
 	char list[NAMES_MAX][DS_LAB_NAME];
 	int count;
@@ -130,20 +105,17 @@ static void known_names(const char *const *directories, struct names *names)
 static int unknown_name(const char *name, const char *const *directories, char why[DS_LAB_WHY])
 {
 	struct names names = {.count = 0};
-	const char *nearest = NULL;
+	const char *list[NAMES_MAX];
+	const char *nearest;
 	char all[DS_LAB_WHY / 2] = "";
-	int least = NEAR + 1;
 
 	known_names(directories, &names);
 	for (int i = 0; i < names.count; i++) {
 		size_t used = strlen(all);
-		int far = is_name(name) ? distance(name, names.list[i]) : least;
-		snprintf(all + used, sizeof(all) - used, "%s%s", i > 0 ? ", " : "", names.list[i]);
-		if (far < least && far < (int)strlen(names.list[i])) {
-			least = far;
-			nearest = names.list[i];
-		}
+		list[i] = names.list[i];
+		snprintf(all + used, sizeof(all) - used, "%s%s", i > 0 ? ", " : "", list[i]);
 	}
+	nearest = ds_lab_nearest(name, list, names.count);
 	if (nearest)
 		return refuse(why, ENOENT,
 			      "no kind of daemon is called '%.32s'; the nearest is '%s'", name,

@@ -142,7 +142,7 @@ yardstick()
 	echo "# ptp4l: $program, $(word "$(sh "$kinds/ptp4l" about "$program")" version)"
 	net=$((net + 1))
 	ns_add ptp-o && ns_add ptp-k && ns_join ptp-o ptp-k $net || exit 1
-	instance ptp-answers ptp-o ptp4l "$program" ptp 10.118.$net.1 10.118.$net.2 v${net}a 0 0 1
+	instance ptp-answers ptp-o ptp4l "$program" ptp 10.118.$net.1 10.118.$net.2 v${net}a -4 0 1
 	instance ptp-by-ptp4l ptp-k ptp4l "$program" ptp 10.118.$net.2 10.118.$net.1 v${net}b 0 1 0 \
 		'1s/^exec /echo delayAsymmetry 1000000 >>"$LAB_DIR\/conf"; exec /'
 	checks+=("ptp4l ptp $net 1 0 0")

@@ -193,14 +193,31 @@ static bool write_report(struct experiment *e, const struct ds_lab_result *resul
 	return true;
 }
 
+static void on_late_signal(int number)
+{
+	(void)number;
+}
+
+/* What was measured is written to its end, also into a pipe whose reader is slow. */
+static void write_undisturbed(void)
+{
+	struct sigaction action = {.sa_handler = on_late_signal, .sa_flags = SA_RESTART};
+
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
+}
+
 /* As far as there is one: what was measured is shown, also where a part fails. */
 static int report(struct experiment *e, struct ds_lab_result *result)
 {
 	bool to_stdout = (e->json_path && strcmp(e->json_path, "-") == 0) ||
 			 (e->html_path && strcmp(e->html_path, "-") == 0);
 	FILE *out = to_stdout ? stderr : stdout;
-	bool done = ds_verdict(result);
 	bool bad = false;
+
+	write_undisturbed();
+	bool done = ds_verdict(result);
 
 	if (!done)
 		say(e, "no memory for the verdict");

@@ -245,6 +245,9 @@ static FILE *open_file(const struct ds_shadowing *s, const char *directory, cons
 		return NULL;
 	}
 	setvbuf(file, NULL, _IOLBF, 1024);
+	/* The run before may have ended within a line. */
+	if (fseek(file, 0, SEEK_END) == 0 && ftell(file) > 0)
+		fputc('\n', file);
 	fprintf(file, "   Date (UTC) Time                  Raw %s\n", header);
 	begin_line(file, s->seen_realtime_ns, s->seen_raw_ns, 'S');
 	fprintf(file, " drivestampd " DS_VERSION " %ld", (long)getpid());
@@ -301,21 +304,6 @@ void ds_shadowing_open(struct ds_shadowing *s, const struct ds_conf *conf, struc
 	event(s, s->seen_realtime_ns, s->seen_raw_ns, "system-status %s%s",
 	      s->kernel.synchronised ? "synchronised" : "unsynchronised",
 	      s->kernel.pll ? " pll" : "");
-}
-
-static void close_file(FILE **file)
-{
-	if (*file != NULL)
-		fclose(*file);
-	*file = NULL;
-}
-
-void ds_shadowing_close(struct ds_shadowing *s)
-{
-	close_file(&s->exchanges);
-	close_file(&s->clocks);
-	close_file(&s->events);
-	s->on = false;
 }
 
 /* ---- exchanges ---- */
@@ -409,16 +397,24 @@ static void watch_steps(struct ds_shadowing *s, const struct ds_keeper_kernel *k
 		event(s, realtime_ns, raw_ns, "system-step %+.9f", moved_ns * 1e-9);
 }
 
+/* Returns whether there was anything to tell. */
+static bool tell_rate(struct ds_shadowing *s, int64_t realtime_ns, int64_t raw_ns, double rate_ppb)
+{
+	if (s->rate_changes == 0)
+		return false;
+	event(s, realtime_ns, raw_ns, "system-rate %+.6f %+.6f %u", s->told_rate_ppb * 1e-3,
+	      rate_ppb * 1e-3, (unsigned)s->rate_changes);
+	s->told_rate_ppb = rate_ppb;
+	s->rate_changes = 0;
+	return true;
+}
+
 static void watch_rate(struct ds_shadowing *s, const struct ds_keeper_kernel *kernel,
 		       int64_t realtime_ns, int64_t raw_ns, int64_t now_ns)
 {
 	s->rate_changes += fabs(kernel->rate_ppb - s->kernel.rate_ppb) >= RATE_LEAST_PPB;
-	if (s->rate_changes == 0 || now_ns < s->rate_due_ns)
+	if (now_ns < s->rate_due_ns || !tell_rate(s, realtime_ns, raw_ns, kernel->rate_ppb))
 		return;
-	event(s, realtime_ns, raw_ns, "system-rate %+.6f %+.6f %u", s->told_rate_ppb * 1e-3,
-	      kernel->rate_ppb * 1e-3, (unsigned)s->rate_changes);
-	s->told_rate_ppb = kernel->rate_ppb;
-	s->rate_changes = 0;
 	s->rate_due_ns = now_ns + RATE_EVENT_NS;
 }
 
@@ -490,4 +486,23 @@ void ds_shadowing_run(struct ds_shadowing *s, int64_t now_ns)
 		s->clocks_due_ns = now_ns + s->interval_ns;
 	}
 	s->due_ns = now_ns + (s->interval_ns < WATCH_NS ? s->interval_ns : WATCH_NS);
+}
+
+static void close_file(FILE **file)
+{
+	if (*file != NULL)
+		fclose(*file);
+	*file = NULL;
+}
+
+void ds_shadowing_close(struct ds_shadowing *s)
+{
+	if (s->on) {
+		write_clocks(s);
+		tell_rate(s, s->seen_realtime_ns, s->seen_raw_ns, s->kernel.rate_ppb);
+	}
+	close_file(&s->exchanges);
+	close_file(&s->clocks);
+	close_file(&s->events);
+	s->on = false;
 }

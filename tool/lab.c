@@ -11,6 +11,7 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } verbs[] = {
 	{"run", ds_lab_experiment},
+	{"shadow", ds_lab_shadow},
 	{"stamps", ds_lab_stamps},
 	{"flood", ds_lab_flood},
 };

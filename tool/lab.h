@@ -16,6 +16,9 @@
 #define DS_LAB_EXIT_PARTIAL 3
 int ds_lab_experiment(int argc, char **argv);
 
+/* See lab/shadow.h: 0, DS_EXIT_USAGE, or 1 with a sentence where there is nothing to report. */
+int ds_lab_shadow(int argc, char **argv);
+
 /* See lab/stamps.h: 0, DS_EXIT_USAGE, or 1 with a sentence where nothing could be measured. */
 int ds_lab_stamps(int argc, char **argv);
 

@@ -19,7 +19,8 @@
 
 #define SECONDS	      12.0 /* of a device */
 #define BLOCK_SECONDS 2.0
-#define WARMUP	      200
+#define WARMUP_MOST   200 /* packets; of a second at most */
+#define WARMUP_LEAST  10
 #define BRIEF_SECONDS 2.0
 #define BRIEF_GAP_US  5000.0 /* so that the median does not change what it is taken beside */
 #define BRIEF_LEAST   20     /* stamps, for a median */
@@ -69,7 +70,7 @@ static int run_brief(const struct wanted *wanted)
 		.receive_netns = -1,
 		.connected = wanted->connected,
 		.gap_us = wanted->gap_us > 0 ? wanted->gap_us : BRIEF_GAP_US,
-		.warmup = 10,
+		.warmup = WARMUP_LEAST,
 		.blocks = 1,
 		.block_seconds = wanted->seconds > 0 ? wanted->seconds : BRIEF_SECONDS,
 		.send_cpu = -1,
@@ -123,7 +124,7 @@ static void plan_time(const struct wanted *wanted, struct ds_stamps_plan *plan)
 	int pairs = (int)fmin(fmax(round(seconds / (2 * BLOCK_SECONDS)), 1), most);
 
 	plan->gap_us = wanted->gap_us > 0 ? wanted->gap_us : DS_STAMPS_GAP_US;
-	plan->warmup = WARMUP;
+	plan->warmup = (int)fmin(fmax(1e6 / plan->gap_us, WARMUP_LEAST), WARMUP_MOST);
 	plan->blocks = 2 * pairs;
 	plan->block_seconds = seconds / plan->blocks;
 	plan->send_cpu = plan->receive_cpu = -1;

@@ -3,9 +3,11 @@
 #include "lab/report.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
-#define SCHEMA 1
+#define SCHEMA	      1
+#define OUTLIERS_MOST 10000
 
 static const double quantiles[] = {0.01, 0.05, 0.10, 0.25, 0.50, 0.75, 0.90, 0.95, 0.99};
 #define QUANTILES (sizeof(quantiles) / sizeof(quantiles[0]))
@@ -340,15 +342,27 @@ static void outlier(FILE *out, const struct ds_lab_result *result,
 
 static void outliers(FILE *out, const struct ds_lab_result *result)
 {
-	struct ds_lab_outlier list[DS_LAB_OUTLIERS];
-	size_t count = ds_result_outliers(result, list, DS_LAB_OUTLIERS);
+	struct ds_lab_outlier few[DS_LAB_OUTLIERS];
+	size_t count = ds_result_outliers(result, few, DS_LAB_OUTLIERS);
+	size_t room = count < OUTLIERS_MOST ? count : OUTLIERS_MOST;
+	struct ds_lab_outlier *list = few, *all = NULL;
 
+	/* Tables and pages show the farthest, this all that there are. */
+	if (count > DS_LAB_OUTLIERS)
+		all = calloc(room, sizeof(*all));
+	if (all) {
+		list = all;
+		(void)ds_result_outliers(result, list, room);
+	} else if (room > DS_LAB_OUTLIERS) {
+		room = DS_LAB_OUTLIERS;
+	}
 	fprintf(out, "  \"outlier_count\": %zu,\n  \"outliers\": [", count);
-	for (size_t i = 0; i < count && i < DS_LAB_OUTLIERS; i++) {
+	for (size_t i = 0; i < room; i++) {
 		fputs(i > 0 ? ",\n" : "\n", out);
 		outlier(out, result, &list[i]);
 	}
 	fputs("],\n", out);
+	free(all);
 }
 
 static void findings(FILE *out, const struct ds_lab_result *result)

@@ -101,6 +101,93 @@ ours=$(sh "$kinds/drivestamp" find) || { not_ok "drivestampd is found"; exit 1; 
 expect "drivestamp: the one that was built is found" [ "$ours" -ef "$DAEMON" ]
 ours_about=$(sh "$kinds/drivestamp" about "$ours")
 
+# refuses TEXT WORDS COMMAND...: it ends with status 1, prints nothing, and says this in one line
+refuses()
+{
+	local text=$1 words=$2 said status=0
+	shift 2
+	said=$("$@" 2>&1 >"$TMP/printed") || status=$?
+	if [ "$status" = 1 ] && [ ! -s "$TMP/printed" ] && [ "$(echo "$said" | wc -l)" = 1 ] &&
+		[[ $said == *"$words"* ]]; then
+		ok "$text: $said"
+	else
+		not_ok "$text: status $status, printed '$(cat "$TMP/printed")', said '$said'"
+	fi
+}
+for kind in chrony drivestamp ntpd ntpsec openntpd ptp4l; do
+	refuses "$kind: another program is not taken" "/bin/true is no" sh "$kinds/$kind" find /bin/true
+	refuses "$kind: an unknown verb" "no verb 'sing'" sh "$kinds/$kind" sing
+done
+for kind in chrony ntpd ntpsec openntpd ptp4l; do
+	refuses "$kind: no revisions" "no revisions" sh "$kinds/$kind" find @v1
+done
+
+# As installed: a folder for itself, not in the source.
+cp -r "$kinds" "$TMP/share"
+refuses "drivestamp@HEAD needs the source" "from a git tree of the source only" \
+	env LAB_SHARE="$TMP/share" sh "$TMP/share/drivestamp" find @HEAD
+expect "adapters work from a folder of their own" \
+	[ "$(env -u LAB_SHARE sh "$TMP/share/drivestamp" find)" -ef "$DAEMON" ]
+lines=$(printf '%s\n' "2026-11-26 07:07:26 192.0.2.1       N  5 111 111 1111  -3 -3 0.00" \
+	"2026-11-26 07:07:26 192.0.2.1       N  5 111 111 1111  -3 -3 0.00" \
+	"2026-11-26 07:07:27 192.0.2.1       N  5 111 011 1111  -3 -3 0.00" |
+	sed 's/$/  1.250e-06  2.000e-05  1.000e-07  0.000e+00  0.000e+00 7F7F0101 4I K H/')
+printf '%s\n' "$lines" "half a li" >"$TMP/measurements.log"
+expect "measurements.log: two in a second are spread over it, a drop and half a line are counted" \
+	[ "$(LAB_MODE=xleave env -u LAB_SHARE sh "$TMP/share/chrony" read "$TMP/measurements.log" |
+		sort | paste -sd ';')" = \
+	"count 192.0.2.1 answers 3;count 192.0.2.1 test-5 1;odd 1;sample 192.0.2.1\
+ 1795676846.250000 1250.000 20000.000 I K??H;sample 192.0.2.1\
+ 1795676846.750000 1250.000 20000.000 I K??H" ]
+echo "61370 26317.074 192.0.2.1 192.0.2.2 4004666317.074223122 4004666317.075239400" \
+	"4004666317.075352444 4004666317.074366312 0 4 4 5 0 -25 0.0 0.0 127.127.1.1 0 0 0
+65000 1.5 192.0.2.1 192.0.2.2 100.999999999 101.0 101.000000001 101.0 0 4 4 5 0 -25 0 0 X 0 0 0
+61370 26317.074 192.0.2.1 192.0.2.2 4004666317.07 0.0 4004666317.07 4004666317.07 0 4 4 5" >"$TMP/rawstats"
+expect "rawstats: stamps to the nanosecond, also after 2036; one of zero is counted" \
+	[ "$(LAB_MODE=basic env -u LAB_SHARE sh "$TMP/share/ntpsec" read "$TMP/rawstats" |
+		sort | paste -sd ';')" = \
+	"count 192.0.2.1 answers 3;count 192.0.2.1 zero-stamp 1;sample 192.0.2.1\
+ 1795677517.074366312 1001205.0 30146 B D??K 1795677517074223122 1795677517075239400\
+ 1795677517075352444 1795677517074366312;sample 192.0.2.1\
+ 2085978597.000000000 1.0 0 B D??K 2085978596999999999 2085978597000000000\
+ 2085978597000000001 2085978597000000000" ]
+
+# A revision is built once, whatever stands in the tree now: here of a toy that takes no time.
+revision()
+{
+	local tree=$TMP/tree one two
+	mkdir -p "$tree/lab" "$tree/daemon"
+	cp -r "$kinds" "$tree/lab/kinds"
+	printf '%s\n' "project('toy', 'c')" "subdir('daemon')" >"$tree/meson.build"
+	echo "executable('drivestampd', 'main.c')" >"$tree/daemon/meson.build"
+	printf '#include <stdio.h>\nint main(void) { return puts("drivestampd 7 (+interleaved)") < 0; }\n' \
+		>"$tree/daemon/main.c"
+	git -C "$tree" init -q && git -C "$tree" add -A &&
+		git -C "$tree" -c user.name=toy -c user.email=toy@example.org commit -qm toy || return 1
+	echo '#error' >"$tree/daemon/main.c"
+	one=$(sh "$tree/lab/kinds/drivestamp" find @HEAD 2>"$TMP/why") && touch -d @1 "$one" &&
+		two=$(sh "$tree/lab/kinds/drivestamp" find @HEAD) && [ "$one" = "$two" ] &&
+		[ "$(stat -c %Y "$one")" = 1 ] && grep -q '^# building .*(toy)' "$TMP/why" &&
+		sh "$tree/lab/kinds/drivestamp" about "$one" |
+		grep -q "^version drivestampd 7 ($(git -C "$tree" rev-parse HEAD | cut -c 1-7))" &&
+		[ "$(find "$XDG_CACHE_HOME/drivestamp/builds" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
+}
+if command -v git >/dev/null && command -v meson >/dev/null; then
+	cache=${XDG_CACHE_HOME-none}
+	export XDG_CACHE_HOME=$TMP/cache
+	expect "drivestamp@HEAD is built, once" revision
+	git -C "$TMP/tree" -c user.name=toy -c user.email=toy@example.org commit -qam broken
+	refuses "drivestamp@HEAD that does not build" "does not build" \
+		env sh -c 'sh "$1" find @HEAD 2>"$2" || { s=$?; tail -n 1 "$2" >&2; exit $s; }' lab \
+		"$TMP/tree/lab/kinds/drivestamp" "$TMP/why"
+	expect "and nothing half built is left" \
+		[ "$(find "$TMP/cache/drivestamp/builds" -mindepth 1 -maxdepth 1 | wc -l)" = 1 ]
+	refuses "an unknown revision" "no such revision" sh "$TMP/tree/lab/kinds/drivestamp" find @nonesuch
+	[ "$cache" = none ] && unset XDG_CACHE_HOME || XDG_CACHE_HOME=$cache
+else
+	echo "skip - drivestamp@HEAD: no git or no meson"
+fi
+
 # pair KIND: its namespaces, and an instance on either side for each mode
 net=0
 checks=()

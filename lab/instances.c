@@ -233,10 +233,10 @@ static bool trouble(struct ds_instances *all, struct ds_instance *one, int error
 	return false;
 }
 
-bool ds_instances_start(struct ds_instances *all, int i)
+bool ds_instances_prepare(struct ds_instances *all, int i)
 {
 	struct ds_instance *one = &all->list[i];
-	char name[DS_INSTANCE_FOLDER + 8], line[4 * DS_LAB_PATH], why[DS_LAB_WHY] = "";
+	char name[DS_INSTANCE_FOLDER + 8], why[DS_LAB_WHY] = "";
 	char *text = NULL;
 
 	if (all->host_gone[one->host]) {
@@ -250,13 +250,20 @@ bool ds_instances_start(struct ds_instances *all, int i)
 	}
 	free(text);
 	if (error == 0)
-		error = ds_kind_command(&one->what, line, sizeof(line), why);
-	if (error == 0) {
-		snprintf(name, sizeof(name), "%s/out", one->folder);
-		one->program = ds_place_start(all->place, one->host, line, name, why);
-		error = one->program < 0 ? one->program : 0;
-	}
+		error = ds_kind_command(&one->what, one->line, sizeof(one->line), why);
 	return error == 0 || trouble(all, one, error, why);
+}
+
+bool ds_instances_start(struct ds_instances *all, int i)
+{
+	struct ds_instance *one = &all->list[i];
+	char name[DS_INSTANCE_FOLDER + 8], why[DS_LAB_WHY] = "";
+
+	if (one->over || all->host_gone[one->host])
+		return false;
+	snprintf(name, sizeof(name), "%s/out", one->folder);
+	one->program = ds_place_start(all->place, one->host, one->line, name, why);
+	return one->program >= 0 || trouble(all, one, one->program, why);
 }
 
 /* The last line that it wrote which says something. */
@@ -314,6 +321,15 @@ int ds_instances_watch(struct ds_instances *all)
 			(void)trouble(all, one, state, how[0] != '\0' ? how : "cannot be reached");
 	}
 	return running;
+}
+
+void ds_instances_ask_to_end(struct ds_instances *all)
+{
+	for (int i = 0; i < all->count; i++) {
+		const struct ds_instance *one = &all->list[i];
+		if (one->program >= 0 && !all->host_gone[one->host])
+			ds_place_ask_to_end(all->place, one->program);
+	}
 }
 
 void ds_instances_stop(struct ds_instances *all, int i)

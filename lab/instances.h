@@ -17,6 +17,7 @@
 #include "lab/place.h"
 
 #define DS_INSTANCE_FOLDER 64
+#define DS_INSTANCE_LINE   1024
 
 struct ds_instance {
 	int host;
@@ -25,8 +26,9 @@ struct ds_instance {
 	struct ds_kind_other others[DS_LAB_HOSTS];
 	char folder[DS_INSTANCE_FOLDER]; /* below the host's */
 	char directory[DS_LAB_PATH + DS_INSTANCE_FOLDER];
-	int program; /* of the place; -1: not started */
-	bool over;   /* it died, or could not be started, or its host is gone */
+	char line[DS_INSTANCE_LINE]; /* of shell, that starts it */
+	int program;		     /* of the place; -1: not started */
+	bool over;		     /* it died, or could not be started, or its host is gone */
 };
 
 struct ds_instances {
@@ -65,10 +67,15 @@ bool ds_instances_meet(const struct ds_place *place, const struct ds_kind *kind,
  * False without memory. */
 bool ds_instances_make(struct ds_instances *all, const struct ds_instances_host *hosts,
 		       unsigned modes, int repeat);
-/* The i-th: configuration written, process started. False: trouble() was told. */
+/* The i-th: its configuration is written. False: trouble() was told, and it will not be started. */
+bool ds_instances_prepare(struct ds_instances *all, int i);
+/* Its process is started: all of them one soon after the other, so that none asks whom there is not
+ * yet. False: trouble() was told. */
 bool ds_instances_start(struct ds_instances *all, int i);
 /* Who has died since? Returns how many run. */
 int ds_instances_watch(struct ds_instances *all);
+/* All are asked to end; and the i-th has ended. */
+void ds_instances_ask_to_end(struct ds_instances *all);
 void ds_instances_stop(struct ds_instances *all, int i);
 /* The logs of the i-th, also of one that died. `keep`: also copied there, below HOST/FOLDER; NULL:
  * not. False: trouble() was told. */

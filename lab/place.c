@@ -255,6 +255,14 @@ int ds_place_look(struct ds_place *place, int program, char how[DS_LAB_WHY])
 	return p->ended;
 }
 
+void ds_place_ask_to_end(struct ds_place *place, int program)
+{
+	struct ds_place_program *p = &place->programs[program];
+
+	if (!p->ended && place->table->ask_to_end)
+		place->table->ask_to_end(place, p);
+}
+
 void ds_place_stop(struct ds_place *place, int program, int grace_ms)
 {
 	struct ds_place_program *p = &place->programs[program];

@@ -81,6 +81,9 @@ int ds_place_start(struct ds_place *place, int host, const char *line, const cha
 		   char why[DS_LAB_WHY]);
 /* 0: runs; 1: has ended, how in `how` ("ended with status 1"); negative: host gone. */
 int ds_place_look(struct ds_place *place, int program, char how[DS_LAB_WHY]);
+/* SIGTERM, where that costs nothing; ds_place_stop() has to follow. So many end at the same time.
+ */
+void ds_place_ask_to_end(struct ds_place *place, int program);
 /* SIGTERM, at most grace_ms, SIGKILL. */
 void ds_place_stop(struct ds_place *place, int program, int grace_ms);
 

@@ -366,6 +366,11 @@ static int local_look(struct ds_place *place, struct ds_place_program *program,
 	return 0;
 }
 
+static void local_ask_to_end(struct ds_place *place, struct ds_place_program *program)
+{
+	ds_rig_ask_to_end(&place->rig, program->slot);
+}
+
 static void local_stop(struct ds_place *place, struct ds_place_program *program, int grace_ms)
 {
 	(void)ds_rig_stop(&place->rig, program->slot, grace_ms);
@@ -391,6 +396,7 @@ const struct ds_place_rig ds_place_local = {
 	.ask = local_ask,
 	.start = local_start,
 	.look = local_look,
+	.ask_to_end = local_ask_to_end,
 	.stop = local_stop,
 	.clock_error = local_clock_error,
 	.ways = local_ways,

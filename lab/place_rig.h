@@ -40,6 +40,8 @@ struct ds_place_rig {
 		     const char *output, char why[DS_LAB_WHY]);
 	/* Of one that had not ended when last looked at: fills ended and how. 0, or negative. */
 	int (*look)(struct ds_place *place, struct ds_place_program *program, char why[DS_LAB_WHY]);
+	/* NULL: it is asked when it is stopped. */
+	void (*ask_to_end)(struct ds_place *place, struct ds_place_program *program);
 	/* Fills ended and how. */
 	void (*stop)(struct ds_place *place, struct ds_place_program *program, int grace_ms);
 	bool (*clock_error)(struct ds_place *place, int host, double *error_ns, double *within_ns);

@@ -408,12 +408,14 @@ static void start_all(struct run *r)
 {
 	for (int i = 0; i < r->all.count && !interrupted(r); i++) {
 		char what[64];
-		(void)ds_instances_start(&r->all, i);
+		(void)ds_instances_prepare(&r->all, i);
 		r->stop |= r->all.disk_full; /* it was said */
-		snprintf(what, sizeof(what), "repeat %d of %d, starting %d of %d", r->repeat + 1,
+		snprintf(what, sizeof(what), "repeat %d of %d, configuring %d of %d", r->repeat + 1,
 			 r->plan->repeats, i + 1, r->all.count);
 		show(r, what);
 	}
+	for (int i = 0; i < r->all.count && !interrupted(r); i++)
+		(void)ds_instances_start(&r->all, i);
 }
 
 /* One group of modes, once. False: the run must end. */
@@ -440,6 +442,7 @@ static bool run_group(struct run *r)
 	(void)ds_instances_watch(&r->all); /* who died by himself? from now on it is us */
 	double ended_s = monotonic_s(), begun_at_s = realtime_s() - (ended_s - r->group_begun_s);
 	double ended_at_s = realtime_s();
+	ds_instances_ask_to_end(&r->all);
 	for (int i = 0; i < r->all.count; i++) {
 		ds_instances_stop(&r->all, i);
 		show(r, "ending the daemons");

@@ -61,7 +61,7 @@ adapters_gone() { ! grep -qa 'sleep.4417\.33' /proc/[0-9]*/cmdline 2>/dev/null; 
 expect "nothing is left" await 3 adapters_gone
 
 begin starting --duration 30
-until_it 'starting'
+until_it 'configuring'
 kill -INT "$lab"
 finish
 expect "SIGINT while daemons are started: status 3" ended 3

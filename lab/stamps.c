@@ -30,6 +30,8 @@
 #define NUMBER_OFFSET  24
 #define LATE_STAMPS_NS INT64_C(50000000) /* stamps and packets still under way at the end */
 #define END_WAIT_MS    3000
+#define MORE_BLOCK_S   0.05
+#define MORE_BLOCK_MAX 60
 
 /* What the sender writes of a packet, and what the receiver does. */
 struct sent_row {
@@ -464,6 +466,21 @@ static int wait_block(pid_t *sender, double seconds, bool *well)
 	return GO_ON;
 }
 
+/* A block: as long as planned, and longer where the machine stood still, until there are packets
+ * enough to compare. */
+static int wait_packets(const struct meeting *m, pid_t *sender, bool *well)
+{
+	uint32_t before = atomic_load(&m->shared->count);
+	int status = wait_block(sender, m->plan->block_seconds, well);
+
+	for (int more = 0; status == GO_ON && more < MORE_BLOCK_MAX; more++) {
+		if (atomic_load(&m->shared->count) - before > DS_STAMPS_BLOCK_LEAST)
+			break;
+		status = wait_block(sender, MORE_BLOCK_S, well);
+	}
+	return status;
+}
+
 /* Blocks one after the other. One of the above, or a negative errno of the load, with a sentence.
  */
 static int run_blocks(struct meeting *m, pid_t *sender, bool *well, char why[DS_WHY])
@@ -488,7 +505,7 @@ static int run_blocks(struct meeting *m, pid_t *sender, bool *well, char why[DS_
 		if (status != GO_ON)
 			break;
 		set_moment(m->shared, block, load ? DS_LAB_LOADED : DS_LAB_IDLE);
-		status = wait_block(sender, plan->block_seconds, well);
+		status = wait_packets(m, sender, well);
 	}
 	set_moment(m->shared, 0, DS_LAB_BETWEEN);
 	if (loaded) {

@@ -28,6 +28,7 @@
 #define DS_STAMPS_BLOCKS_MAX  64
 #define DS_STAMPS_LENGTH      48    /* bytes of a packet: as long as NTP's */
 #define DS_STAMPS_SETTLE_MS   150   /* after a change of load */
+#define DS_STAMPS_BLOCK_LEAST 20    /* packets; a block of fewer is not compared */
 #define DS_STAMPS_PORT	      9	    /* discard (RFC 863): where nobody of ours receives */
 #define DS_STAMPS_GAP_US      400.0 /* mean */
 
@@ -42,7 +43,7 @@ struct ds_stamps_plan {
 	double gap_us; /* mean of the gaps between packets, exponential; 20 .. 1e6 */
 	int warmup;    /* packets before the first block */
 	int blocks;    /* 1..DS_STAMPS_BLOCKS_MAX; loaded ones are the odd ones (1, 3, ...) */
-	double block_seconds;
+	double block_seconds;	   /* longer, by 3 s at most, until it has packets enough */
 	int send_cpu, receive_cpu; /* -1: anywhere */
 	/* Put load on or take it away; 0 or a negative errno with a sentence. NULL: all blocks are
 	 * idle. */

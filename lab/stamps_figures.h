@@ -85,7 +85,6 @@ struct ds_stamps_figures {
 	struct ds_stamps_distribution gap[DS_GAPS];
 	struct ds_stamps_comparison comparison[DS_STAMPS_MEASURES];
 };
-#define DS_STAMPS_BLOCK_LEAST 20 /* packets; a block of fewer is not compared */
 
 /* False without memory. */
 bool ds_stamps_figure(const struct ds_stamps_seen *seen, enum ds_lab_condition condition,

@@ -229,6 +229,7 @@ int ds_labconf_read(struct ds_lab_plan *plan, const char *path, char why[DS_LAB_
 	int error = 0;
 	FILE *file = fopen(path, "re");
 
+	why[0] = '\0';
 	if (!file) {
 		error = -errno;
 		fail(&r, "%s", strerror(errno));

@@ -71,8 +71,6 @@ int ds_place_open(struct ds_place **place, const struct ds_lab_plan *plan, char 
 		return refuse(why, EBUSY, "a rig is open already");
 	if (plan->hosts < 1 || plan->hosts > DS_LAB_HOSTS)
 		return refuse(why, EINVAL, "number of hosts");
-	if (plan->rig == DS_LAB_RIG_REMOTE)
-		return refuse(why, ENOSYS, "the rig remote is not there yet");
 	error = check_names(plan, why);
 	if (error != 0)
 		return error;
@@ -80,7 +78,7 @@ int ds_place_open(struct ds_place **place, const struct ds_lab_plan *plan, char 
 	if (!open_place)
 		return refuse(why, ENOMEM, "the rig");
 	open_place->plan = *plan;
-	open_place->table = &ds_place_local;
+	open_place->table = plan->rig == DS_LAB_RIG_REMOTE ? &ds_place_ssh : &ds_place_local;
 	error = open_place->table->open(open_place, why);
 	/* After that of rig.c, so that ours runs before it. */
 	if (error == 0 && !registered)

@@ -6,22 +6,6 @@
 export TMPDIR=$TMP/tmp
 mkdir "$TMPDIR"
 
-# answers TEXT EXPECTED COMMAND...
-answers()
-{
-	local text=$1 expected=$2
-	shift 2
-	tell "$@"
-	if [ "$answer" = "$expected" ]; then ok "$text"; else not_ok "$text: '$answer', not '$expected'"; fi
-}
-# matches TEXT PATTERN COMMAND...
-matches()
-{
-	local text=$1 pattern=$2
-	shift 2
-	tell "$@"
-	if [[ $answer =~ $pattern ]]; then ok "$text: $answer"; else not_ok "$text: '$answer'"; fi
-}
 nothing_in() { [ -z "$(ls -A "$1")" ]; }
 left_nothing() # TEXT NAMESPACE...
 {
@@ -31,53 +15,12 @@ left_nothing() # TEXT NAMESPACE...
 	await 3 nothing_in "$TMPDIR" && ok "$text: no file" || not_ok "$text: $(ls "$TMPDIR")"
 }
 
-# files_and_programs RIG: what is the same in all rigs
-files_and_programs()
-{
-	answers "$1: put" '0 ' put 1 some/where/file "a  text"
-	answers "$1: get" '7 a  text' get 1 some/where/file
-	answers "$1: another host's is another's" '0 ' get 0 some/where/file
-	matches "$1: a name that leads away" '^error 22 host1: "\.\./file"' put 1 ../file text
-	answers "$1: a script" '0 ' script 1 go 'echo "$1 $0"'
-	answers "$1: is run, in our folder" '3 said ./go' ask 1 5000 './go said; exit 3'
-	answers "$1: what it complains of" '4 alas' ask 1 5000 'echo alas >&2; exit 4'
-	matches "$1: no end" '^error 110 host1: .*no end within 200 ms' ask 1 200 'sleep 30'
-	answers "$1: ended by a signal" '137 ' ask 1 5000 'kill -KILL $$'
-	head -c 300000 /dev/urandom >"$TMP/random"
-	answers "$1: copy" '0 ' copy 1 deep/random "$TMP/random"
-	answers "$1: as it was" "0 $(cksum <"$TMP/random")" ask 1 5000 'cksum <deep/random'
-	matches "$1: copy of nothing" '^error 2 /nowhere: No such file' copy 1 x /nowhere
-
-	matches "$1: start" '^[0-9]+ $' start 0 log/one 'exec sleep 50'
-	local one=$answer
-	answers "$1: it runs" '0 runs' look "$one"
-	answers "$1: is asked to end" '1 was ended by signal 15 (Terminated)' stop "$one" 3000
-	tell start 0 log/two "trap '' TERM; echo here; while :; do sleep 0.1; done"
-	local two=$answer
-	tell wait 300
-	answers "$1: one that will not" '1 was ended by signal 9 (Killed)' stop "$two" 300
-	answers "$1: what it said" '5 here' get 0 log/two
-	IFS= read -r -t 1 -u "$places_out" answer # the end of that line
-	tell start 0 log/three 'exit 7'
-	tell wait 300
-	answers "$1: one that has ended" '1 ended with status 7' look "${answer:+$((two + 1))}"
-	tell start 0 log/four 'exec no-such-program'
-	tell wait 300
-	answers "$1: one that cannot begin" '1 ended with status 127' look $((two + 2))
-	matches "$1: why not" 'not found' ask 0 5000 'cat log/four'
-	if [ "$(id -u)" = 0 ]; then
-		# CAP_SYS_TIME is bit 25.
-		matches "$1: no right to set the clock" '^0 0$' ask 0 5000 \
-			'p=$(sed -n "s/^CapPrm:.//p" /proc/self/status); echo $((0x$p >> 25 & 1))'
-	fi
-	answers "$1: all clocks are one" 'known 0 0' clock 1
-}
-
 # ---- loopback: needs no right ----
 open_places loopback 4
 matches "loopback says what it is" '^4 addresses on the loopback' describe
 matches "an address for each host and mode" '^127\.119\.1\.4 - lo 111[2-9][0-9] 0$' endpoint 3 xleave
 files_and_programs loopback
+answers "loopback: all clocks are one" 'known 0 0' clock 1
 tell start 0 log/last 'sleep 4417.25 & sleep 4417.25'
 close_places && ok "loopback: closed" || not_ok "loopback: does not close"
 remains() { grep -lzsx '4417\.25' /proc/[0-9]*/cmdline; }
@@ -100,6 +43,7 @@ open_places netns 8
 matches "namespaces say what they are" '^8 network namespaces .*, a veth pair between each two' describe
 matches "an address for each host and mode" '^10\.119\.4\.8 10\.119\.4\.255 eth0 123 1$' endpoint 7 broadcast
 files_and_programs namespaces
+answers "namespaces: all clocks are one" 'known 0 0' clock 1
 spaces=
 for host in 0 1 2 3 4 5 6 7; do
 	namespace_of $host

@@ -6,7 +6,7 @@
  *        [load=HOST,cpu|net|both] [link=HOST,OUT_US,IN_US,JITTER_US,LOSS_PERCENT]... <COMMANDS
  *   describe | directory HOST | endpoint HOST MODE | clock HOST | ways HOST | load HOST
  *   put HOST NAME TEXT | script HOST NAME TEXT | copy HOST NAME FROM | get HOST NAME
- *   ask HOST MS LINE | start HOST OUTPUT LINE | look N | stop N MS | wait MS
+ *   ask HOST MS LINE | start HOST OUTPUT LINE (\n: a new one) | look N | stop N MS | wait MS
  * Each is answered by one line; texts of files by themselves. Ends at the end of its input, or
  * when a signal comes.
  */
@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/labconf.h"
 #include "lab/load.h"
 #include "lab/place.h"
 #include "lab/rig.h"
@@ -70,6 +71,15 @@ static void do_file(const char *verb, char *line)
 	}
 }
 
+/* "\\n" to the end of a line. */
+static void unescape(char *line)
+{
+	for (char *at = strstr(line, "\\n"); at; at = strstr(at, "\\n")) {
+		*at++ = '\n';
+		memmove(at, at + 1, strlen(at));
+	}
+}
+
 static void do_program(const char *verb, char *line)
 {
 	char why[DS_LAB_WHY] = "", output[4096];
@@ -82,6 +92,7 @@ static void do_program(const char *verb, char *line)
 		say(status, status >= 0 && output[0] != '\0' ? output : why);
 	} else if (strcmp(verb, "start") == 0) {
 		const char *name = word(&line);
+		unescape(line);
 		say(ds_place_start(place, number, line, name, why), why);
 	} else if (strcmp(verb, "look") == 0) {
 		int ended = ds_place_look(place, number, why);
@@ -160,7 +171,8 @@ static bool read_arguments(int argc, char **argv)
 						      : DS_LAB_RIG_REMOTE;
 	plan.hosts = atoi(argv[2]);
 	for (int i = 0; i < plan.hosts && i < DS_LAB_HOSTS; i++)
-		snprintf(plan.host[i].name, DS_LAB_NAME, "host%d", i);
+		if (plan.rig != DS_LAB_RIG_REMOTE)
+			snprintf(plan.host[i].name, DS_LAB_NAME, "host%d", i);
 	for (int i = 3; i < argc; i++) {
 		struct ds_lab_link link;
 		int host;
@@ -195,6 +207,10 @@ int main(int argc, char **argv)
 		fputs("usage: places netns|loopback|remote=FILE HOSTS [keep=DIR] [link=...]\n",
 		      stderr);
 		return 2;
+	}
+	if (plan.rig == DS_LAB_RIG_REMOTE && ds_labconf_read(&plan, argv[1] + 7, why) != 0) {
+		puts(why);
+		return 1;
 	}
 	int error = ds_place_open(&place, &plan, why);
 	if (error != 0) {

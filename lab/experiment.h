@@ -47,7 +47,7 @@ enum ds_lab_rig_kind {
 	DS_LAB_RIG_NETNS,    /* namespaces on this machine, a bridge between; needs root */
 	DS_LAB_RIG_LOOPBACK, /* no rights: all hosts are 127.x addresses; no broadcast, no ptp */
 	DS_LAB_RIG_REMOTE,   /* machines over ssh, named in lab.conf */
-			     /* virtual machines with clocks of their own take their place here */
+	/* virtual machines with clocks of their own take their place here */
 };
 
 enum ds_lab_load {

@@ -308,6 +308,24 @@ static void outliers(const struct table *table)
 		outlier(table, &list[i]);
 }
 
+static void times(const struct table *table)
+{
+	const struct ds_lab_result *result = table->result;
+	const struct ds_lab_plan *plan = &result->plan;
+	char text[128], loaded[48] = "";
+
+	snprintf(text, sizeof(text), "%d of %d repeats of %d s after %d s, poll 2^%d s, %.0f s in all",
+		 result->repeats, plan->repeats, plan->seconds, plan->warmup_seconds,
+		 plan->poll_log2, result->ended_s - result->begun_s);
+	labelled(table, "time", text);
+	if (isfinite(result->busy_loaded) && table->loaded)
+		snprintf(loaded, sizeof(loaded), ", %.0f %% under load", 100 * result->busy_loaded);
+	snprintf(text, sizeof(text), "%.0f %% in use, by all programs together, while idle%s",
+		 100 * result->busy_idle, loaded);
+	if (isfinite(result->busy_idle))
+		labelled(table, "cores", text);
+}
+
 static void hosts(const struct table *table)
 {
 	const struct ds_lab_result *result = table->result;
@@ -326,6 +344,7 @@ static void hosts(const struct table *table)
 	labelled(table, "ptp", result->yardstick);
 	labelled(table, "rig", result->rig);
 	labelled(table, "machine", result->machine);
+	times(table);
 	labelled(table, "again", result->command);
 }
 

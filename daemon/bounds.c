@@ -58,6 +58,10 @@ void ds_bounds_update(struct ds_bounds *b, const struct ds_reading *now,
 	if (fabs(freq_sd_ppb - combined->freq_sd_ppb) > 1e-3 * freq_sd_ppb)
 		update.cov_ns_ppb = LINE_CORRELATION * combined->sd_ns * freq_sd_ppb;
 	ds_bound_judge(candidates, count, combined, &update);
+	/* A frequency that nobody has measured may be any that can be corrected. */
+	if (isinf(combined->freq_sd_ppb) && freq_sd_ppb >= DS_ESTIMATE_UNKNOWN_FREQ_PPB)
+		update.freq_doubt_ppb =
+			fmax(update.freq_doubt_ppb, b->discipline->config.max_freq_ppb);
 	ds_bound_update(&b->bound, &update);
 	b->interval_ns = interval_ns;
 	b->disrupted = 0;

@@ -25,7 +25,8 @@
 #define TUN_NAME      "dstun"
 #define NET_BURST     20
 #define NET_PAUSE_NS  1000000L
-#define CARRIER_BEGIN 2000   /* ms */
+#define CARRIER_BEGIN 6000   /* ms */
+#define ADDRESS_WAIT  2000   /* ms */
 #define CARRIER_LOOKS 50000L /* ns */
 
 static const char *const names[DS_STAMPS_DEVICES] = {"veth", "lo", "tun", "tun-wait"};
@@ -98,6 +99,20 @@ static bool control(int fd, unsigned long request, void *argument)
 	return ioctl(fd, request, argument) == 0;
 }
 
+/* The kernel looks for others with a new address in a work of its own, also where there can be
+ * none; until that has run the address cannot be bound. */
+static void await_address(int fd, const struct in6_addr *address)
+{
+	const struct timespec step = {0, 2000000};
+	const struct sockaddr_in6 name = {.sin6_family = AF_INET6, .sin6_addr = *address};
+
+	for (int waited = 0; waited < ADDRESS_WAIT; waited += 2) {
+		if (bind(fd, (const struct sockaddr *)&name, sizeof(name)) == 0)
+			return;
+		nanosleep(&step, NULL);
+	}
+}
+
 /* 10.118.0.END and fd00:118::END. Both ends know the other by their prefix: on a device without
  * link addresses the route is all that it takes. */
 static bool configure_tun(int end)
@@ -125,7 +140,8 @@ static bool configure_tun(int end)
 		snprintf(text, sizeof(text), "fd00:118::%d", end);
 		inet_pton(AF_INET6, text, &address.ifr6_addr);
 		address.ifr6_ifindex = (int)if_nametoindex(TUN_NAME);
-		control(six, SIOCSIFADDR, &address);
+		if (control(six, SIOCSIFADDR, &address))
+			await_address(six, &address.ifr6_addr);
 	}
 	close(four);
 	close(six);

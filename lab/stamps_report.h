@@ -1,7 +1,7 @@
 /*
- * stamps_report: measurements of stamps as a table for a terminal, as JSON and as a table for a
- * page. It must never leave out what was lost, nor print a figure without the number of packets it
- * is made of.
+ * stamps_report: measurements of stamps as a table for a terminal, as JSON, and as a table and a
+ * picture for a page. It must never leave out what was lost, nor print a figure without the number
+ * of packets it is made of.
  */
 #ifndef DS_LAB_STAMPS_REPORT_H
 #define DS_LAB_STAMPS_REPORT_H
@@ -43,9 +43,11 @@ struct ds_stamps_report {
 void ds_stamps_machine(char buffer[DS_WHY]);
 
 void ds_stamps_print_case(const struct ds_stamps_case *measured, FILE *out);
-/* All three return false if the stream had an error. */
+/* These return false if the stream had an error. */
 bool ds_stamps_print_json(const struct ds_stamps_report *report, FILE *out);
 /* Markdown: a row a device, condition and gap, and the sentences. */
 bool ds_stamps_print_page(const struct ds_stamps_report *report, FILE *out);
+/* One SVG file that loads nothing: both clocks of every device against the truth. */
+bool ds_stamps_print_picture(const struct ds_stamps_report *report, FILE *out);
 
 #endif

@@ -33,7 +33,7 @@ static const struct ds_verb stamps_verb = {
 
 struct wanted {
 	bool brief, six, connected, loopback, any_processor;
-	const char *interface, *from, *to, *devices, *load, *json, *page;
+	const char *interface, *from, *to, *devices, *load, *json, *page, *picture;
 	int port;
 	double seconds, gap_us;
 	unsigned load_bits;
@@ -311,7 +311,8 @@ static int run_all(struct wanted *wanted, int argc, char **argv)
 	length = (size_t)snprintf(report.command, sizeof(report.command), "drivestamp lab");
 	for (int i = 0; i < argc && length < sizeof(report.command); i++) {
 		/* where its figures went is no part of how they came to be */
-		if (strncmp(argv[i], "--json", 6) == 0 || strncmp(argv[i], "--markdown", 10) == 0)
+		if (strncmp(argv[i], "--json", 6) == 0 || strncmp(argv[i], "--markdown", 10) == 0 ||
+		    strncmp(argv[i], "--svg", 5) == 0)
 			i += strchr(argv[i], '=') == NULL;
 		else
 			length += (size_t)snprintf(report.command + length,
@@ -328,6 +329,8 @@ static int run_all(struct wanted *wanted, int argc, char **argv)
 	if (wanted->json && write_file(&report, wanted->json, ds_stamps_print_json) != 0)
 		status = 1;
 	if (wanted->page && write_file(&report, wanted->page, ds_stamps_print_page) != 0)
+		status = 1;
+	if (wanted->picture && write_file(&report, wanted->picture, ds_stamps_print_picture) != 0)
 		status = 1;
 	if (status == 0 && ds_rig_signal() != 0)
 		status = DS_LAB_EXIT_PARTIAL;
@@ -378,6 +381,7 @@ int ds_lab_stamps(int argc, char **argv)
 		{"json", 0, DS_OPTION_TEXT, &w.json, 0, 0, "FILE",
 		 "the figures for machines too; '-': standard output"},
 		{"markdown", 0, DS_OPTION_TEXT, &w.page, 0, 0, "FILE", "the figures as a table"},
+		{"svg", 0, DS_OPTION_TEXT, &w.picture, 0, 0, "FILE", "the figures as a picture"},
 		{"brief", 0, DS_OPTION_FLAG, &w.brief, 0, 0, NULL,
 		 "one number: median of clock before send to transmit stamp, ns (needs --to)"},
 		{NULL, 0, DS_OPTION_FLAG, NULL, 0, 0, NULL, NULL},

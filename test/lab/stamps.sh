@@ -146,7 +146,8 @@ if [ "$root" = 0 ] && unshare -n true 2>/dev/null; then
 		done
 	}
 	for try in 1 2 3; do
-		stamps --devices "${devices// /,}" --seconds 0.6 --json "$TMP/json" --markdown "$TMP/page"
+		stamps --devices "${devices// /,}" --seconds 0.6 --json "$TMP/json" --markdown "$TMP/page" \
+			--svg "$TMP/picture"
 		enough && break
 		echo "# try $try: too few packets in a block"
 	done
@@ -160,14 +161,19 @@ if [ "$root" = 0 ] && unshare -n true 2>/dev/null; then
 			"^$device, (idle|loaded): the clock after send\(\) is " "$TMP/out")" = 2 ]
 		expect "$device: eight rows of the page" \
 			[ "$(grep -c "^| $device | " "$TMP/page")" = 8 ]
+		expect "$device: idle and loaded in the picture" \
+			[ "$(grep -cE ">$device, (idle|loaded)<" "$TMP/picture")" = 2 ]
 	done
+	expect "the picture has both medians of each, and no figure that is none" eval '
+		[ "$(grep -o "<circle" "$TMP/picture" | wc -l)" = $((4 * $(wc -w <<<"$devices"))) ] &&
+			! grep -qiE "nan|inf[^o]" "$TMP/picture"'
 	shown=$(awk '/^veth,/ { d = 1 } /^kernel tx -> kernel rx/ { g = d }
 		g && $1 == "idle" { print $6; exit }' "$TMP/out")
 	json=$(value veth idle kernel_tx_to_rx p50_ns)
 	expect "table and JSON say the same ($shown us, $json ns)" \
 		awk -v a="$shown" -v b="$json" 'BEGIN { exit !(sprintf("%.2f", b / 1000) == a) }'
 
-	stamps --devices veth,lo -6 --connected --load none --seconds 0.3 --json "$TMP/json"
+	stamps --devices "${devices// /,}" -6 --connected --load none --seconds 0.3 --json "$TMP/json"
 	expect "IPv6, connected, idle only ($status, $(value veth idle - packets) packets)" \
 		eval '[ $status = 0 ] && whole "$TMP/json" && grep -q "^veth, IPv6, connected" "$TMP/out" &&
 			[ "$(value veth idle kernel_tx_to_rx count)" -ge 20 ] &&

@@ -99,7 +99,8 @@ struct ds_shadow_error {
 /* Who is nearer, as far as can be told. */
 enum ds_shadow_nearer { DS_SHADOW_CANNOT_TELL, DS_SHADOW_OWN, DS_SHADOW_SYSTEM };
 
-#define DS_SHADOW_BLOCKS_LEAST 8 /* fewer stretches that are independent: nothing is told */
+#define DS_SHADOW_PACKETS_LEAST 20 /* fewer: no interval, and nothing is told */
+#define DS_SHADOW_BLOCKS_LEAST	8  /* independent ones; with fewer the ratio must be 3 */
 
 struct ds_shadow_compared { /* both clocks, the same packets */
 	size_t count;

@@ -8,22 +8,21 @@
 
 #include "lab/statistics.h"
 
-#define DRAWS_MOST     500 /* bootstrap samples */
-#define DRAWS_LEAST    100
-#define DRAWN_MOST     20000000 /* samples drawn in all */
-#define LAGGED_MOST    2e8	/* products for a correlation */
-#define LONGER	       1.5	/* blocks, than makes the error of the variance least */
-#define BLOCKS_DRAWN   8	/* at least, of each sample */
-#define COMPARED_LEAST 20
-#define SURE_FACTOR    3.0 /* where few stretches are independent, so much has to lie between */
-#define HOLDS_FOR      3.0
-#define SEGMENTS       10
-#define NORMAL_975     1.959964
-#define STUDENT_9      2.2622 /* 0.975, of nine degrees of freedom */
-#define BEST_SHARE     0.5
-#define TAU_TOLERANCE  0.1
-#define TAU_MOST_S     20000.0
-#define TERMS_LEAST    3.0
+#define DRAWS_MOST    500 /* bootstrap samples */
+#define DRAWS_LEAST   100
+#define DRAWN_MOST    20000000 /* samples drawn in all */
+#define LAGGED_MOST   2e8      /* products for a correlation */
+#define LONGER	      1.5      /* blocks, than makes the error of the variance least */
+#define BLOCKS_DRAWN  8	       /* at least, of each sample */
+#define SURE_FACTOR   3.0      /* where few stretches are independent, so much has to lie between */
+#define HOLDS_FOR     3.0
+#define SEGMENTS      10
+#define NORMAL_975    1.959964
+#define STUDENT_9     2.2622 /* 0.975, of nine degrees of freedom */
+#define BEST_SHARE    0.5
+#define TAU_TOLERANCE 0.1
+#define TAU_MOST_S    20000.0
+#define TERMS_LEAST   3.0
 
 /* splitmix64 (Steele, Lea and Flood 2014): the same figures for the same lines. */
 static uint64_t random_next(uint64_t *state)
@@ -203,7 +202,7 @@ static enum ds_shadow_nearer judge(const struct ds_shadow_compared *c)
 {
 	const double far = c->blocks < DS_SHADOW_BLOCKS_LEAST ? SURE_FACTOR : 1.0;
 
-	if (c->count < COMPARED_LEAST)
+	if (c->count < DS_SHADOW_PACKETS_LEAST)
 		return DS_SHADOW_CANNOT_TELL;
 	if (c->rms_ratio.high * far < 1.0)
 		return DS_SHADOW_OWN;
@@ -223,7 +222,7 @@ static size_t draws_for(size_t count)
 {
 	size_t draws = DRAWN_MOST / count;
 
-	if (count < COMPARED_LEAST)
+	if (count < DS_SHADOW_PACKETS_LEAST)
 		return 0;
 	return draws > DRAWS_MOST ? DRAWS_MOST : draws < DRAWS_LEAST ? DRAWS_LEAST : draws;
 }

@@ -195,7 +195,8 @@ static void print_allan(const struct ds_shadow *s, const struct ds_shadow_figure
 static void say_source(const struct ds_shadow_source *source,
 		       const struct ds_shadow_source_figures *f, FILE *out)
 {
-	const struct ds_shadow_compared *c = &f->quarter;
+	const bool few = f->quarter.count < DS_SHADOW_PACKETS_LEAST;
+	const struct ds_shadow_compared *c = few ? &f->all : &f->quarter;
 	char own[DS_FIGURE_TEXT], system[DS_FIGURE_TEXT];
 
 	if (c->count == 0)
@@ -203,9 +204,10 @@ static void say_source(const struct ds_shadow_source *source,
 	ds_figure_ns(c->own.rms_ns.value, false, own);
 	ds_figure_ns(c->system.rms_ns.value, false, system);
 	fprintf(out,
-		"  On the %zu packets of %s with the least delay the shadow clock was off by %s, the "
-		"system clock by %s (RMS): ",
-		c->count, source->address, own, system);
+		"  On %s%zu packets of %s%s the shadow clock was off by %s, the system clock "
+		"by %s (RMS): ",
+		few ? "all " : "the ", c->count, source->address,
+		few ? "" : " with the least delay", own, system);
 	switch (c->nearer) {
 	case DS_SHADOW_OWN:
 		fputs("the shadow clock was nearer to this source.\n", out);

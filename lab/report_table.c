@@ -137,8 +137,7 @@ static void with_interval(const struct ds_figure *figure, char text[CELL])
 		snprintf(text, CELL, "%s", value);
 }
 
-static void cell_text(const struct table *table, const struct ds_lab_cell *cell,
-		      enum ds_lab_condition condition, char text[CELL])
+static void cell_text(const struct table *table, const struct ds_lab_cell *cell, char text[CELL])
 {
 	struct ds_lab_figures figures;
 	char value[DS_FIGURE_TEXT];
@@ -147,7 +146,7 @@ static void cell_text(const struct table *table, const struct ds_lab_cell *cell,
 		snprintf(text, CELL, "-");
 		return;
 	}
-	ds_cell_figures(cell, condition, &figures);
+	ds_cell_figures(cell, DS_LAB_IDLE, &figures);
 	if (figures.samples == 0)
 		snprintf(text, CELL, "none");
 	else if (table->result->plan.hosts > HOSTS_IN_FULL)
@@ -156,8 +155,7 @@ static void cell_text(const struct table *table, const struct ds_lab_cell *cell,
 		with_interval(&figures.median_abs_ns, text);
 }
 
-static void matrix_row(const struct table *table, enum ds_lab_mode mode, int asks,
-		       enum ds_lab_condition condition)
+static void matrix_row(const struct table *table, enum ds_lab_mode mode, int asks)
 {
 	const struct ds_lab_plan *plan = &table->result->plan;
 	int column = plan->hosts > HOSTS_IN_FULL ? NARROW : COLUMN;
@@ -167,8 +165,7 @@ static void matrix_row(const struct table *table, enum ds_lab_mode mode, int ask
 		if (answers == asks)
 			text[0] = '\0';
 		else
-			cell_text(table, ds_result_cell(table->result, asks, answers, mode),
-				  condition, text);
+			cell_text(table, ds_result_cell(table->result, asks, answers, mode), text);
 		fprintf(table->out, " %*.*s", column, column, text);
 	}
 	putc('\n', table->out);
@@ -180,16 +177,14 @@ static void host_name(const struct table *table, int host, char text[CELL])
 	clean(text);
 }
 
-static void matrix(const struct table *table, enum ds_lab_mode mode,
-		   enum ds_lab_condition condition)
+static void matrix(const struct table *table, enum ds_lab_mode mode)
 {
 	const struct ds_lab_plan *plan = &table->result->plan;
 	int column = plan->hosts > HOSTS_IN_FULL ? NARROW : COLUMN;
 	char text[CELL], title[2 * CELL];
 
-	snprintf(title, sizeof(title), "%s: median |offset| [95 %%] of who asks (row) whom%s%s",
-		 ds_lab_mode_name(mode), table->loaded ? ", " : "",
-		 table->loaded ? condition_names[condition] : "");
+	snprintf(title, sizeof(title), "%s: median |offset| [95 %%] of who asks (row) whom%s",
+		 ds_lab_mode_name(mode), table->loaded ? ", idle" : "");
 	heading(table, title);
 	fprintf(table->out, "%-*s", FIRST_COLUMN, "");
 	for (int i = 0; i < plan->hosts; i++) {
@@ -200,7 +195,7 @@ static void matrix(const struct table *table, enum ds_lab_mode mode,
 	for (int i = 0; i < plan->hosts; i++) {
 		host_name(table, i, text);
 		fprintf(table->out, "%-*.*s", FIRST_COLUMN, FIRST_COLUMN, text);
-		matrix_row(table, mode, i, condition);
+		matrix_row(table, mode, i);
 	}
 }
 
@@ -218,9 +213,8 @@ static void matrices(const struct table *table)
 	for (int mode = 0; mode < DS_LAB_MODES; mode++) {
 		if (!any_known(table->result, (enum ds_lab_mode)mode))
 			continue;
-		matrix(table, (enum ds_lab_mode)mode, DS_LAB_IDLE);
-		if (table->loaded)
-			matrix(table, (enum ds_lab_mode)mode, DS_LAB_LOADED);
+		/* Those under load are in the JSON and on the page; pooled ones stand below. */
+		matrix(table, (enum ds_lab_mode)mode);
 	}
 }
 

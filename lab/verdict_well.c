@@ -1,5 +1,6 @@
 /* verdict_well: how well it works, in words with figures; see verdict.h. One thing is called better
- * than another only where their intervals do not overlap. */
+ * than another only where their intervals do not overlap, and where it is by half at least: what is
+ * less differs from one run to the next. The figures stand beside the words. */
 #include "lab/verdict.h"
 
 #include <math.h>
@@ -8,15 +9,21 @@
 
 #include "lab/statistics.h"
 
+#define APART	   1.5
 #define LOAD_TIMES 2.0 /* that RMS may grow by under load without a note */
 #define ALL_CELLS  DS_LAB_GROUP
 
-/* -1: a is smaller beyond doubt, 1: larger, 0: cannot be told apart. */
+/* -1: a is smaller beyond doubt, and by APART; 1: larger; 0: neither. */
 static int compare(const struct ds_figure *a, const struct ds_figure *b)
 {
-	if (a->high < b->low)
+	if (a->high < b->low && a->value * APART <= b->value)
 		return -1;
-	return a->low > b->high;
+	return a->low > b->high && a->value >= b->value * APART;
+}
+
+static bool overlap(const struct ds_figure *a, const struct ds_figure *b)
+{
+	return !(a->high < b->low) && !(a->low > b->high);
 }
 
 static void mode_figures(const struct ds_lab_result *result, enum ds_lab_mode mode,
@@ -58,6 +65,24 @@ static double times(double large, double small)
 	return small > 0 ? large / small : (double)NAN;
 }
 
+/* What a is, beside b: "new is 2.1 times better". */
+static const char *relation(const char *name, const struct ds_figure *a, const struct ds_figure *b,
+			    char text[DS_LAB_NAME * 2])
+{
+	size_t size = (size_t)DS_LAB_NAME * 2;
+	int order = compare(a, b);
+
+	if (order != 0)
+		snprintf(text, size, "%s is %.1f times %s", name,
+			 order < 0 ? times(b->value, a->value) : times(a->value, b->value),
+			 order < 0 ? "better" : "worse");
+	else if (overlap(a, b))
+		snprintf(text, size, "no difference that this run shows");
+	else
+		snprintf(text, size, "%s is %.2f of it", name, times(a->value, b->value));
+	return text;
+}
+
 static void append(char *text, size_t size, const char *words)
 {
 	size_t used = strlen(text);
@@ -93,8 +118,10 @@ static void compare_modes(const struct ds_lab_result *result, char *text, size_t
 		break;
 	default:
 		snprintf(words, sizeof(words),
-			 "interleaved mode and basic cannot be told apart on this link (median "
-			 "|offset| %s and %s)",
+			 "interleaved mode and basic %s on this link (median |offset| %s and %s)",
+			 overlap(&xleave.median_abs_ns, &basic.median_abs_ns)
+				 ? "cannot be told apart"
+				 : "are nearly alike",
 			 a, b);
 	}
 	append(text, size, words);
@@ -116,9 +143,10 @@ static void compare_sides(const struct ds_lab_result *result, char *text, size_t
 	int order = compare(&new.median_abs_ns, &old.median_abs_ns);
 	snprintf(words, sizeof(words), "%s, new asking new %s old asking old (%s and %s)",
 		 mode == DS_LAB_XLEAVE ? "interleaved" : "basic",
-		 order < 0   ? "is better than"
-		 : order > 0 ? "is worse than"
-			     : "cannot be told from",
+		 order < 0					   ? "is better than"
+		 : order > 0					   ? "is worse than"
+		 : overlap(&new.median_abs_ns, &old.median_abs_ns) ? "cannot be told from"
+								   : "is nearly as",
 		 ds_figure_ns(new.median_abs_ns.value, false, a),
 		 ds_figure_ns(old.median_abs_ns.value, false, b));
 	append(text, size, words);
@@ -141,7 +169,9 @@ static void compare_ptp(const struct ds_lab_result *result, char *text, size_t s
 		 xleave.samples < DS_LAB_LEAST ? ""
 		 : order < 0		       ? ", worse than interleaved"
 		 : order > 0		       ? ", better than interleaved"
-					       : ", no different from interleaved");
+		 : overlap(&xleave.median_abs_ns, &ptp.median_abs_ns)
+			 ? ", not to be told from interleaved"
+			 : ", nearly as interleaved");
 	append(text, size, words);
 }
 
@@ -160,7 +190,7 @@ static bool sides_in(struct ds_lab_result *result, enum ds_lab_mode mode)
 {
 	struct ds_lab_figures old, new, mixed;
 	char a[DS_LAB_NAME * 2], b[DS_LAB_NAME * 2], rms[2][DS_FIGURE_TEXT];
-	char meet[2][DS_FIGURE_TEXT];
+	char meet[2][DS_FIGURE_TEXT], how[DS_LAB_NAME * 2];
 
 	if (!group_figures(result, mode, false, false, DS_LAB_IDLE, &old) ||
 	    !group_figures(result, mode, true, true, DS_LAB_IDLE, &new))
@@ -179,10 +209,8 @@ static bool sides_in(struct ds_lab_result *result, enum ds_lab_mode mode)
 		"old asking new: %s. RMS %s new, %s old.",
 		ds_lab_mode_name(mode), with_bounds(&new.median_abs_ns, a),
 		with_bounds(&old.median_abs_ns, b),
-		order < 0   ? "new is better"
-		: order > 0 ? "new is worse"
-			    : "no difference that this run shows",
-		meet[0], meet[1], ds_figure_ns(new.rms_ns.value, false, rms[0]),
+		relation("new", &new.median_abs_ns, &old.median_abs_ns, how), meet[0], meet[1],
+		ds_figure_ns(new.rms_ns.value, false, rms[0]),
 		ds_figure_ns(old.rms_ns.value, false, rms[1]));
 }
 
@@ -195,21 +223,16 @@ static bool gain_of(struct ds_lab_result *result, bool new_asks, bool new_answer
 	if (!group_figures(result, DS_LAB_BASIC, new_asks, new_answers, DS_LAB_IDLE, &basic) ||
 	    !group_figures(result, DS_LAB_XLEAVE, new_asks, new_answers, DS_LAB_IDLE, &xleave))
 		return true;
-	double x = xleave.median_abs_ns.value, y = basic.median_abs_ns.value;
 	int order = compare(&xleave.median_abs_ns, &basic.median_abs_ns);
-	if (order == 0)
-		snprintf(how, sizeof(how), "no difference that this run shows");
-	else
-		snprintf(how, sizeof(how), "%.1f times %s", order > 0 ? times(x, y) : times(y, x),
-			 order > 0 ? "worse" : "better");
-	return ds_result_find(result, order > 0 ? DS_LAB_NOTE : DS_LAB_GOOD, -1,
-			      order < 0	  ? "xleave-gains"
-			      : order > 0 ? "xleave-loses"
-					  : "xleave-as-basic",
-			      "%s asking %s: interleaved %s, basic %s: %s.",
-			      new_asks ? "New" : "Old", new_answers ? "new" : "old",
-			      with_bounds(&xleave.median_abs_ns, a),
-			      with_bounds(&basic.median_abs_ns, b), how);
+	return ds_result_find(
+		result, order > 0 ? DS_LAB_NOTE : DS_LAB_GOOD, -1,
+		order < 0   ? "xleave-gains"
+		: order > 0 ? "xleave-loses"
+			    : "xleave-as-basic",
+		"%s asking %s: interleaved %s, basic %s: %s.", new_asks ? "New" : "Old",
+		new_answers ? "new" : "old", with_bounds(&xleave.median_abs_ns, a),
+		with_bounds(&basic.median_abs_ns, b),
+		relation("interleaved", &xleave.median_abs_ns, &basic.median_abs_ns, how));
 }
 
 static bool under_load(struct ds_lab_result *result, enum ds_lab_mode mode)
@@ -222,36 +245,32 @@ static bool under_load(struct ds_lab_result *result, enum ds_lab_mode mode)
 	if (idle.samples < DS_LAB_LEAST || loaded.samples < DS_LAB_LEAST)
 		return true;
 	double grown = times(loaded.rms_ns.value, idle.rms_ns.value);
-	bool much = grown > LOAD_TIMES && ds_lab_mode_interleaves(mode);
+	bool more = grown > LOAD_TIMES;
+	bool much = more && loaded.rms_ns.low > idle.rms_ns.high;
 	return ds_result_find(result, much ? DS_LAB_NOTE : DS_LAB_GOOD, -1,
 			      much ? "load-grows" : "load",
-			      "%s under load: RMS %s, idle %s: %.1f times; %zu of %zu samples over "
-			      "10 us (idle %zu of %zu).",
+			      "%s under load: RMS %s, idle %s: %.1f times%s; %zu of %zu samples "
+			      "over 10 us (idle %zu of %zu).",
 			      ds_lab_mode_name(mode), with_bounds(&loaded.rms_ns, a),
-			      with_bounds(&idle.rms_ns, b), grown, loaded.outliers, loaded.samples,
-			      idle.outliers, idle.samples);
+			      with_bounds(&idle.rms_ns, b), grown,
+			      more && !much ? ", which hangs on single samples" : "",
+			      loaded.outliers, loaded.samples, idle.outliers, idle.samples);
 }
 
 static bool far_ones(struct ds_lab_result *result)
 {
-	size_t count = ds_result_outliers(result, NULL, 0), samples = 0, loaded = 0;
-	struct ds_lab_outlier list[DS_LAB_OUTLIERS];
+	size_t count = ds_result_outliers(result, NULL, 0), samples = 0;
 
-	if (count == 0)
-		return true;
-	ds_result_outliers(result, list, DS_LAB_OUTLIERS);
 	for (size_t c = 0; c < result->cell_count; c++) {
 		if (ds_lab_mode_interleaves(result->cells[c].mode))
 			samples += result->cells[c].sample_count;
 	}
-	for (size_t i = 0; i < count && i < DS_LAB_OUTLIERS; i++)
-		loaded += list[i].sample->condition == DS_LAB_LOADED;
+	if (samples == 0)
+		return true;
 	return ds_result_find(result, DS_LAB_NOTE, -1, "outliers",
 			      "%zu of %zu interleaved samples with kernel stamps are over 10 us "
-			      "off; %s%zu listed%s.",
-			      count, samples, count > DS_LAB_OUTLIERS ? "the farthest " : "all ",
-			      count > DS_LAB_OUTLIERS ? (size_t)DS_LAB_OUTLIERS : count,
-			      loaded > 0 ? ", under load and idle" : "");
+			      "off%s.",
+			      count, samples, count > 0 ? "; they are listed" : "");
 }
 
 static bool clocks(struct ds_lab_result *result)

@@ -335,7 +335,7 @@ static int read_options(struct experiment *e, int argc, char **argv)
 		 "exponential, its mean, each way"},
 		{"loss", 0, DS_OPTION_LIST, &w->loss, 0, 0, "[NAME=]PERCENT", "each way"},
 		{"json", 0, DS_OPTION_TEXT, &e->json_path, 0, 0, "FILE",
-		 "all figures and samples; '-': standard output"},
+		 "all figures; '-': standard output"},
 		{"html", 0, DS_OPTION_TEXT, &e->html_path, 0, 0, "FILE", "the report as one page"},
 		{"keep", 0, DS_OPTION_TEXT, &w->keep, 0, 0, "DIR",
 		 "put configurations and logs of the daemons there"},

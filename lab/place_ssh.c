@@ -635,9 +635,14 @@ static bool await_program(struct ds_place *place, struct ds_place_program *progr
 	}
 }
 
-static void ssh_stop(struct ds_place *place, struct ds_place_program *program, int grace_ms)
+static void ssh_ask_to_end(struct ds_place *place, struct ds_place_program *program)
 {
 	(void)give_order(place, program->host, "stop %d\n", program->slot);
+}
+
+static void ssh_stop(struct ds_place *place, struct ds_place_program *program, int grace_ms)
+{
+	ssh_ask_to_end(place, program);
 	if (await_program(place, program, grace_ms))
 		return;
 	(void)give_order(place, program->host, "kill %d\n", program->slot);
@@ -683,6 +688,7 @@ const struct ds_place_rig ds_place_ssh = {
 	.ask = ssh_ask,
 	.start = ssh_start,
 	.look = ssh_look,
+	.ask_to_end = ssh_ask_to_end,
 	.stop = ssh_stop,
 	.clock_error = ssh_clock_error,
 	.ways = ssh_ways,

@@ -28,8 +28,8 @@ await 2 nobody_in "$space" && ok "with all its loops" || not_ok "loops left: $(i
 
 tell start 0 flood "exec $tool lab flood 10.119.0.2 20000"
 flood=$answer
-# So many came, and how long it took by /proc/uptime.
-count='awk "/eth0/ { print \$3 }" /proc/net/dev; awk "{ print \$1 }" /proc/uptime'
+# So many came, by whatever interface, and how long it took by /proc/uptime.
+count='awk "!/lo:/ && /:/ { n += \$3 } END { print n }" /proc/net/dev; awk "{ print \$1 }" /proc/uptime'
 for try in 1 2 3; do # who else runs here makes it slower
 	tell ask 1 5000 "set -- \$($count); sleep 1; echo \$* \$($count)"
 	rate=$(echo "${answer#* }" | awk '{ printf "%.0f", ($3 - $1) / ($4 - $2) }')

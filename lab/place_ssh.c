@@ -25,7 +25,7 @@
 #define OPEN_MS	    20000 /* to log in everywhere */
 #define ASK_MS	    10000 /* for what should take no time */
 #define PROBE_MS    3000  /* is it there at all? */
-#define BEAT_S	    3	  /* the keeper waits for 10 */
+#define BEAT_S	    2	  /* the keeper waits for 6 */
 #define WORDS	    64
 #define SCRIPT_ROOM 4096
 /* The first so many bytes of standard input are a script; no login shell minds these words. */

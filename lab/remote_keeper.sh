@@ -32,7 +32,7 @@ END
 cat >.lab/watch <<END
 d='$d'
 last=
-while sleep 10; do
+while sleep 6; do
 	now=\$(cat .lab/beat)
 	[ "\$now" != "\$last" ] || { . ./.lab/clean; kill -s KILL $$; exit; }
 	last=\$now

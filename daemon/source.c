@@ -295,6 +295,12 @@ static void record_statistics(const struct ds_source *s, const struct ds_source_
 			     c->freq_ppb);
 }
 
+static bool is_broadcast(const struct ds_exchange *x)
+{
+	return x != NULL &&
+	       (x->kind == DS_EXCHANGE_BROADCAST || x->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP);
+}
+
 /* What a sample allows, for those who look at the estimate (sources.c). */
 static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t precision_ns)
 {
@@ -306,23 +312,20 @@ static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t
 			sizeof s->recent_delay_ns - sizeof s->recent_delay_ns[0]);
 	}
 	s->recent_delay_ns[0] = x->delay_ns;
+	if (is_broadcast(x))
+		s->recent = 0;
 	s->newest = (struct ds_source_claim){
 		.raw_ns = x->raw_ns,
+		.one_way = is_broadcast(x),
 		.server_minus_raw_ns = x->server_minus_raw_ns,
 		.delay_ns = x->delay_ns,
 		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 +
 			       x->remote.root_dispersion_ns + precision_ns,
 	};
-	if (!ds_exchange_is_interleaved(x->kind))
+	if (!ds_exchange_is_interleaved(x->kind) || is_broadcast(x))
 		s->interleaved_run = 0;
 	else if (s->interleaved_run < UINT8_MAX)
 		s->interleaved_run++;
-}
-
-static bool is_broadcast(const struct ds_exchange *x)
-{
-	return x != NULL &&
-	       (x->kind == DS_EXCHANGE_BROADCAST || x->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP);
 }
 
 static uint8_t their_mode(const struct ds_source *s, const struct ds_exchange *x)

@@ -84,11 +84,12 @@ struct ds_source {
 		int64_t server_minus_raw_ns;
 		int64_t delay_ns;
 		int64_t distance_ns;
+		bool one_way; /* a broadcast: the delay is one that was measured before */
 	} newest, before; /* samples, suspects or not: the truth lies within its distance of each */
 	int64_t recent_delay_ns[DS_SOURCE_RECENT]; /* of the newest samples, newest first */
 	uint8_t recent;				   /* how many were taken; saturating */
-	uint8_t interleaved_run; /* so many exchanges without one whose T3 was a guess; saturating
-				  */
+	uint8_t interleaved_run; /* so many exchanges without one whose T3 was a guess, nor a
+				    broadcast, whose way was measured by such; saturating */
 	uint64_t requests, answers, basic, interleaved; /* since start */
 	uint64_t stamps_lost;				/* answers whose T1 had no drivestamp */
 };

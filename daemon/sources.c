@@ -577,6 +577,9 @@ static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
 	if (!ds_estimate_at(e, newest->raw_ns, 0.0, &then))
 		return;
 	off = apart_ns(then.server_minus_raw_ns, newest->server_minus_raw_ns);
+	/* Of a broadcast nobody knows how late it was. */
+	if (newest->one_way && newest->server_minus_raw_ns < then.server_minus_raw_ns)
+		off = 0.0;
 	if (off > late + noise || e->suspects > 0)
 		c->doubt_ns = (int64_t)(off + late + noise);
 	if (path > noise)

@@ -528,13 +528,15 @@ static bool append(struct ds_estimate *e, const struct ds_estimate_sample *s, bo
 	return first;
 }
 
-/* Do round trips vary? Returns whether the answer changed: what was built on it goes. */
-static bool queues_change(struct ds_estimate *e, const struct ds_estimate_sample *s)
+/* Do round trips vary? Of broadcasts all are as long as the one that was measured, and that says
+ * nothing. Returns whether the answer changed: what was built on it goes. */
+static bool queues_change(struct ds_estimate *e, const struct ds_estimate_sample *s, bool one_way)
 {
 	bool was = e->noise.even;
 	unsigned before = e->window.count > 1 ? e->window.count - 2U : 0;
 
-	if (s->delay_ns != e->samples[before].delay_ns || s->delay_ns != e->samples[0].delay_ns)
+	if (one_way || s->delay_ns != e->samples[before].delay_ns ||
+	    s->delay_ns != e->samples[0].delay_ns)
 		e->equal = 0;
 	else if (e->equal < UINT8_MAX)
 		e->equal++;
@@ -563,7 +565,7 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 
 	e->taken += !first;
 	odd_crystal = e->window.count == 2 && first_freq_sd(e) > DS_ESTIMATE_UNKNOWN_FREQ_PPB;
-	if (queues_change(e, s) || first || odd_crystal) {
+	if (queues_change(e, s, one_way) || first || odd_crystal) {
 		begin_anew(e);
 		run_often(e, grain2);
 		settle(e);

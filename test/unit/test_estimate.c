@@ -125,6 +125,27 @@ static void a_server_that_is_put_right(void **state)
 	assert_true(at(&e, 64.0 * 23).stated_freq_ppb == 0.0);
 }
 
+/* Broadcasts all come with the delay that was measured at first: they queue nonetheless. */
+static void broadcasts_queue(void **state)
+{
+	struct ds_estimate e;
+	struct ds_exchange x = {.kind = DS_EXCHANGE_BROADCAST, .delay_ns = 200000};
+	double late[4] = {0, 15000, 90000, 40000};
+
+	(void)state;
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 4; i++)
+		assert_true(add(&e, 2.0 * i, (i % 2 ? 10 : -10) * i, 200000 + 100 * i));
+	for (int i = 0; i < 40; i++) {
+		x.raw_ns = (77 + 16 * (i + 1)) * SECOND;
+		x.server_minus_raw_ns = BASE - (int64_t)late[i % 4];
+		assert_true(ds_estimate_add(&e, &x, 100));
+		assert_false(e.noise.even);
+	}
+	/* Not the mean of 36 us: the least late tell. */
+	assert_true(fabs((double)(at(&e, 16.0 * 40).server_minus_raw_ns - BASE)) < 5000.0);
+}
+
 static void three_give_the_frequency(void **state)
 {
 	struct ds_estimate e;
@@ -618,6 +639,7 @@ int main(void)
 		cmocka_unit_test(starts_empty),
 		cmocka_unit_test(first_samples_give_offset_alone),
 		cmocka_unit_test(a_server_that_is_put_right),
+		cmocka_unit_test(broadcasts_queue),
 		cmocka_unit_test(three_give_the_frequency),
 		cmocka_unit_test(slow_packets_hardly_count),
 		cmocka_unit_test(better_measurement_replaces),

@@ -43,61 +43,91 @@ static int by_rank(const void *left, const void *right)
 	return rank(a) != rank(b) ? rank(a) - rank(b) : strcmp(a, b);
 }
 
-static int names_of(const struct ds_lab_result *result, const char *names[NAMES])
+static int names_of(const struct ds_lab_result *result, int host, const char *names[NAMES])
 {
 	int count = 0;
 
-	for (size_t c = 0; c < result->cell_count; c++)
-		add_names(&result->cells[c], names, &count);
-	for (int h = 0; h < result->plan.hosts; h++) {
-		for (int m = 0; m < DS_LAB_MODES; m++)
-			add_names(&result->host[h].all[m], names, &count);
+	for (size_t c = 0; c < result->cell_count; c++) {
+		if (result->cells[c].asks == host)
+			add_names(&result->cells[c], names, &count);
 	}
+	for (int m = 0; m < DS_LAB_MODES; m++)
+		add_names(&result->host[host].all[m], names, &count);
 	qsort(names, (size_t)count, sizeof(names[0]), by_rank);
 	return count;
 }
 
-/* Of all pairs in a mode, with what daemons count for all others together. */
-static double counted(const struct ds_lab_result *result, enum ds_lab_mode mode, const char *name)
+/* By a host in a mode: of all whom it asks, and what it counts for all of them together. */
+static double counted(const struct ds_lab_result *result, int host, enum ds_lab_mode mode,
+		      const char *name)
 {
-	double sum = 0;
+	double sum = ds_cell_counted(&result->host[host].all[mode], name);
 
 	for (size_t c = 0; c < result->cell_count; c++) {
-		if (result->cells[c].mode == mode && result->cells[c].known)
+		if (result->cells[c].asks == host && result->cells[c].mode == mode &&
+		    result->cells[c].known)
 			sum += ds_cell_counted(&result->cells[c], name);
 	}
-	for (int h = 0; h < result->plan.hosts; h++)
-		sum += ds_cell_counted(&result->host[h].all[mode], name);
 	return sum;
 }
 
-static void count_row(struct ds_page *page, const char *name)
+static void count_row(struct ds_page *page, int host, const char *name)
 {
+	const char *who = page->result->plan.host[host].name;
+	double sums[DS_LAB_MODES];
+	bool any = false;
+
+	for (int m = 0; m < DS_LAB_MODES; m++) {
+		sums[m] = counted(page->result, host, (enum ds_lab_mode)m, name);
+		any = any || sums[m] > 0;
+	}
+	if (!any)
+		return;
 	ds_page_put(page, "<tr><th scope=\"row\">");
 	ds_page_text(page, name);
 	ds_page_put(page, "</th>");
 	for (int m = 0; m < DS_LAB_MODES; m++) {
 		const char *mode = ds_lab_mode_name((enum ds_lab_mode)m);
-		double sum = counted(page->result, (enum ds_lab_mode)m, name);
 
 		if (!ds_page_mode_known(page, (enum ds_lab_mode)m))
 			continue;
 		/* A sum has the keys of what was added. */
-		ds_page_put(page, sum > 0 ? "<td>" : "<td class=\"zero\">");
-		ds_page_number(page, sum, "cells/*/*/%s/counts/%s+hosts/*/all/%s/counts/%s", mode,
-			       name, mode, name);
+		ds_page_put(page, sums[m] > 0 ? "<td>" : "<td class=\"zero\">");
+		ds_page_number(page, sums[m], "cells/%s/*/%s/counts/%s+hosts/%s/all/%s/counts/%s",
+			       who, mode, name, who, mode, name);
 		ds_page_put(page, "</td>");
 	}
 	ds_page_put(page, "</tr>\n");
 }
 
-void ds_page_counts(struct ds_page *page)
+static void count_rows(struct ds_page *page, int host, int columns)
 {
 	const char *names[NAMES];
-	int count = names_of(page->result, names);
+	int count = names_of(page->result, host, names);
 
+	if (count == 0)
+		return;
+	fprintf(page->out, "<tbody>\n<tr class=\"over\"><th colspan=\"%d\" scope=\"rowgroup\">",
+		columns);
+	ds_page_text(page, page->result->plan.host[host].name);
+	ds_page_put(page, "</th></tr>\n");
+	for (int i = 0; i < count; i++)
+		count_row(page, host, names[i]);
+	ds_page_put(page, "</tbody>\n");
+}
+
+void ds_page_counts(struct ds_page *page)
+{
+	int columns = 1;
+	bool any = false;
+
+	for (int h = 0; h < page->result->plan.hosts; h++) {
+		const char *names[NAMES];
+
+		any = any || names_of(page->result, h, names) > 0;
+	}
 	ds_page_section(page, "counts", "Lost, refused, dropped");
-	if (count == 0) {
+	if (!any) {
 		ds_page_put(page, "<p>No daemon counted anything.</p>\n");
 		ds_page_section_end(page);
 		return;
@@ -105,21 +135,22 @@ void ds_page_counts(struct ds_page *page)
 	ds_page_box(page, "Table of counts");
 	ds_page_put(page, "<table class=\"figures\">\n");
 	ds_page_caption(page,
-			"What the daemons counted, over all pairs, by mode: packets, stamps that "
-			"never came, and what was dropped by its reason. A daemon that does not "
-			"count a thing adds nothing to it. Pairs stand in the JSON.");
+			"What each daemon counted, by mode: its requests and their answers, stamps "
+			"that never came, and what it dropped, by its own reason. What a daemon "
+			"does not count is missing. Pairs stand in the JSON.");
 	ds_page_put(page, "<thead><tr><th scope=\"col\">Count</th>");
 	for (int m = 0; m < DS_LAB_MODES; m++) {
 		if (!ds_page_mode_known(page, (enum ds_lab_mode)m))
 			continue;
+		columns++;
 		ds_page_put(page, "<th scope=\"col\">");
 		ds_page_text(page, ds_page_mode_words((enum ds_lab_mode)m));
 		ds_page_put(page, "</th>");
 	}
-	ds_page_put(page, "</tr></thead>\n<tbody>\n");
-	for (int i = 0; i < count; i++)
-		count_row(page, names[i]);
-	ds_page_put(page, "</tbody>\n</table>\n");
+	ds_page_put(page, "</tr></thead>\n");
+	for (int h = 0; h < page->result->plan.hosts; h++)
+		count_rows(page, h, columns);
+	ds_page_put(page, "</table>\n");
 	ds_page_box_end(page);
 	ds_page_section_end(page);
 }
@@ -150,7 +181,12 @@ static void stamps(struct ds_page *page, const struct ds_lab_sample *s, size_t n
 			 moment(fabs(s->at_s) < 9e9 ? (int64_t)(s->at_s * 1e9) : 0, whole));
 		ds_page_put(page, "<td class=\"word\">");
 		ds_page_text(page, shown);
-		ds_page_put(page, "</td><td colspan=\"3\" class=\"word unknown\">not logged</td>");
+		ds_page_put(page,
+			    "</td><td colspan=\"3\" class=\"word unknown\">not logged; there ");
+		ds_page_text(page, ds_svg_figure_ns(s->delay_ns / 2 + s->offset_ns, true, shown));
+		ds_page_put(page, ", back ");
+		ds_page_text(page, ds_svg_figure_ns(s->delay_ns / 2 - s->offset_ns, true, shown));
+		ds_page_put(page, "</td>");
 		return;
 	}
 	for (int t = 0; t < 4; t++) {
@@ -177,7 +213,7 @@ static void outlier_row(struct ds_page *page, const struct ds_lab_outlier *outli
 	ds_page_text(page, host[outlier->cell->asks].name);
 	ds_page_put(page, " \xe2\x86\x92 ");
 	ds_page_text(page, host[outlier->cell->answers].name);
-	ds_page_put(page, "</th><td class=\"word\">");
+	ds_page_put(page, "</th><td class=\"word mode\">");
 	ds_page_text(page, ds_page_mode_words(outlier->cell->mode));
 	ds_page_put(page, "</td><td class=\"word\">");
 	ds_page_put(page, ds_page_condition_name((enum ds_lab_condition)s->condition));
@@ -217,7 +253,8 @@ void ds_page_outliers(struct ds_page *page)
 	ds_page_caption(
 		page,
 		"The farthest first, each with its four stamps: T1 as UTC, the others as what "
-		"has passed since.");
+		"has passed since. Where they are not logged: the two legs, by the offset and the "
+		"delay.");
 	ds_page_put(
 		page,
 		"<thead><tr><th scope=\"col\">Pair</th><th scope=\"col\" class=\"word\">Mode</th>"

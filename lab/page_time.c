@@ -292,7 +292,7 @@ static void load_panel(struct ds_page *page, int side, double low, double high)
 			  : "RMS of the error idle and under load, without interleaving",
 		     "A hollow dot for idle, a full one for loaded, with 95 % intervals, for each "
 		     "group in each mode. The table that follows has the figures.");
-	ds_svg_axis_x(page->out, &x, 6, bottom, 4, ds_svg_tick_ns);
+	ds_svg_axis_x(page->out, &x, 8, bottom, 4, ds_svg_tick_ns);
 	for (int m = 0; m < DS_LAB_MODES; m++) {
 		if (ds_lab_mode_interleaves((enum ds_lab_mode)m) == side)
 			y = load_rows(page, (enum ds_lab_mode)m, &x, y, false);

@@ -493,19 +493,81 @@ void ds_svg_density(FILE *out, const char *prefix, int levels, const struct ds_s
 	}
 }
 
+/* Which ticks get a text: as many as have room. Zero first, then from the ends inwards, so that
+ * where a scale is bent it is the crowded middle that goes without. */
+static void choose(const double *ticks, const double *places, const double *sizes, int count,
+		   bool *chosen)
+{
+	for (int i = 0; i < count; i++)
+		chosen[i] = false;
+	for (int turn = -1; turn < count; turn++) {
+		/* 0, last, 1, last - 1, ... */
+		int next = turn % 2 == 0 ? turn / 2 : count - 1 - turn / 2;
+		bool room = true;
+
+		if (turn < 0) {
+			for (next = 0; next < count && ticks[next] != 0;)
+				next++;
+			if (next == count)
+				continue;
+		}
+		for (int i = 0; i < count; i++) {
+			if (chosen[i] &&
+			    fabs(places[i] - places[next]) < (sizes[i] + sizes[next]) / 2)
+				room = false;
+		}
+		chosen[next] = chosen[next] || room;
+	}
+}
+
+#define CHARACTER 6.6 /* width of most, at the size of ticks */
+#define SPACE	  5.0 /* between texts */
+#define LINE	  12.0
+
+/* Without the bytes that go on with a character (10xxxxxx). */
+static double width_of(const char *text)
+{
+	double width = SPACE;
+
+	for (; *text != '\0'; text++)
+		width += ((unsigned char)*text & 0xc0) == 0x80 ? 0 : CHARACTER;
+	return width;
+}
+
+struct ticks {
+	double at[DS_SVG_TICKS], place[DS_SVG_TICKS];
+	char text[DS_SVG_TICKS][DS_SVG_FIGURE];
+	bool chosen[DS_SVG_TICKS];
+	int count;
+};
+
+static void make_ticks(struct ticks *ticks, const struct ds_svg_scale *scale, int most,
+		       ds_svg_tick_text *text, bool lying)
+{
+	double sizes[DS_SVG_TICKS];
+
+	ticks->count = ds_svg_ticks(scale, most, ticks->at);
+	for (int i = 0; i < ticks->count; i++) {
+		ticks->place[i] = ds_svg_at(scale, ticks->at[i]);
+		text(ticks->at[i], ticks->text[i]);
+		sizes[i] = lying ? width_of(ticks->text[i]) : LINE;
+	}
+	choose(ticks->at, ticks->place, sizes, ticks->count, ticks->chosen);
+}
+
 void ds_svg_axis_x(FILE *out, const struct ds_svg_scale *scale, int most, double y, double across,
 		   ds_svg_tick_text *text)
 {
-	double ticks[DS_SVG_TICKS];
-	char buffer[DS_SVG_FIGURE];
-	int count = ds_svg_ticks(scale, most, ticks);
+	struct ticks ticks;
 
-	for (int i = 0; i < count; i++) {
-		double x = ds_svg_at(scale, ticks[i]);
+	make_ticks(&ticks, scale, most, text, true);
+	for (int i = 0; i < ticks.count; i++) {
+		double x = ticks.place[i];
 
 		ds_svg_line(out, "grid", x, y, x, across);
 		ds_svg_line(out, "axis", x, y, x, y + 4);
-		ds_svg_text(out, "tick", x, y + 16, DS_SVG_MIDDLE, text(ticks[i], buffer));
+		if (ticks.chosen[i])
+			ds_svg_text(out, "tick", x, y + 16, DS_SVG_MIDDLE, ticks.text[i]);
 	}
 	ds_svg_line(out, "axis", scale->from, y, scale->to, y);
 }
@@ -513,16 +575,16 @@ void ds_svg_axis_x(FILE *out, const struct ds_svg_scale *scale, int most, double
 void ds_svg_axis_y(FILE *out, const struct ds_svg_scale *scale, int most, double x, double across,
 		   ds_svg_tick_text *text)
 {
-	double ticks[DS_SVG_TICKS];
-	char buffer[DS_SVG_FIGURE];
-	int count = ds_svg_ticks(scale, most, ticks);
+	struct ticks ticks;
 
-	for (int i = 0; i < count; i++) {
-		double y = ds_svg_at(scale, ticks[i]);
+	make_ticks(&ticks, scale, most, text, false);
+	for (int i = 0; i < ticks.count; i++) {
+		double y = ticks.place[i];
 
 		ds_svg_line(out, "grid", x, y, across, y);
 		ds_svg_line(out, "axis", x - 4, y, x, y);
-		ds_svg_text(out, "tick", x - 7, y + 4, DS_SVG_FINISH, text(ticks[i], buffer));
+		if (ticks.chosen[i])
+			ds_svg_text(out, "tick", x - 7, y + 4, DS_SVG_FINISH, ticks.text[i]);
 	}
 	ds_svg_line(out, "axis", x, scale->from, x, scale->to);
 }

@@ -88,7 +88,7 @@ struct ds_svg_grid {
 void ds_svg_density(FILE *out, const char *prefix, int levels, const struct ds_svg_grid *grid);
 
 /* Axes: a line, ticks, faint lines across the picture to `across` (NAN: none), and texts of the
- * ticks by text(). Classes: "axis", "grid", "tick". */
+ * ticks by text(), where there is room for them. Classes: "axis", "grid", "tick". */
 typedef const char *ds_svg_tick_text(double value, char buffer[DS_SVG_FIGURE]);
 void ds_svg_axis_x(FILE *out, const struct ds_svg_scale *scale, int most, double y, double across,
 		   ds_svg_tick_text *text);

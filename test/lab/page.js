@@ -158,7 +158,8 @@
 				if (b.loaded)
 					set(["groups", mode, group, "loaded"].join("/"), b.loaded, ["rms_ns", "p99_abs_ns"], ["samples", "outliers"]);
 			}
-		json.outliers.forEach((o, i) => {
+		/* The page lists the farthest fifty. */
+		json.outliers.slice(0, 50).forEach((o, i) => {
 			count += 2;
 			need("outliers/" + i + "/offset_ns");
 			need("outliers/" + i + "/delay_ns");

@@ -3,6 +3,7 @@
 #include "lab/run.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -555,6 +556,21 @@ static void run_all(struct run *r)
 	}
 }
 
+/* What relays lost that nobody asked for: then the conditions were not those of the plan. */
+static void look_at_relays(struct run *r)
+{
+	struct ds_place_way ways[2];
+
+	for (int i = 0; i < r->plan->hosts; i++) {
+		if (ds_place_ways(r->place, i, ways) && ways[0].full + ways[1].full > 0)
+			(void)ds_result_find(r->result, DS_LAB_NOTE, i, "relay-full",
+					     "The link of %s lost %" PRIu64
+					     " packets for want of room in its relay, besides "
+					     "what it was told to lose.",
+					     r->plan->host[i].name, ways[0].full + ways[1].full);
+	}
+}
+
 int ds_run(const struct ds_lab_plan *plan, const struct ds_kind *kinds, const struct ds_kind *ptp,
 	   const struct ds_run_progress *progress, struct ds_lab_result *result,
 	   char why[DS_LAB_WHY])
@@ -581,6 +597,7 @@ int ds_run(const struct ds_lab_plan *plan, const struct ds_kind *kinds, const st
 		run_all(&r);
 	stop_loads(&r);
 	ds_instances_free(&r.all);
+	look_at_relays(&r);
 	ds_place_close(r.place);
 	ds_timeline_free(&r.timeline);
 	result->ended_s = realtime_s();

@@ -20,8 +20,8 @@ holds()
 # ask_echo FROM TO COUNT EVERY_US: $answer
 ask_echo() { tell ask "$1" 50000 "$echo_program ask 10.119.0.$(($2 + 1)) 7777 $3 $4"; }
 
-# Host 0 and 1: no relay. 2: 2 ms out, 1 ms in. 3: loses a fifth. 4: jitters by 300 us.
-open_places netns 5 link=2,2000,1000,0,0 link=3,0,0,0,20 link=4,0,0,300,0
+# Host 0 and 1: no relay. 2: 2 ms out, 1 ms in. 3: loses a fifth. 4: jitters by 300 us. 5: 300 ms in.
+open_places netns 6 link=2,2000,1000,0,0 link=3,0,0,0,20 link=4,0,0,300,0 link=5,0,300000,0,0
 tell describe
 case $answer in *relays*) ok "it says so: $answer" ;; *) not_ok "says nothing of relays: $answer" ;; esac
 for host in 1 2 3 4; do
@@ -64,6 +64,15 @@ holds "jitter: a quarter of 1000 below so many us, try $try" "$(figure quarter_u
 holds "and half of them below" "$(figure median_us)" 'v > 450'
 holds "the fastest as if there were none" "$(figure least_us)" 'v < 240'
 holds "and order is kept" "$(figure order)" 'v == 0'
+
+# 20000 a second for 300 ms are more than its queue holds.
+tell start 0 flood "exec $query lab flood 10.119.0.6 20000"
+flood=${answer% *}
+tell wait 800
+tell stop "$flood" 1000
+tell ways 5
+set -- $answer
+[ "${7:-0}" -gt 0 ] && ok "what it has no room for is counted: $answer" || not_ok "ways of host 5: $answer"
 
 # Asymmetry of 1 ms is an offset of half of it: from 0 to 2 it takes 1 ms, and 2 ms back.
 tell put 2 conf ""

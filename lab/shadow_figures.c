@@ -682,7 +682,8 @@ bool ds_shadow_figures(const struct ds_shadow *s, double skip_s, struct ds_shado
 		last_s = fmax(last_s, s->clocks[s->clock_count - 1].at_s);
 	f->seconds = fmax(last_s - f->from_s, 0.0);
 	read_events(s, f);
-	good = x && weighed_make(&w, s->clocks + clocks, s->clock_count - clocks) &&
+	good = x &&
+	       weighed_make(&w, s->clocks ? s->clocks + clocks : NULL, s->clock_count - clocks) &&
 	       figures_from(s, x, count, &w, f);
 	free(w.memory);
 	free(x);

@@ -239,7 +239,8 @@ static void say_bound(const struct ds_shadow_figures *f, FILE *out)
 	else if (f->beyond_bound_ns > 0)
 		fprintf(out,
 			"  The system clock was wrong by %s or more at some moment, if the shadow clock's "
-			"bound holds; the sources alone do not show it.\n",
+			"bound holds (the shortest ways there and back are alike); the sources alone do "
+			"not show it.\n",
 			ds_figure_ns(f->beyond_bound_ns, false, text));
 	else
 		fputs("  Nothing shows that the system clock was ever wrong: it lay within the shadow "

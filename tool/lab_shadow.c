@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "lab/shadow.h"
 #include "tool/lab.h"
@@ -38,19 +39,26 @@ static bool read_file(struct ds_shadow *shadow, const char *path)
 	return good;
 }
 
+/* A file that is not there was not written (any more): what the others hold is reported. */
 static bool read_folder(struct ds_shadow *shadow, const char *folder)
 {
 	static const char *const names[] = {"shadow_exchanges.log", "shadow_clocks.log",
 					    "shadow_events.log"};
 	char path[PATH_SIZE];
+	int there = 0;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		if (snprintf(path, sizeof(path), "%s/%s", folder, names[i]) >= (int)sizeof(path))
 			return complain(folder, "the name is too long");
+		if (access(path, F_OK) != 0 && errno == ENOENT) {
+			complain(path, strerror(errno));
+			continue;
+		}
+		there++;
 		if (!read_file(shadow, path))
 			return false;
 	}
-	return true;
+	return there > 0;
 }
 
 static bool read_all(struct ds_shadow *shadow, const char *const *paths, int count)

@@ -520,9 +520,9 @@ static void choose(const double *ticks, const double *places, const double *size
 	}
 }
 
-#define CHARACTER 6.6 /* width of most, at the size of ticks */
+#define CHARACTER 6.8 /* width of most, at the size of ticks */
 #define SPACE	  5.0 /* between texts */
-#define LINE	  12.0
+#define LINE	  15.0
 
 /* Without the bytes that go on with a character (10xxxxxx). */
 static double width_of(const char *text)

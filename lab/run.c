@@ -23,6 +23,7 @@
 #define OVERHEAD_S   4.0 /* first guess: to start, end and read the daemons of a group */
 #define SILENCE_S    3.0
 #define SILENT_POLLS 4
+#define SILENT_LEAST 3 /* samples */
 #define GRACE_MS     2000
 #define BEFORE_SEND  "before-send"
 
@@ -50,7 +51,10 @@ struct run {
 	bool stop;
 	int causes;
 	const struct ds_instance *reading;
-	double heard_s[DS_LAB_HOSTS]; /* the last sample of this group that a host had part in */
+	struct heard { /* samples of this group that a host had part in */
+		double first_s, last_s;
+		int count;
+	} heard[DS_LAB_HOSTS];
 };
 
 static double now_s(clockid_t id)
@@ -327,6 +331,13 @@ static bool measure(struct run *r)
 	return true;
 }
 
+static void hear(struct heard *heard, double at_s)
+{
+	heard->first_s = heard->count == 0 ? at_s : fmin(heard->first_s, at_s);
+	heard->last_s = heard->count == 0 ? at_s : fmax(heard->last_s, at_s);
+	heard->count++;
+}
+
 static void take(void *context, int other, const struct ds_lab_sample *sample)
 {
 	struct run *r = context;
@@ -337,8 +348,8 @@ static void take(void *context, int other, const struct ds_lab_sample *sample)
 
 	if (!cell || !cell->known)
 		return;
-	r->heard_s[one->host] = fmax(r->heard_s[one->host], mine.at_s);
-	r->heard_s[answers] = fmax(r->heard_s[answers], mine.at_s);
+	hear(&r->heard[one->host], mine.at_s);
+	hear(&r->heard[answers], mine.at_s);
 	mine.condition = (uint8_t)ds_timeline_condition(&r->timeline, mine.at_s);
 	if (mine.condition == DS_LAB_BETWEEN)
 		return;
@@ -391,17 +402,20 @@ static bool takes_part(const struct run *r, int host)
 	return false;
 }
 
-/* Hosts that others lost sight of before the end: their link is gone, say. */
-static void look_for_silence(struct run *r, double begun_s, double ended_s)
+/* Hosts that others lost sight of before the end: their link is gone, say. Of whom little was heard
+ * before, nothing is said: some ask seldom. */
+static void look_for_silence(struct run *r, double ended_s)
 {
-	double silence_s = fmax(SILENCE_S, SILENT_POLLS * ldexp(1, r->plan->poll_log2));
+	double least_s = fmax(SILENCE_S, SILENT_POLLS * ldexp(1, r->plan->poll_log2));
 
 	for (int i = 0; i < r->plan->hosts; i++) {
-		double quiet_s = ended_s - fmax(r->heard_s[i], begun_s);
-		if (quiet_s >= silence_s && takes_part(r, i))
+		const struct heard *heard = &r->heard[i];
+		double quiet_s = ended_s - heard->last_s;
+		double spacing_s = heard->last_s - heard->first_s;
+		if (heard->count >= SILENT_LEAST && quiet_s >= least_s &&
+		    quiet_s >= SILENT_POLLS * spacing_s / (heard->count - 1) && takes_part(r, i))
 			partial(r, "host %s: no exchange in the last %.0f s of repeat %d",
 				r->plan->host[i].name, quiet_s, r->repeat + 1);
-		r->heard_s[i] = 0;
 	}
 }
 
@@ -426,6 +440,7 @@ static bool run_group(struct run *r)
 
 	r->group_begun_s = monotonic_s();
 	r->measured_until_s = 0;
+	memset(r->heard, 0, sizeof(r->heard));
 	if (!ds_instances_make(&r->all, r->hosts, r->groups[r->group], r->repeat)) {
 		partial(r, "no memory for the daemons");
 		return false;
@@ -441,8 +456,7 @@ static bool run_group(struct run *r)
 		whole = wait_until(r, begin_s + r->plan->warmup_seconds, what) && measure(r);
 	}
 	(void)ds_instances_watch(&r->all); /* who died by himself? from now on it is us */
-	double ended_s = monotonic_s(), begun_at_s = realtime_s() - (ended_s - r->group_begun_s);
-	double ended_at_s = realtime_s();
+	double ended_s = monotonic_s(), ended_at_s = realtime_s();
 	ds_instances_ask_to_end(&r->all);
 	for (int i = 0; i < r->all.count; i++) {
 		ds_instances_stop(&r->all, i);
@@ -451,7 +465,7 @@ static bool run_group(struct run *r)
 	end_before_send(r);
 	read_all(r);
 	if (whole) /* else there was too little time to be silent in */
-		look_for_silence(r, begun_at_s, ended_at_s);
+		look_for_silence(r, ended_at_s);
 	ds_instances_free(&r->all);
 	r->overhead_after_s = monotonic_s() - ended_s;
 	return whole && !r->stop;

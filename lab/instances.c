@@ -40,10 +40,14 @@ static void endpoint_of(const struct ds_place *place, const struct ds_kind *kind
 		endpoint->port = NTP_PORT;
 }
 
-bool ds_instances_meet(const struct ds_place *place, const struct ds_kind *kind, int host)
+bool ds_instances_meet(const struct ds_lab_plan *plan, const struct ds_place *place,
+		       const struct ds_kind *kind, int host)
 {
 	struct ds_place_endpoint endpoint;
+	unsigned modes = plan->modes & (kind->asks | kind->answers);
 
+	if (kind->alone && (modes & (modes - 1)) != 0)
+		return true;
 	ds_place_endpoint(place, host, DS_LAB_BASIC, &endpoint);
 	return kind->fixed_port && endpoint.any_port && endpoint.port != NTP_PORT;
 }

@@ -61,7 +61,8 @@ bool ds_instances_known(const struct ds_lab_plan *plan, const struct ds_place *p
 			enum ds_lab_mode mode);
 
 /* Would this kind's daemons of several modes meet at port 123 of the host? */
-bool ds_instances_meet(const struct ds_place *place, const struct ds_kind *kind, int host);
+bool ds_instances_meet(const struct ds_lab_plan *plan, const struct ds_place *place,
+		       const struct ds_kind *kind, int host);
 
 /* Those of `modes`, for a repeat with this number: none is started yet. `hosts` must stay.
  * False without memory. */

@@ -29,6 +29,7 @@ struct ds_kind {
 	unsigned answers;
 	int poll_least;		 /* log2 s */
 	bool fixed_port;	 /* answers at port 123 only */
+	bool alone;		 /* holds its port on all addresses: one process a host */
 	bool separate;		 /* one process to answer and one for each host asked (ptp4l) */
 	bool guesses_calibrated; /* in basic mode T3 is not the clock before send(), but says when
 				    the packet will leave */

@@ -123,8 +123,9 @@ static int take_version(const struct line *line, struct ds_kind *kind)
 	return used > 0 ? 0 : complain(line, "says no version");
 }
 
-static const char *const about_words[] = {"version",	"asks",	    "answers",	  "poll-least",
-					  "fixed-port", "separate", "calibrated", "files"};
+static const char *const about_words[] = {"version",	"asks",	      "answers",
+					  "poll-least", "fixed-port", "alone",
+					  "separate",	"calibrated", "files"};
 #define ABOUT_WORDS ((int)(sizeof(about_words) / sizeof(about_words[0])))
 
 static int take_about(const struct line *line, int word, struct ds_kind *kind)
@@ -141,8 +142,10 @@ static int take_about(const struct line *line, int word, struct ds_kind *kind)
 	case 4:
 		return take_flag(line, &kind->fixed_port);
 	case 5:
-		return take_flag(line, &kind->separate);
+		return take_flag(line, &kind->alone);
 	case 6:
+		return take_flag(line, &kind->separate);
+	case 7:
 		return take_flag(line, &kind->guesses_calibrated);
 	default:
 		return take_files(line, kind);

@@ -477,7 +477,7 @@ static void make_groups(struct run *r)
 	bool meet = false;
 
 	for (int i = 0; i < r->plan->hosts; i++)
-		meet |= ds_instances_meet(r->place, r->hosts[i].kind, i);
+		meet |= ds_instances_meet(r->plan, r->place, r->hosts[i].kind, i);
 	if (!meet) {
 		r->groups[r->group_count++] = r->plan->modes;
 		return;

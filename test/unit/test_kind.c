@@ -66,7 +66,7 @@ static void a_good_one_is_found(void **state)
 
 	toy("toy", NULL,
 	    "echo \"version toyd $2 7\"; echo asks basic symmetric-xleave; echo; echo answers ptp; "
-	    "echo poll-least -3; echo fixed-port yes; echo separate yes; echo calibrated no; "
+	    "echo poll-least -3; echo fixed-port yes; echo alone yes; echo separate yes; echo calibrated no; "
 	    "echo files a b.log c out",
 	    NULL);
 	assert_int_equal(find(&kind, "toy"), 0);
@@ -76,7 +76,7 @@ static void a_good_one_is_found(void **state)
 	assert_int_equal(kind.asks, 1 << DS_LAB_BASIC | 1 << DS_LAB_SYMMETRIC_XLEAVE);
 	assert_int_equal(kind.answers, 1 << DS_LAB_PTP);
 	assert_int_equal(kind.poll_least, -3);
-	assert_true(kind.fixed_port && kind.separate && !kind.guesses_calibrated);
+	assert_true(kind.fixed_port && kind.alone && kind.separate && !kind.guesses_calibrated);
 	assert_int_equal(kind.file_count, 4);
 	assert_string_equal(kind.files[1], "b.log");
 	assert_string_equal(kind.files[3], "out");
@@ -84,7 +84,7 @@ static void a_good_one_is_found(void **state)
 	toy("toy", NULL, NULL, NULL);
 	assert_int_equal(find(&kind, "toy"), 0);
 	assert_int_equal(kind.poll_least, 6);
-	assert_false(kind.fixed_port || kind.separate || kind.guesses_calibrated);
+	assert_false(kind.fixed_port || kind.alone || kind.separate || kind.guesses_calibrated);
 	assert_int_equal(kind.file_count, 2);
 }
 

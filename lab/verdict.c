@@ -78,11 +78,13 @@ static struct extent extent_of(const struct ds_lab_result *result)
 
 	for (size_t c = 0; c < result->cell_count; c++) {
 		const struct ds_lab_cell *cell = &result->cells[c];
-		known[cell->asks][cell->answers] |= cell->known;
-		met[cell->asks][cell->answers] |= cell->sample_count > 0;
 		extent.samples += cell->sample_count;
 		if (cell->sample_count > 0)
 			extent.modes |= 1U << cell->mode;
+		if (cell->mode == DS_LAB_PTP) /* no mode of theirs */
+			continue;
+		known[cell->asks][cell->answers] |= cell->known;
+		met[cell->asks][cell->answers] |= cell->sample_count > 0;
 	}
 	for (int i = 0; i < DS_LAB_HOSTS; i++) {
 		for (int j = 0; j < DS_LAB_HOSTS; j++) {

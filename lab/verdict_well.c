@@ -39,6 +39,29 @@ static void mode_figures(const struct ds_lab_result *result, enum ds_lab_mode mo
 	ds_cells_figures(cells, n, condition, figures);
 }
 
+/* Of the pairs that have samples in both modes: else daemons would be compared, not modes. */
+static void both_modes(const struct ds_lab_result *result, enum ds_lab_mode mode,
+		       enum ds_lab_mode other, struct ds_lab_figures *figures,
+		       struct ds_lab_figures *other_figures)
+{
+	const struct ds_lab_cell *cells[ALL_CELLS], *others[ALL_CELLS];
+	size_t n = 0;
+
+	for (size_t c = 0; c < result->cell_count; c++) {
+		const struct ds_lab_cell *cell = &result->cells[c];
+		if (cell->mode != mode || cell->sample_count == 0)
+			continue;
+		const struct ds_lab_cell *twin =
+			ds_result_cell(result, cell->asks, cell->answers, other);
+		if (!twin || twin->sample_count == 0)
+			continue;
+		cells[n] = cell;
+		others[n++] = twin;
+	}
+	ds_cells_figures(cells, n, DS_LAB_IDLE, figures);
+	ds_cells_figures(others, n, DS_LAB_IDLE, other_figures);
+}
+
 static bool group_figures(const struct ds_lab_result *result, enum ds_lab_mode mode, bool new_asks,
 			  bool new_answers, enum ds_lab_condition condition,
 			  struct ds_lab_figures *figures)
@@ -96,8 +119,7 @@ static void compare_modes(const struct ds_lab_result *result, char *text, size_t
 	struct ds_lab_figures basic, xleave;
 	char a[DS_FIGURE_TEXT], b[DS_FIGURE_TEXT], words[DS_LAB_WHY];
 
-	mode_figures(result, DS_LAB_BASIC, DS_LAB_IDLE, &basic);
-	mode_figures(result, DS_LAB_XLEAVE, DS_LAB_IDLE, &xleave);
+	both_modes(result, DS_LAB_BASIC, DS_LAB_XLEAVE, &basic, &xleave);
 	if (basic.samples < DS_LAB_LEAST || xleave.samples < DS_LAB_LEAST)
 		return;
 	double x = xleave.median_abs_ns.value, y = basic.median_abs_ns.value;
@@ -157,21 +179,16 @@ static void compare_ptp(const struct ds_lab_result *result, char *text, size_t s
 	struct ds_lab_figures ptp, xleave;
 	char a[DS_FIGURE_TEXT], words[DS_LAB_WHY];
 
-	mode_figures(result, DS_LAB_PTP, DS_LAB_IDLE, &ptp);
-	mode_figures(result, DS_LAB_XLEAVE, DS_LAB_IDLE, &xleave);
-	if (ptp.samples < DS_LAB_LEAST)
+	both_modes(result, DS_LAB_PTP, DS_LAB_XLEAVE, &ptp, &xleave);
+	if (ptp.samples < DS_LAB_LEAST || xleave.samples < DS_LAB_LEAST)
 		return;
-	int order = xleave.samples < DS_LAB_LEAST
-			    ? 0
-			    : compare(&xleave.median_abs_ns, &ptp.median_abs_ns);
-	snprintf(words, sizeof(words), "PTP on the same link: %s%s",
+	int order = compare(&xleave.median_abs_ns, &ptp.median_abs_ns);
+	snprintf(words, sizeof(words), "PTP between the same hosts: %s, %s interleaved",
 		 ds_figure_ns(ptp.median_abs_ns.value, false, a),
-		 xleave.samples < DS_LAB_LEAST ? ""
-		 : order < 0		       ? ", worse than interleaved"
-		 : order > 0		       ? ", better than interleaved"
-		 : overlap(&xleave.median_abs_ns, &ptp.median_abs_ns)
-			 ? ", not to be told from interleaved"
-			 : ", nearly as interleaved");
+		 order < 0					      ? "worse than"
+		 : order > 0					      ? "better than"
+		 : overlap(&xleave.median_abs_ns, &ptp.median_abs_ns) ? "not to be told from"
+								      : "nearly as");
 	append(text, size, words);
 }
 

@@ -357,6 +357,28 @@ static void three_at_once_beside_one(void **state)
 }
 
 /* A daemon that reads its clock when it wakes up is late by that, and says so. */
+/* Modes are compared on the pairs that know both: else it is daemons that are compared. */
+static void modes_are_compared_on_the_same_pairs(void **state)
+{
+	struct ds_lab_result result;
+	struct world world = healthy();
+	(void)state;
+
+	world.host[0].guess = world.host[1].guess = -40000;
+	make(&world, &result);
+	for (size_t c = 0; c < result.cell_count; c++) {
+		struct ds_lab_cell *cell = &result.cells[c];
+		if (cell->mode == DS_LAB_XLEAVE && (cell->asks < 2 || cell->answers < 2)) {
+			cell->known = false;
+			cell->sample_count = 0;
+		}
+	}
+	assert_true(ds_verdict(&result));
+	/* of new asking new alone, whose guesses are good */
+	assert_null(strstr(result.findings[0].text, "times better than basic"));
+	ds_result_free(&result);
+}
+
 static void stamps_by_daemon_are_noted(void **state)
 {
 	struct ds_lab_result result;
@@ -481,6 +503,7 @@ int main(void)
 		cmocka_unit_test(a_calibration_of_the_wrong_sign),
 		cmocka_unit_test(stamps_of_other_packets),
 		cmocka_unit_test(three_at_once_beside_one),
+		cmocka_unit_test(modes_are_compared_on_the_same_pairs),
 		cmocka_unit_test(stamps_by_daemon_are_noted),
 		cmocka_unit_test(pairs_without_samples_are_told_by_host),
 		cmocka_unit_test(nothing_at_all),

@@ -35,7 +35,9 @@ only != "" && $18 !~ "^" only { next }
 	address[i] = $3
 	second[i] = epoch($1, $2)
 	rank[i] = count[$3 " " second[i]]++
-	rest[i] = sprintf("%.3f %.3f %s %s??%s", $12 * 1e9, $13 * 1e9, substr($18, 2), $19, $20)
+	by = $19 "??" $20
+	gsub(/[^DKH]/, "?", by) # "-": nobody
+	rest[i] = sprintf("%.3f %.3f %s %s", $12 * 1e9, $13 * 1e9, substr($18, 2), by)
 }
 END {
 	for (i = 1; i <= n; i++)

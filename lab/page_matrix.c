@@ -4,6 +4,7 @@
 #include <math.h>
 
 #define STEPS 7
+#define FEW   4 /* hosts whose matrices stand two in a row, and fit a narrow screen */
 
 /* Steps of colour, the same for all matrices: half decades (1, 3, 10, ...) of ns, or whole ones
  * where half ones would not do. */
@@ -117,7 +118,7 @@ static void matrix(struct ds_page *page, const struct steps *steps, enum ds_lab_
 	/* Two columns: what does not interleave to the left, what does to the right. */
 	fprintf(page->out, "<div class=\"matrix%s\">\n",
 		mode != DS_LAB_PTP && ds_lab_mode_interleaves(mode) ? " second" : "");
-	if (plan->hosts > 4)
+	if (plan->hosts > FEW)
 		ds_page_box(page, ds_page_mode_words(mode));
 	ds_page_put(page, "<table>\n<caption>");
 	ds_page_text(page, ds_page_mode_words(mode));
@@ -137,7 +138,7 @@ static void matrix(struct ds_page *page, const struct steps *steps, enum ds_lab_
 		ds_page_put(page, "</tr>\n");
 	}
 	ds_page_put(page, "</tbody>\n</table>\n");
-	if (plan->hosts > 4)
+	if (plan->hosts > FEW)
 		ds_page_box_end(page);
 	ds_page_put(page, "</div>\n");
 }
@@ -149,7 +150,8 @@ void ds_page_matrices(struct ds_page *page)
 
 	ds_page_section(page, "pairs", "Every pair, every mode");
 	ds_page_put(page, "<figure>\n");
-	ds_page_put(page, "<div class=\"couple\">\n");
+	ds_page_put(page, page->result->plan.hosts > FEW ? "<div class=\"couple many\">\n"
+							 : "<div class=\"couple\">\n");
 	for (int m = 0; m < DS_LAB_MODES; m++) {
 		if (!ds_page_mode_known(page, (enum ds_lab_mode)m))
 			continue;

@@ -271,7 +271,9 @@ void ds_page_outliers(struct ds_page *page)
 
 /* Every pair */
 
-#define ROWS_WITH_INTERVALS 250 /* beyond, the page would be too large: the JSON has them */
+/* Beyond so many rows the page would be too large: the JSON has what is left out. */
+#define ROWS_WITH_INTERVALS 250
+#define ROWS_AT_ALL	    500
 
 static void pair_figures(struct ds_page *page, const struct ds_lab_cell *cell,
 			 enum ds_lab_condition condition, bool intervals)
@@ -348,8 +350,10 @@ void ds_page_pairs(struct ds_page *page)
 	for (size_t c = 0; c < page->result->cell_count; c++)
 		rows += page->result->cells[c].known ? (page->loaded ? 2 : 1) : 0;
 	ds_page_section(page, "figures", "All figures of every pair");
-	if (rows == 0) {
-		ds_page_put(page, "<p>None.</p>\n");
+	if (rows == 0 || rows > ROWS_AT_ALL) {
+		ds_page_put(page,
+			    rows == 0 ? "<p>None.</p>\n"
+				      : "<p>Too many for one page: they stand in the JSON.</p>\n");
 		ds_page_section_end(page);
 		return;
 	}

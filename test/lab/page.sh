@@ -114,7 +114,7 @@ accessible()
 	[ $axe_status != 0 ] || in_page "$1, $2 wide, $3: axe-core has no violation; rules passed:" 'page_test.axe_run()'
 }
 
-for kind in ${kinds/ large/}; do
+for kind in $kinds; do
 	open_page "$kind" || continue
 	looks "$kind" 360 light
 	looks "$kind" 390 dark
@@ -124,7 +124,8 @@ for kind in ${kinds/ large/}; do
 	case $kind in loaded | empty | real) accessible "$kind" 1280 light ;; esac
 	case $kind in healthy | real) picture "$kind" 1280 light ;; esac
 	in_page "$kind: the page's figures are the JSON's, and read like them:" 'page_test.figures(report)'
-	in_page "$kind: the JSON's figures are in the page:" 'page_test.missing(report)'
+	# Of eight hosts intervals are left out where there are too many.
+	[ $kind = large ] || in_page "$kind: the JSON's figures are in the page:" 'page_test.missing(report)'
 	case $kind in loaded | partial | real) ;; *) continue ;; esac
 	# A4 less its margins; nothing scrolls there, and ink is dark whatever the screen is.
 	browser_screen 680 dark print

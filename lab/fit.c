@@ -116,7 +116,7 @@ static double link_floor_ns(const struct ds_lab_link *link)
 {
 	double delay_us = link->in_delay_us + link->out_delay_us;
 
-	if (delay_us <= 0 && link->jitter_us <= 0)
+	if (delay_us <= 0 && link->jitter_us <= 0 && link->loss_percent <= 0)
 		return 0;
 	return RELAY_FLOOR_NS + NS_PER_US * (2 * link->jitter_us + 0.25 * delay_us);
 }

@@ -21,7 +21,9 @@
 #define COUNT_LEAST    4
 #define SHARE_MOST     0.3 /* beyond that it is no other packet, but a stamp that is always off */
 #define TIMES_OTHERS   4.0
-#define EXPECTED_LEAST 8 /* an asker with fewer may have met none by chance */
+#define LOST_LEAST     0.03 /* packets of the first and last moments are lost as well */
+#define LOST_EXPLAINS  1.5  /* times as many refusals */
+#define EXPECTED_LEAST 8    /* an asker with fewer may have met none by chance */
 
 /* Under which an asker refuses what no exchange can be: drivestampd's word, and the test of chronyd
  * that has to do with the delay. */
@@ -30,6 +32,7 @@ static const char *const refusals[] = {"delay-negative", "test-A"};
 struct odd {
 	size_t samples; /* and refused ones */
 	size_t count;	/* of the odd and the refused */
+	size_t refused; /* of them */
 	double by_ns;	/* median of how far the odd ones are off; NAN: none */
 };
 
@@ -82,13 +85,14 @@ static bool look(const struct ds_lab_cell *cell, struct odd *odd)
 	double refused = 0;
 	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
 		refused += ds_cell_counted(cell, refusals[i]);
-	odd->count = off + (size_t)fmax(refused, 0);
+	odd->refused = (size_t)fmax(refused, 0);
+	odd->count = off + odd->refused;
 	odd->samples = count + (size_t)fmax(refused, 0);
 	return true;
 }
 
 struct side { /* the answers of one host, or those to it */
-	size_t count, samples;
+	size_t count, refused, samples;
 	double by_ns; /* the largest of its askers' medians */
 	bool all_askers;
 };
@@ -110,6 +114,7 @@ static void add_up(const struct ds_lab_result *result, const struct odd *odds,
 		if (cell->mode != mode || whose != host || odds[c].samples == 0)
 			continue;
 		side->count += odds[c].count;
+		side->refused += odds[c].refused;
 		side->samples += odds[c].samples;
 		side->by_ns = fmax(side->by_ns, odds[c].by_ns);
 		askers++;
@@ -167,6 +172,35 @@ static bool judge_refusals(struct ds_lab_result *result, enum ds_lab_mode mode, 
 			      result->plan.host[host].name, ds_lab_mode_name(mode));
 }
 
+/* Of the exchanges with this host: by plan, and as its askers count. After a lost packet chronyd
+ * refuses an answer by the same test. */
+static double lost_share(const struct ds_lab_result *result, enum ds_lab_mode mode, int host)
+{
+	double arrives = 1 - result->plan.link[host].loss_percent / 100;
+	double requests = 0, answers = 0;
+
+	for (size_t c = 0; c < result->cell_count; c++) {
+		const struct ds_lab_cell *cell = &result->cells[c];
+		double asked = ds_cell_counted(cell, "requests");
+		double answered = ds_cell_counted(cell, "answers");
+		if (cell->mode != mode || cell->answers != host || asked <= 0 || answered <= 0)
+			continue;
+		requests += asked;
+		answers += answered;
+	}
+	double lost = requests > 0 ? 1 - answers / requests : 0;
+	return fmax(lost >= LOST_LEAST ? lost : 0, 1 - arrives * arrives);
+}
+
+/* So many refusals are no sign. */
+static void forgive_losses(const struct ds_lab_result *result, enum ds_lab_mode mode, int host,
+			   struct side *side)
+{
+	double explained = LOST_EXPLAINS * lost_share(result, mode, host) * (double)side->samples;
+
+	side->count -= explained < (double)side->refused ? (size_t)explained : side->refused;
+}
+
 static bool judge_mode(struct ds_lab_result *result, const struct odd *odds, enum ds_lab_mode mode)
 {
 	struct side sides[DS_LAB_HOSTS], asks;
@@ -179,7 +213,8 @@ static bool judge_mode(struct ds_lab_result *result, const struct odd *odds, enu
 			return false;
 	}
 	for (int host = 0; host < result->plan.hosts; host++) {
-		const struct side *side = &sides[host];
+		struct side *side = &sides[host];
+		forgive_losses(result, mode, host, side);
 		double usual = usual_share(sides, result->plan.hosts, host);
 		bool odd = side->count >= COUNT_LEAST && share(side) >= SHARE_LEAST &&
 			   share(side) < SHARE_MOST && side->all_askers &&

@@ -460,6 +460,34 @@ static void what_is_asked_for_by_the_plan_is_no_fault(void **state)
 	ds_result_free(&result);
 }
 
+/* chronyd refuses the answer after a lost packet, by the same test as a stamp of another packet. */
+static void refusals_after_losses_are_no_fault(void **state)
+{
+	struct ds_lab_result result;
+	struct world world = healthy();
+	(void)state;
+
+	for (int planned = 0; planned < 3; planned++) {
+		make(&world, &result);
+		result.plan.link[2].loss_percent = planned == 1 ? 5 : 0;
+		for (size_t c = 0; c < result.cell_count; c++) {
+			struct ds_lab_cell *cell = &result.cells[c];
+			if (cell->answers != 2 || cell->mode != DS_LAB_XLEAVE)
+				continue;
+			double samples = (double)cell->sample_count;
+			ds_cell_count(cell, "test-A", 0.05 * samples);
+			if (planned == 2)
+				continue;
+			ds_cell_count(cell, "answers", samples);
+			ds_cell_count(cell, "requests", 0.1 * samples);
+		}
+		assert_true(ds_verdict(&result));
+		/* Where nothing is lost it is another matter. */
+		assert_int_equal(found(&result, DS_LAB_BAD, 2, "tx-other-packet"), planned == 2);
+		ds_result_free(&result);
+	}
+}
+
 static void load_is_told(void **state)
 {
 	struct ds_lab_result result;
@@ -508,6 +536,7 @@ int main(void)
 		cmocka_unit_test(pairs_without_samples_are_told_by_host),
 		cmocka_unit_test(nothing_at_all),
 		cmocka_unit_test(what_is_asked_for_by_the_plan_is_no_fault),
+		cmocka_unit_test(refusals_after_losses_are_no_fault),
 		cmocka_unit_test(load_is_told),
 		cmocka_unit_test(losses_and_deaths_are_told),
 	};

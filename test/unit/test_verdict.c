@@ -356,7 +356,6 @@ static void three_at_once_beside_one(void **state)
 	}
 }
 
-/* A daemon that reads its clock when it wakes up is late by that, and says so. */
 /* Modes are compared on the pairs that know both: else it is daemons that are compared. */
 static void modes_are_compared_on_the_same_pairs(void **state)
 {
@@ -379,6 +378,7 @@ static void modes_are_compared_on_the_same_pairs(void **state)
 	ds_result_free(&result);
 }
 
+/* A daemon that reads its clock when it wakes up is late by that, and says so. */
 static void stamps_by_daemon_are_noted(void **state)
 {
 	struct ds_lab_result result;

@@ -245,6 +245,23 @@ static double shortest_ns(const struct problem *p)
 	return isfinite(least) ? least : 0;
 }
 
+/* The median error of its pairs, of which half say the same thing. Not the mean: pairs with a host
+ * whose stamps come and go are noisy, and that is not this one's noise. */
+static double noise_of(const struct problem *p, int host)
+{
+	double errors[2 * DS_LAB_HOSTS];
+	size_t n = 0;
+
+	for (int o = 0; o < p->hosts; o++) {
+		if (p->cell[host][o].has)
+			errors[n++] = p->cell[host][o].error;
+		if (p->cell[o][host].has)
+			errors[n++] = p->cell[o][host].error;
+	}
+	ds_sort(errors, n);
+	return n > 0 ? ERRORS * ds_quantile(errors, n, 0.5) / sqrt((double)n / 2) : 0;
+}
+
 /* What noise, link, stamps and clock of a host leave undecided. */
 static void find_floors(const struct ds_lab_result *result, struct problem *p)
 {
@@ -252,15 +269,8 @@ static void find_floors(const struct ds_lab_result *result, struct problem *p)
 
 	for (int h = 0; h < p->hosts; h++) {
 		bool daemon = ds_source_of_host(result, h, false) == 'D';
-		double floor = fmax(daemon ? DAEMON_FLOOR_NS : FLOOR_NS, path), error = 0;
-		int pairs = 0;
-		for (int o = 0; o < p->hosts; o++) {
-			error += p->cell[h][o].has ? p->cell[h][o].error : 0;
-			error += p->cell[o][h].has ? p->cell[o][h].error : 0;
-			pairs += p->cell[h][o].has + p->cell[o][h].has;
-		}
-		/* The mean error of its pairs, of which half say the same thing. */
-		p->noise[h] = pairs > 0 ? ERRORS * error / pairs / sqrt(pairs / 2.0) : 0;
+		double floor = fmax(daemon ? DAEMON_FLOOR_NS : FLOOR_NS, path);
+		p->noise[h] = noise_of(p, h);
 		floor = fmax(floor, p->noise[h]);
 		if (isfinite(result->host[h].clock_within_ns))
 			floor += 2 * result->host[h].clock_within_ns;

@@ -36,6 +36,7 @@ struct host {
 	double answers_tx_late;	 /* besides, when it answers */
 	double guess;		 /* error of T3 in basic answers */
 	double other_packet;	 /* share of interleaved answers with the stamp of another one */
+	double flutter;		 /* its receive stamps are late by up to that */
 	bool calibrated, refuses, daemon;
 	double never_interleaves; /* share of its answers that stay basic */
 };
@@ -88,7 +89,8 @@ static void exchange(const struct world *world, struct ds_lab_cell *cell, int re
 	};
 
 	t2 += b->daemon ? 15000 + 3000 * fabs(normal()) : 0;
-	t4 += a->rx_late + wakes;
+	t2 += b->flutter * uniform();
+	t4 += a->rx_late + wakes + a->flutter * uniform();
 	t3 += b->tx_late + b->answers_tx_late +
 	      (interleaved ? 0 : b->guess + 500 * normal() - fabs(normal()) * 300);
 	if (interleaved && uniform() < b->other_packet)
@@ -342,8 +344,10 @@ static void three_at_once_beside_one(void **state)
 		world.host[1] = world.host[2] = world.host[3] = ours;
 		world.host[1].rx_late = 50000;
 		world.host[1].never_interleaves = 0.7;
+		world.host[1].flutter = run % 2 ? 60000 : 0; /* is not the noise of the others */
 		world.host[2].other_packet = 0.02;
-		world.host[3].guess = -12000;
+		world.host[0].guess = run < 5 ? -3800 : -5500;
+		world.host[3].guess = 2 * world.host[0].guess - 500;
 		judge(&world, &result);
 		if (!found(&result, DS_LAB_BAD, 1, "rx-late") ||
 		    !found(&result, DS_LAB_BAD, 2, "tx-other-packet") ||

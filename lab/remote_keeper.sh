@@ -19,7 +19,9 @@ fi
 cat >.lab/clean <<'END'
 some=
 for f in .lab/*.pid; do
-	[ -s "$f" ] && kill -s TERM -- "-$(cat "$f")" 2>/dev/null && some=yes
+	[ -s "$f" ] && p=$(cat "$f") || continue
+	# It may not have made its group yet.
+	{ kill -s TERM -- "-$p" || kill -s TERM "$p"; } 2>/dev/null && some=yes
 done
 [ -z "$some" ] || sleep 1
 for f in .lab/*.pid; do
@@ -48,6 +50,8 @@ begin() {
 		echo $p >".lab/$1.pid" || kill -s KILL -- "-$p"
 		wait $p
 		s=$?
+		# timeout, asked to end at once, may leave what it has just started.
+		kill -s KILL -- "-$p" 2>/dev/null
 		trap '' PIPE
 		rm -f ".lab/$1.pid" ".lab/$1"
 		echo "ended $1 $s"
@@ -86,6 +90,6 @@ while read -r what number count output; do
 	end) break ;;
 	esac
 done
-kill -s TERM $w
+{ kill -s TERM $w; kill -s KILL -- "-$w"; } 2>/dev/null
 . ./.lab/clean
 echo closed

@@ -18,9 +18,15 @@ tell look "$cpu"
 [ "$answer" = "0 runs" ] && ok "the processors' runs" || not_ok "the processors': $answer"
 namespace_of 0
 space=$answer
-loops=$(for each in $(inhabitants "$space"); do
-	awk '{ sub(/.*\) /, ""); print ($12 + $13 > 5) }' "${each%/ns/net}/stat" 2>/dev/null
-done | grep -c 1)
+loops()
+{
+	local each
+	for each in $(inhabitants "$space"); do
+		awk '{ sub(/.*\) /, ""); print ($12 + $13 > 5) }' "${each%/ns/net}/stat" 2>/dev/null
+	done | grep -c 1
+}
+await 10 eval '[ "$(loops)" -ge "$(nproc)" ]'
+loops=$(loops)
 [ "$loops" -ge "$(nproc)" ] && ok "a busy loop for each of $(nproc) processors ($loops)" || not_ok "$loops loops"
 tell stop "$cpu" 1000
 [ "$answer" = "1 was ended by signal 15 (Terminated)" ] && ok "it ends" || not_ok "it ends: $answer"

@@ -47,6 +47,15 @@ tell wait 300
 answers "a line of two lines" "1 ended with status 5" look "$two"
 answers "no pulse, no truth" 'unknown 0 0' clock 0
 
+# timeout, which starts them there, may be asked to end before it knows what it has started.
+for ((i = 0; i < 60; i++)); do
+	tell start 0 log/soon 'exec sleep 5127.75'
+	sleep 0.00$((i % 10))
+	tell stop "${answer% *}" 3000
+done
+answers "ended as soon as begun" "0 none" ask 0 5000 \
+	"grep -lzsx '5127[.]75' /proc/[0-9]*/cmdline || echo none"
+
 # ---- clocks ----
 answers "a pulse that is not there" 'unknown 0 0' clock 1
 echo "$(date +%s).000000321#17" >"$TMP/pulse"

@@ -7,6 +7,7 @@
 #   FRESH_DIR=DIR          where the system is made (a new folder below TMPDIR)
 #   FRESH_MIRROR=URL       Debian's mirror (the first that this machine's own sources name)
 #   FRESH_SECONDS=N        how long ./run goes on (20)
+#   FRESH_LAB=1            first ./run lab, which then is what sets up
 #   FRESH_CHECK=ARGUMENTS  for ./check (none: all); `no` leaves it out
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -84,6 +85,12 @@ mount --bind "$root" "$root" && mount -t proc proc "$root/proc" && mount --rbind
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 timed "a clone of the repository" git clone -q --no-hardlinks . "$root/root/drivestamp" || exit 1
 
+if [ -n "${FRESH_LAB:-}" ]; then
+	timed "./run lab, set-up included" inside './run lab'
+	tail -n 12 "$root.log"
+	if [ $seconds -lt 240 ]; then ok "in under 4 minutes"; else not_ok "took $seconds s, over 4 minutes"; fi
+	ls -l "$root"/root/drivestamp/lab-report.*
+fi
 timed "./run --seconds ${FRESH_SECONDS:-20}, set-up included" \
 	inside "./run --seconds ${FRESH_SECONDS:-20} --json run.json"
 tail -n 15 "$root.log"

@@ -150,6 +150,8 @@ finds "found: a figure that is missing" '^not in the page: groups/basic/old-new/
 finds "found: a text laid on another" 'overlap in' \
 	'(t => (t[3].setAttribute("x", t[2].getAttribute("x")), t[3].setAttribute("y", t[2].getAttribute("y")),
 		page_test.view("light", false)))(document.querySelector("svg").querySelectorAll("text"))'
+finds "found: a text too pale" 'contrast 1' \
+	'(document.querySelector("svg text").style.fill = "#ddd", page_test.view("light", false))'
 finds "found: a page wider than the screen" 'the page is' \
 	'(document.querySelector("main").style.minWidth = "1400px", page_test.view("light", false))'
 [ $axe_status != 0 ] || finds "found: what axe-core looks for" html-has-lang \

@@ -18,6 +18,12 @@ static const struct {
 	[DS_SHADOW_SLEPT] = {"slept", 1},
 };
 
+/* Three centuries, or as many ppm: what is more is no clock's. Not for NAN. */
+static bool is_sane(double value)
+{
+	return fabs(value) <= 1e10;
+}
+
 /* Room for one more; the array as it is now, or NULL without memory (then it is as before). */
 static void *room_for(void *array, size_t count, size_t *room, size_t size)
 {
@@ -68,7 +74,7 @@ static const char *read_beginning(const char *line, struct begun *b)
 	    (line[used] != ' ' && line[used] != '\0'))
 		return "no date, time, moment and letter";
 	if (sscanf(date, "%4d-%2d-%2d", &year, &month, &day) != 3 ||
-	    sscanf(time, "%2d:%2d:%lf", &hour, &minute, &second) != 3 || !isfinite(b->at_s))
+	    sscanf(time, "%2d:%2d:%lf", &hour, &minute, &second) != 3 || !is_sane(b->at_s))
 		return "no date and time";
 	snprintf(b->when, sizeof(b->when), "%s %.8s", date, time);
 	b->rest = line + used;
@@ -100,8 +106,8 @@ static const char *read_exchange(struct ds_shadow *s, const struct begun *b)
 		   &x.tx, &x.rx, &stratum, &own_s, &system_s, &delay_s, &distance_s, &poll,
 		   &more) != 11 ||
 	    (mode != 'I' && mode != 'B') || !strchr("DKH-", x.tx) || !strchr("DKH-", x.rx) ||
-	    !isfinite(own_s) || !isfinite(system_s) || !(delay_s >= 0) || !isfinite(delay_s) ||
-	    !isfinite(distance_s))
+	    !is_sane(own_s) || !is_sane(system_s) || !(delay_s >= 0) || !is_sane(delay_s) ||
+	    !is_sane(distance_s))
 		return "not the columns of a line X";
 	source = source_index(s, address);
 	if (source < 0)
@@ -130,7 +136,7 @@ static bool read_bound(const char *text, double *ns)
 	if (strcmp(text, "-") == 0)
 		return true;
 	*ns = strtod(text, &end) * 1e9;
-	return end != text && *end == '\0' && *ns >= 0 && isfinite(*ns);
+	return end != text && *end == '\0' && *ns >= 0 && is_sane(*ns * 1e-9);
 }
 
 static const char *read_clocks(struct ds_shadow *s, const struct begun *b)
@@ -143,8 +149,8 @@ static const char *read_clocks(struct ds_shadow *s, const struct begun *b)
 	if (sscanf(b->rest, " %lf %31s %31s %lf %lf %lf %c%c %c", &difference_s, bound, hard,
 		   &c.frequency_ppm, &remaining_s, &c.system_rate_ppm, &own, &system, &more) != 8 ||
 	    !strchr("S-", own) || !strchr("S-", system) || !read_bound(bound, &c.bound_ns) ||
-	    !read_bound(hard, &c.hard_ns) || !isfinite(difference_s) ||
-	    !isfinite(c.frequency_ppm) || !isfinite(remaining_s) || !isfinite(c.system_rate_ppm))
+	    !read_bound(hard, &c.hard_ns) || !is_sane(difference_s) || !is_sane(c.frequency_ppm) ||
+	    !is_sane(remaining_s) || !is_sane(c.system_rate_ppm))
 		return "not the columns of a line C";
 	array = room_for(s->clocks, s->clock_count, &s->clock_room, sizeof(c));
 	if (!array)
@@ -165,8 +171,10 @@ static bool read_values(const char *text, struct ds_shadow_event *e)
 	int got = sscanf(text, " %lf %lf %lf %c", &v[0], &v[1], &v[2], &more);
 
 	for (int i = 0; i < got && i < 3; i++)
-		if (!isfinite(v[i]))
+		if (!is_sane(v[i]))
 			return false;
+	if (e->what == DS_SHADOW_SYSTEM_RATE && !(v[2] >= 0 && v[2] <= UINT32_MAX))
+		return false;
 	if (e->what == DS_SHADOW_SYSTEM_STEP || e->what == DS_SHADOW_OWN_STEP)
 		v[0] *= 1e9;
 	return got == whats[e->what].values;
@@ -230,7 +238,6 @@ static const char *take_line(struct reading *r, const char *line)
 
 	if (line[0] == ' ' || line[0] == '=' || line[0] == '\0')
 		return NULL;
-	r->shadow->lines++;
 	why = read_beginning(line, &b);
 	if (why)
 		return why;
@@ -248,27 +255,41 @@ static const char *take_line(struct reading *r, const char *line)
 	}
 }
 
+/* A line up to its newline, or false; what does not fit in, and a NUL, makes it none of ours. */
+struct raw_line {
+	char text[DS_SHADOW_LINE];
+	const char *why; /* NULL: nothing is wrong so far */
+};
+
+static bool get_line(FILE *in, struct raw_line *line)
+{
+	size_t length = 0;
+	int c;
+
+	line->why = NULL;
+	while ((c = getc_unlocked(in)) != EOF && c != '\n') {
+		if (c == '\0')
+			line->why = "a NUL byte";
+		else if (length + 1 == sizeof(line->text))
+			line->why = "longer than a line of ours";
+		else
+			line->text[length++] = (char)c;
+	}
+	line->text[length] = '\0';
+	return c == '\n'; /* else it is being written */
+}
+
 bool ds_shadow_read(struct ds_shadow *s, FILE *in, const char *name)
 {
 	struct reading r = {s, s->exchange_count, s->clock_count, s->event_count, 0};
-	char line[DS_SHADOW_LINE];
-	const char *why;
+	struct raw_line line;
 	uint64_t number = 0;
 
-	while (fgets(line, sizeof(line), in)) {
-		size_t length = strlen(line);
-		bool whole = length > 0 && line[length - 1] == '\n';
-		int c = 0;
+	while (get_line(in, &line)) {
+		const char *why = line.why ? line.why : take_line(&r, line.text);
 
 		number++;
-		if (!whole) {
-			while ((c = getc(in)) != EOF && c != '\n')
-				;
-			if (c == EOF)
-				break; /* it is being written */
-		}
-		line[whole ? length - 1 : length] = '\0';
-		why = whole ? take_line(&r, line) : "longer than a line of ours";
+		s->lines += line.text[0] != '\0' || line.why;
 		if (why == no_memory)
 			return false;
 		if (!why)

@@ -428,6 +428,8 @@ static void allan(struct packets *p, const double *d_at, double *d, size_t d_cou
 	in_seconds(d, d_count);
 	if (!(tau > 0)) /* the first exchange of a pair may be told twice */
 		tau = fmax(packet_step, step);
+	if (!(tau > 0))
+		return;
 	/* round numbers, as tables have them */
 	tau = exp2(ceil(log2(tau)));
 	while (f->allan_count < DS_SHADOW_TAUS && tau <= TAU_MOST_S) {

@@ -121,6 +121,9 @@ static void test_bad_lines(void **unused)
 		"2026-11-26 07:02:51.5 100.0 E system-step\n",
 		"2026-11-26 07:02:51.5 100.0 E system-step inf\n",
 		"2026-11-26 07:02:51.5 100.0 E system-rate 1 2\n",
+		"2026-11-26 07:02:51.5 100.0 E system-rate 1 2 -3\n",
+		"2026-11-26 07:02:51.5 100.0 C 1e300 - - 0 0 0 SS\n",
+		"2026-11-26 07:02:51.5 1e300 C 0 - - 0 0 0 SS\n",
 	};
 	char longer[3 * DS_SHADOW_LINE];
 
@@ -362,7 +365,14 @@ static void test_reports_of_anything(void **unused)
 {
 	static struct ds_shadow_figures f;
 	static const char *const texts[] = {
-		"", AT "100.0 C 0 - - 0 0 0 S-\n", AT "100.0 X 192.0.2.1 4I KK 2 1 2 3 4 5\n",
+		"", AT "100.0 C 0 - - 0 0 0 S-\n",
+		/* moments that stand still, and that go back */
+		AT "100.0 C 0 - - 0 0 0 SS\n" AT "100.0 C 0 - - 0 0 0 SS\n" AT
+		   "100.0 C 0 - - 0 0 0 SS\n" AT "100.0 X ::1 4I KK 2 1 2 3 4 5\n" AT
+		   "100.0 X ::1 4I KK 2 1 2 3 4 5\n",
+		AT "300.0 C 0 - - 0 0 0 SS\n" AT "200.0 C 0 - - 0 0 0 SS\n" AT
+		   "100.0 C 0 - - 0 0 0 SS\n",
+		AT "100.0 X 192.0.2.1 4I KK 2 1 2 3 4 5\n",
 		AT "100.0 C 0 - - 0 0 0 --\n" AT "100.0 X 192.0.2.1 4I KK 2 1 2 3 4 5\n", good};
 
 	(void)unused;

@@ -112,11 +112,17 @@ static void take_off_links(const struct ds_lab_plan *plan, struct problem *p)
 	}
 }
 
+bool ds_link_has_relay(const struct ds_lab_link *link)
+{
+	return link->in_delay_us > 0 || link->out_delay_us > 0 || link->jitter_us > 0 ||
+	       link->loss_percent > 0;
+}
+
 static double link_floor_ns(const struct ds_lab_link *link)
 {
 	double delay_us = link->in_delay_us + link->out_delay_us;
 
-	if (delay_us <= 0 && link->jitter_us <= 0 && link->loss_percent <= 0)
+	if (!ds_link_has_relay(link))
 		return 0;
 	return RELAY_FLOOR_NS + NS_PER_US * (2 * link->jitter_us + 0.25 * delay_us);
 }
@@ -292,20 +298,24 @@ static bool alike(const struct problem *p, int a, int b, bool answers_too)
 	return true;
 }
 
-/* Hosts whose own stamps are all taken by their daemon are late by what that takes: nobody is
- * measured against them unless there is nobody else. */
+/* Hosts whose own stamps are all taken by their daemon are late by what that takes, and a relay on
+ * a host's link does not do to the microsecond what it was told: nobody is measured against these
+ * unless there is nobody else. */
 static unsigned candidates(const struct ds_lab_result *result, const struct problem *p)
 {
-	unsigned all = 0, kernel = 0;
+	unsigned all = 0, kernel = 0, plain = 0;
 
 	for (int h = 0; h < p->hosts; h++) {
 		if (!p->has[DS_ROLE_ASKS][h] || !p->has[DS_ROLE_ANSWERS][h])
 			continue;
 		all |= 1U << h;
-		if (ds_source_of_host(result, h, false) != 'D')
-			kernel |= 1U << h;
+		if (ds_source_of_host(result, h, false) == 'D')
+			continue;
+		kernel |= 1U << h;
+		if (!ds_link_has_relay(&result->plan.link[h]))
+			plain |= 1U << h;
 	}
-	return kernel != 0 ? kernel : all;
+	return plain != 0 ? plain : kernel != 0 ? kernel : all;
 }
 
 /* The hosts that are right: those like the one whose delay to its like is least and not below

@@ -41,6 +41,9 @@ struct ds_fit {
 void ds_fit_mode(const struct ds_lab_result *result, enum ds_lab_mode mode,
 		 const struct ds_fit *base, struct ds_fit *fit);
 
+/* Does the plan put a relay of ours into the way of a host's packets? */
+bool ds_link_has_relay(const struct ds_lab_link *link);
+
 /* Who takes the host's own stamps: 'D', 'K', 'H' or '?', whichever is most often, of T1 (tx) and
  * T4 in all modes but ptp. */
 char ds_source_of_host(const struct ds_lab_result *result, int host, bool tx);

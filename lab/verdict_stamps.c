@@ -124,6 +124,7 @@ static double without_guess_ns(const struct ds_lab_result *result, const struct 
 
 	for (int h = 0; h < result->plan.hosts; h++) {
 		if (!result->host[h].guesses_calibrated && guess_of(fit, h, &error) &&
+		    !ds_link_has_relay(&result->plan.link[h]) &&
 		    ds_source_of_host(result, h, false) != 'D')
 			values[n++] = error;
 	}
@@ -196,7 +197,8 @@ static bool judge_guesses(struct ds_lab_result *result, const struct ds_fit *fit
 		return true;
 	double without_ns = without_guess_ns(result, fit);
 	for (int h = 0; h < result->plan.hosts; h++) {
-		if (but & 1U << h)
+		/* Nor is a microsecond to be seen behind a relay. */
+		if (but & 1U << h || ds_link_has_relay(&result->plan.link[h]))
 			continue;
 		bool ok = result->host[h].guesses_calibrated
 				  ? judge_guess(result, fit, h, without_ns, ds_lab_mode_name(mode))

@@ -461,6 +461,8 @@ static void what_is_asked_for_by_the_plan_is_no_fault(void **state)
 	}
 	assert_true(ds_verdict(&result));
 	expect_health(&result);
+	assert_true(found(&result, DS_LAB_NOTE, -1, "links-differ"));
+	assert_false(found(&result, DS_LAB_NOTE, -1, "new-worse"));
 	ds_result_free(&result);
 }
 

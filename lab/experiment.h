@@ -43,11 +43,11 @@ enum ds_lab_mode ds_lab_mode_find(const char *name);
 /* Is T3 in this mode a drivestamp (xleave, and two-step ptp)? */
 bool ds_lab_mode_interleaves(enum ds_lab_mode mode);
 
+/* Virtual machines with clocks of their own will be a fourth. */
 enum ds_lab_rig_kind {
 	DS_LAB_RIG_NETNS,    /* namespaces on this machine, a bridge between; needs root */
 	DS_LAB_RIG_LOOPBACK, /* no rights: all hosts are 127.x addresses; no broadcast, no ptp */
 	DS_LAB_RIG_REMOTE,   /* machines over ssh, named in lab.conf */
-	/* virtual machines with clocks of their own take their place here */
 };
 
 enum ds_lab_load {

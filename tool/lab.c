@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab/nearest.h"
 #include "tool/options.h"
 
 static const struct {
@@ -25,7 +26,7 @@ static int unknown(const char *word)
 
 	for (int i = 0; i < VERBS; i++)
 		words[i] = verbs[i].name;
-	nearest = ds_nearest(word, words, VERBS);
+	nearest = ds_lab_nearest(word, words, VERBS);
 	if (nearest)
 		fprintf(stderr, "drivestamp lab: unknown verb '%s'; the nearest is '%s'\n", word,
 			nearest);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/nearest.h"
+
 /* Twelve pairs, six repeats and seven modes in less than three minutes, and more than 500 samples
  * a pair. */
 #define HOSTS		  4
@@ -44,7 +46,7 @@ refuse(char why[DS_LAB_WHY], const char *format, ...)
 static bool refuse_word(char why[DS_LAB_WHY], const char *option, const char *word,
 			const char *what, const char *const *words, int count)
 {
-	const char *nearest = ds_nearest(word, words, count);
+	const char *nearest = ds_lab_nearest(word, words, count);
 
 	if (nearest)
 		return refuse(why, "--%s: no %s is called '%.60s'; the nearest is '%s'", option,

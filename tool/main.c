@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lab/nearest.h"
 #include "tool/options.h"
 
 static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_conform, &ds_verb_demo,
@@ -38,7 +39,7 @@ static int unknown(const char *word)
 		words[i] = verbs[i]->name;
 	words[VERBS] = "help";
 	words[VERBS + 1] = "version";
-	nearest = ds_nearest(word, words, VERBS + 2);
+	nearest = ds_lab_nearest(word, words, VERBS + 2);
 	if (nearest)
 		fprintf(stderr, "drivestamp: unknown verb '%s'; the nearest is '%s'\n", word,
 			nearest);

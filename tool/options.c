@@ -6,51 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lab/nearest.h"
+
 #define WORD_MAX 32
-
-static int least_of(int a, int b, int c)
-{
-	int least = a < b ? a : b;
-	return least < c ? least : c;
-}
-
-/* Edits (insert, delete, replace) that make one word the other; words are short. */
-static int distance(const char *a, const char *b)
-{
-	int row[WORD_MAX + 1];
-	int length_b = (int)strlen(b);
-
-	if (strlen(a) > WORD_MAX || length_b > WORD_MAX)
-		return WORD_MAX;
-	for (int j = 0; j <= length_b; j++)
-		row[j] = j;
-	for (int i = 1; a[i - 1] != '\0'; i++) {
-		int diagonal = row[0];
-		row[0] = i;
-		for (int j = 1; j <= length_b; j++) {
-			int above = row[j];
-			row[j] = least_of(above + 1, row[j - 1] + 1,
-					  diagonal + (a[i - 1] != b[j - 1]));
-			diagonal = above;
-		}
-	}
-	return row[length_b];
-}
-
-const char *ds_nearest(const char *word, const char *const *words, int count)
-{
-	const char *nearest = NULL;
-	int least = 4;
-
-	for (int i = 0; i < count; i++) {
-		int far = distance(word, words[i]);
-		if (far < least && far < (int)strlen(words[i])) {
-			least = far;
-			nearest = words[i];
-		}
-	}
-	return nearest;
-}
 
 static void complain(const struct ds_verb *verb, const char *option, const char *text)
 {
@@ -67,7 +25,7 @@ static int unknown(const struct ds_verb *verb, const struct ds_option *options, 
 		names[count] = options[count].name;
 	snprintf(bare, sizeof(bare), "%.*s", (int)strcspn(word, "="), word);
 
-	const char *nearest = ds_nearest(bare + strspn(bare, "-"), names, count);
+	const char *nearest = ds_lab_nearest(bare + strspn(bare, "-"), names, count);
 	if (nearest)
 		fprintf(stderr, "drivestamp %s: unknown option '%s'; the nearest is '--%s'\n",
 			verb->name, word, nearest);

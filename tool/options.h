@@ -56,7 +56,4 @@ extern const struct ds_verb ds_verb_lab;
 int ds_options_read(const struct ds_verb *verb, const struct ds_option *options, int argc,
 		    char **argv, const char **rest, int most_rest);
 
-/* The nearest of `count` words, by edit distance; NULL if none is near. */
-const char *ds_nearest(const char *word, const char *const *words, int count);
-
 #endif

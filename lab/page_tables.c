@@ -181,8 +181,7 @@ static void stamps(struct ds_page *page, const struct ds_lab_sample *s, size_t n
 			 moment(fabs(s->at_s) < 9e9 ? (int64_t)(s->at_s * 1e9) : 0, whole));
 		ds_page_put(page, "<td class=\"word\">");
 		ds_page_text(page, shown);
-		ds_page_put(page,
-			    "</td><td colspan=\"3\" class=\"word unknown\">not logged; there ");
+		ds_page_put(page, "</td><td colspan=\"3\" class=\"word unknown\">there ");
 		ds_page_text(page, ds_svg_figure_ns(s->delay_ns / 2 + s->offset_ns, true, shown));
 		ds_page_put(page, ", back ");
 		ds_page_text(page, ds_svg_figure_ns(s->delay_ns / 2 - s->offset_ns, true, shown));

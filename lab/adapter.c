@@ -86,6 +86,8 @@ static _Noreturn void become_script(const struct run *r, const int out[2], const
 	int argc = 2, null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
 
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (r->call->apart)
+		setpgid(0, 0);
 	signal(SIGPIPE, SIG_DFL);
 	if (dup2(null_fd, STDIN_FILENO) < 0 || dup2(out[1], STDOUT_FILENO) < 0 ||
 	    dup2(err[1], STDERR_FILENO) < 0)

@@ -6,6 +6,7 @@
 #ifndef DS_LAB_ADAPTER_H
 #define DS_LAB_ADAPTER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "lab/experiment.h"
@@ -20,6 +21,7 @@ struct ds_adapter_call {
 	const char *const *texts;	     /* given as files after the words */
 	int text_count;			     /* at most DS_ADAPTER_TEXTS */
 	size_t limit;			     /* bytes of output; more is an error */
+	bool apart; /* it takes no time: in a process group of its own, Ctrl-C does not end it */
 };
 
 /* Run it as `sh SCRIPT WORD... FILE...` with nothing on standard input, and wait. *output (free())

@@ -245,6 +245,7 @@ static int ask(const struct ds_kind *kind, const struct ds_kind_instance *instan
 	if (!make_environment(instance, &environment))
 		error = refuse(why, ENOMEM, "no memory for what %s is asked", kind->name);
 	call->script = kind->adapter;
+	call->apart = instance != NULL; /* the logs of a run that was ended are read as well */
 	call->environment = environment.list;
 	if (error == 0)
 		error = ds_adapter_run(call, output, why);

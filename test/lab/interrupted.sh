@@ -62,18 +62,25 @@ expect "nothing is left" await 3 adapters_gone
 
 begin starting --duration 30
 until_it 'configuring'
-kill -INT "$lab"
+kill -TERM "$lab"
 finish
-expect "SIGINT while daemons are started: status 3" ended 3
-expect "it says so" says 'interrupted \(Interrupt\)'
+expect "SIGTERM while daemons are started: status 3" ended 3
+expect "it says so" says 'interrupted \(Terminated\)'
 expect "the report is marked as partial" marked
 expect "nothing is left" nothing_left
 
+# As a terminal does it: to all of the group, and by somebody who is impatient.
+within=(setsid)
 begin measuring --duration 30 --load cpu --alternation 4
+within=()
 sleep 5
-kill -TERM "$lab"
+for each in 1 2 3; do
+	kill -INT -- "-$lab"
+	sleep 0.2
+done
 finish
-expect "SIGTERM while it measures: status 3" ended 3
+expect "Ctrl-C three times while it measures: status 3" ended 3
+expect "nothing but that is said" test "$(grep -c '^drivestamp lab:' "$TMP/measuring/err")" = 1
 expect "what was measured is reported, as partial" partly
 expect "nothing is left" nothing_left
 

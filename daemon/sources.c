@@ -10,6 +10,8 @@
 #include "daemon/peering.h"
 #include "daemon/serve.h"
 
+#define BEND_SAMPLES	       8 /* newest ones that are asked whether the line has bent */
+#define BEND_SDS	       3.0 /* what is not known of the line at a sample: no reason for doubt */
 #define NS_PER_S	       INT64_C(1000000000)
 #define NTP32_UNIT_NS	       15259 /* 2^-16 s, rounded up */
 #define FIRST_REQUEST_NS       (NS_PER_S / 5)
@@ -556,12 +558,57 @@ static double path_doubt_ns(const struct ds_source *source, double least)
 	return shortest - least > longest - shortest ? (shortest - least) / 2.0 : 0.0;
 }
 
+/* A line that one of the newest samples contradicts, by more than it is uncertain there, has bent
+ * since, or the server was set; and it may do so for as long as the sample is remembered, whatever
+ * the next ones say, for they may have been late. Then nothing holds but what each sample allows,
+ * less what the oscillator may have done since: returns the least of them, or 0. */
+static double bend_doubt_ns(const struct ds_estimate *e, double least, double noise,
+			    double growth_ppb)
+{
+	unsigned count = e->window.count;
+	unsigned first = count > BEND_SAMPLES ? count - BEND_SAMPLES : 0;
+	double reach = INFINITY;
+	bool bent = false;
+
+	for (unsigned i = first; i < count; i++) {
+		const struct ds_estimate_sample *s = &e->samples[i];
+		double dt = (double)(s->raw_ns - e->ref_raw_ns) * 1e-9;
+		double off = (double)(s->server_minus_raw_ns - e->ref_server_minus_raw_ns) -
+			     dt * e->freq_ppb;
+		double late = fmax((double)s->delay_ns - least, 0.0) / 2.0;
+		double walked = e->wander_ppb * e->wander_ppb * fabs(dt) / 3.0;
+		double variance = e->offset_sd_ns * e->offset_sd_ns + 2.0 * e->cov_ns_ppb * dt +
+				  (e->freq_sd_ppb * e->freq_sd_ppb + walked) * dt * dt +
+				  e->offset_walk_ns * e->offset_walk_ns * fabs(dt);
+		double unsure = BEND_SDS * sqrt(fmax(variance, 0.0)) + BEND_SDS * e->common_sd_ns;
+
+		if (e->window.look[i].one_way && off < 0.0)
+			continue;
+		bent |= fabs(off) > late + unsure;
+		reach = fmin(reach, fabs(off) + late + noise - dt * growth_ppb);
+	}
+	return bent && !e->noise.even ? fmin(reach, DS_NS_LIMIT) : 0.0;
+}
+
+/* The estimate rests on packets that are as fast as the path; by this it may be wrong if there are
+ * none. At the end of a line over T the slope is known to sqrt(3) / T of what the offset is. */
+static void doubt_edge(const struct ds_estimate *e, struct ds_candidate *c)
+{
+	double doubt = DS_BOUND_SDS * e->edgeless_sd_ns;
+	double span = (double)(e->ref_raw_ns - e->samples[0].raw_ns) * 1e-9;
+
+	if (!(doubt > 0.0) || !(span > 0.0))
+		return;
+	c->doubt_ns = (int64_t)fmax((double)c->doubt_ns, doubt);
+	c->freq_doubt_ppb = fmax(c->freq_doubt_ppb, sqrt(3.0) * doubt / span);
+}
+
 /* What the newest samples say of the estimate. A packet can only be late: the truth lies within
  * half of what a round trip took beyond the least (as the estimate knows it) of the sample. A line
  * further away than that, and the noise of stamps, is in doubt. One further away than half the
  * round trip and what the source claims is wrong; its distance, by which it is chosen, stays: to
  * choose none would leave the clock as wrong as it is. */
-static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
+static void ask_newest(const struct ds_source *source, double growth_ppb, struct ds_candidate *c)
 {
 	const struct ds_estimate *e = &source->estimate;
 	const struct ds_source_claim *newest = &source->newest, *before = &source->before;
@@ -572,7 +619,7 @@ static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
 	double distance = (double)newest->distance_ns;
 	double path = path_doubt_ns(source, least);
 	struct ds_prediction then;
-	double off;
+	double off, bend;
 
 	if (!ds_estimate_at(e, newest->raw_ns, 0.0, &then))
 		return;
@@ -584,9 +631,14 @@ static void ask_newest(const struct ds_source *source, struct ds_candidate *c)
 		c->doubt_ns = (int64_t)(off + late + noise);
 	if (path > noise)
 		c->doubt_ns = (int64_t)fmax((double)c->doubt_ns, off + path + noise);
+	bend = bend_doubt_ns(e, least, noise, growth_ppb);
+	c->doubt_ns = (int64_t)fmax((double)c->doubt_ns, bend);
 	if (c->doubt_ns > 0)
 		c->freq_doubt_ppb =
 			freq_doubt_ppb(source, then.freq_ppb, late + late_before + 2.0 * noise);
+	if (bend > 0.0)
+		c->freq_doubt_ppb = fmax(c->freq_doubt_ppb, growth_ppb);
+	doubt_edge(e, c);
 	if (off > distance + noise)
 		c->contradiction_ns = (int64_t)(off + distance);
 }
@@ -627,7 +679,7 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 		c->prediction.server_minus_raw_ns += s->context.leaps->total_ns;
 	c->stated_dispersion_ns = stated_dispersion_ns(source);
 	if (c->has_prediction)
-		ask_newest(source, c);
+		ask_newest(source, growth_ppb, c);
 	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns;
 	c->systematic_ns =
 		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;

@@ -31,8 +31,13 @@
 #define EVEN_SAMPLES	   4  /* round trips that took the same time: not one of them queued */
 #define AGREE_SAMPLES	   5  /* newest samples that lie on one line ... */
 #define AGREE_TIMES	   100.0 /* ... so much better than the noise says: by chance once in 700,000 */
-#define UNSURE_COUNT	   8.0 /* see unsure() */
-#define PUT_RIGHT	   1.5 /* times better than it was, by what it says: its clock was set */
+#define UNSURE_COUNT	   8.0	/* see unsure() */
+#define PUT_RIGHT	   1.5	/* times better than it was, by what it says: its clock was set */
+#define SHAPE_MEMORY	   64.0 /* round trips whose scatter is remembered */
+#define SHAPE_OTHER	   4.0	/* so many deviations below their mean it is another path */
+#define SHAPE_YOUNG	   32.0 /* round trips: until so many an edge is to be shown ... */
+#define SHAPE_CHANCE	   0.9	/* ... beyond so much of what is no surprise; later its absence */
+#define SHAPE_SURE	   0.8	/* more than that, and there is none */
 #define RANGE_NS	   DS_NS_LIMIT
 #define PRECISION_MAX_NS   INT64_C(1000000000)
 #define SHORTEST_S	   1e-9 /* between two samples */
@@ -120,6 +125,7 @@ static void begin_anew(struct ds_estimate *e)
 	}
 	e->first_raw_ns = first->raw_ns;
 	e->taken = e->window.count;
+	e->shape.count = 0.0;
 }
 
 /* By what foretells a new sample. */
@@ -180,6 +186,17 @@ static int8_t doubt(const struct ds_estimate *e, const struct ds_look *look, int
 	return against[DS_WAY_BACK] ? 1 : -1;
 }
 
+/* The mean and variance of round trips, since the path last changed. */
+static void learn_shape(struct ds_estimate *e, double delay_ns)
+{
+	struct ds_estimate_shape *shape = &e->shape;
+	double off = delay_ns - shape->mean_ns;
+
+	shape->count = fmin(shape->count + 1.0, SHAPE_MEMORY);
+	shape->mean_ns += off / shape->count;
+	shape->var_ns2 += (off * (delay_ns - shape->mean_ns) - shape->var_ns2) / shape->count;
+}
+
 static double usual_both(const struct ds_estimate *e)
 {
 	return ds_learning_usual_ns(&e->learning, &e->noise, DS_WAY_THERE) +
@@ -227,6 +244,8 @@ static void shorter_path(struct ds_estimate *e, struct ds_look *look)
 	if (e->noise.even || below < PATH_SDS * (e->path_sd_ns + grain))
 		return;
 	look->since.path_var_ns2 += below * below;
+	if (2.0 * half < e->shape.mean_ns - SHAPE_OTHER * sqrt(e->shape.var_ns2))
+		e->shape.count = 0.0;
 	recall(e, &e->shorter, half, &look->since);
 	remember(e, &e->longer);
 }
@@ -252,6 +271,9 @@ static bool longer_path(struct ds_estimate *e)
 		if (n >= PATH_SAMPLES_LEAST &&
 		    n * ds_learning_unlikely(&e->learning, &e->noise, least_above) > PATH_NATS) {
 			look->since.path_var_ns2 += least_above * least_above;
+			e->shape.count = 0.0;
+			for (unsigned i = count - n; i < count; i++)
+				learn_shape(e, (double)e->samples[i].delay_ns);
 			recall(e, &e->longer, e->path_ns + least_above, &look->since);
 			remember(e, &e->shorter);
 			return true;
@@ -418,6 +440,26 @@ static double unsure(const struct ds_estimate *e)
 	return 1.0 + UNSURE_COUNT / (double)(e->taken > 0 ? e->taken : 1U);
 }
 
+/* The sum of two exponential times is at most sqrt(2) times as long, in the mean, as it scatters.
+ * Round trips that are longer above the path, by more than chance makes of so many, have no sharp
+ * edge: no packet is as fast as the path (several queues in a row, say), and the least late ones
+ * tell no more than others. Then the line is known as well as a mean of the window is: of an offset
+ * the variance is a quarter of the round trip's, and at the end of a line four times that over n.
+ */
+static double edgeless_sd_ns(const struct ds_estimate *e)
+{
+	const struct ds_estimate_shape *shape = &e->shape;
+	double longer = (shape->mean_ns - 2.0 * e->path_ns) / sqrt(2.0 * shape->var_ns2);
+	double surprise = (longer - 1.0) * sqrt(shape->count);
+	double chance = SHAPE_CHANCE * fmax(shape->count / SHAPE_YOUNG, 1.0);
+	double share = fmin((surprise - chance) / SHAPE_SURE, 1.0);
+	double n = fmin(shape->count, (double)DS_ESTIMATE_SAMPLES);
+
+	if (e->noise.even || !(share > 0.0))
+		return 0.0;
+	return share * sqrt(shape->var_ns2 / n);
+}
+
 static void count_used(struct ds_estimate *e)
 {
 	e->count = e->window.count;
@@ -459,6 +501,7 @@ static void settle(struct ds_estimate *e)
 	e->usual_excess_ns = e->noise.even ? 0.0 : way[0].usual_ns + way[1].usual_ns;
 	e->sample_sd_ns =
 		e->noise.even ? e->common_sd_ns : 0.5 * hypot(way[0].usual_ns, way[1].usual_ns);
+	e->edgeless_sd_ns = edgeless_sd_ns(e);
 	measure_span(e);
 }
 
@@ -572,6 +615,8 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 		return;
 	}
 	shorter_path(e, newest);
+	if (!one_way)
+		learn_shape(e, (double)s->delay_ns);
 	sample->suspect = doubt(e, newest, s->raw_ns);
 	newest->aside = sample->suspect != 0;
 	if (e->taken > GRAIN_FROM)

@@ -63,6 +63,9 @@ struct ds_estimate {
 	struct ds_noise noise;
 	int64_t base_ns; /* bounds and beliefs count offsets from here */
 	struct ds_learning learning;
+	struct ds_estimate_shape {
+		double count, mean_ns, var_ns2; /* fading; of round trips on the path of now */
+	} shape;
 	struct ds_estimate_route {
 		double path_ns, precision; /* ns^-2; 0: none */
 		double usual_ns;	   /* lateness of both ways together then */
@@ -92,6 +95,8 @@ struct ds_estimate {
 	double common_sd_ns;	/* grain: what a sample is wrong by whatever its delay */
 	double usual_excess_ns; /* usual lateness of both ways together */
 	double path_ns, path_sd_ns; /* least delay of one way */
+	double edgeless_sd_ns;	    /* of the offset, where no packet seems to be as fast as the
+				       path; 0: some are. In no other figure */
 	int64_t span_ns;      /* of as many samples as a straight line would need to know as much */
 	int64_t min_delay_ns; /* in the window */
 	uint64_t total;	      /* round trips ever taken in */

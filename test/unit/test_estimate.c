@@ -146,6 +146,42 @@ static void broadcasts_queue(void **state)
 	assert_true(fabs((double)(at(&e, 16.0 * 40).server_minus_raw_ns - BASE)) < 5000.0);
 }
 
+static double drawn(uint32_t *state)
+{
+	*state = *state * 1664525U + 1013904223U;
+	return ((double)(*state >> 8) + 0.5) / 16777216.0;
+}
+
+/* Whether there are packets as fast as the path is seen by the shape of round trips alone. */
+static void an_edge_is_seen(void **state)
+{
+	struct ds_estimate sharp, blunt, shorter;
+	uint32_t random = 1;
+
+	(void)state;
+	ds_estimate_init(&sharp, 6, 0);
+	ds_estimate_init(&blunt, 6, 0);
+	for (int i = 0; i < 100; i++) {
+		double there = -1e5 * log(drawn(&random));
+		double back = -1e5 * log(drawn(&random));
+
+		assert_true(
+			add(&sharp, 64.0 * i, (there - back) / 2, (int64_t)(1e7 + there + back)));
+		there = 1e6 + 2e5 * drawn(&random);
+		back = 1e6 + 2e5 * drawn(&random);
+		assert_true(
+			add(&blunt, 64.0 * i, (there - back) / 2, (int64_t)(1e7 + there + back)));
+	}
+	assert_true(sharp.edgeless_sd_ns == 0.0);
+	/* The standard deviation of such an offset, twice over the root of the window. */
+	assert_true(blunt.edgeless_sd_ns > 0.5 * 4.1e4 / 2.0);
+	assert_true(blunt.edgeless_sd_ns < 2.0 * 4.1e4 / 2.0);
+	/* Another path: nothing is known of it. */
+	shorter = blunt;
+	assert_true(add(&shorter, 6400.0, 0.0, 5000000));
+	assert_true(shorter.edgeless_sd_ns == 0.0);
+}
+
 static void three_give_the_frequency(void **state)
 {
 	struct ds_estimate e;
@@ -640,6 +676,7 @@ int main(void)
 		cmocka_unit_test(first_samples_give_offset_alone),
 		cmocka_unit_test(a_server_that_is_put_right),
 		cmocka_unit_test(broadcasts_queue),
+		cmocka_unit_test(an_edge_is_seen),
 		cmocka_unit_test(three_give_the_frequency),
 		cmocka_unit_test(slow_packets_hardly_count),
 		cmocka_unit_test(better_measurement_replaces),

@@ -75,7 +75,7 @@ begin measuring --duration 30 --load cpu --alternation 4
 within=()
 sleep 5
 for each in 1 2 3; do
-	kill -INT -- "-$lab"
+	kill -INT -- "-$lab" 2>/dev/null
 	sleep 0.2
 done
 finish

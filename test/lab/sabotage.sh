@@ -15,7 +15,7 @@ command -v patch >/dev/null || need_packages patch 2>/dev/null || skip_all "sabo
 
 mkdir "$TMP/broken" "$TMP/tmp"
 export TMPDIR=$TMP/tmp
-if ! sabotage "$TMP/broken"; then
+if ! sabotage "$TMP/broken" "${TOOL%/tool/*}"; then
 	not_ok "the sabotaged daemons are built"
 	exit 1
 fi

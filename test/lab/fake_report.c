@@ -21,7 +21,7 @@ int main(int argc, char **argv)
 		fputs("usage: fake-report KIND html|json|table\n", stderr);
 		return 2;
 	}
-	good = fake_result(kind, &result) &&
+	good = fake_result(kind, FAKE_SECONDS, &result) &&
 	       (strcmp(argv[2], "html") == 0   ? ds_report_html
 		: strcmp(argv[2], "json") == 0 ? ds_report_json
 					       : table)(&result, stdout);

@@ -134,7 +134,7 @@ static bool fill(struct ds_lab_result *result, size_t index, double until_s)
 	return true;
 }
 
-static void plan_of(enum fake_kind kind, struct ds_lab_plan *plan)
+static void plan_of(enum fake_kind kind, int seconds, struct ds_lab_plan *plan)
 {
 	*plan = (struct ds_lab_plan){
 		.rig = DS_LAB_RIG_NETNS,
@@ -144,12 +144,12 @@ static void plan_of(enum fake_kind kind, struct ds_lab_plan *plan)
 		.modes = kind == FAKE_SMALL ? 1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE
 					    : (1U << DS_LAB_MODES) - 1,
 		.poll_log2 = -4,
-		.seconds = kind == FAKE_SMALL ? 2 : 14,
+		.seconds = kind == FAKE_SMALL ? 2 : seconds,
 		.warmup_seconds = 4,
 		.repeats = kind == FAKE_SMALL	? 1
 			   : kind == FAKE_LARGE ? 2
 						: 4,
-		.alternation_seconds = kind == FAKE_LOADED ? 3 : 0,
+		.alternation_seconds = kind == FAKE_LOADED ? (seconds + 3) / 5 : 0,
 	};
 	for (int i = 0; i < plan->hosts; i++) {
 		struct ds_lab_host *host = &plan->host[i];
@@ -274,11 +274,11 @@ static bool known(enum fake_kind kind, const struct ds_lab_cell *cell)
 	return cell->mode != DS_LAB_BROADCAST_XLEAVE || (cell->asks >= 2 && cell->answers >= 2);
 }
 
-bool fake_result(enum fake_kind kind, struct ds_lab_result *result)
+bool fake_result(enum fake_kind kind, int seconds, struct ds_lab_result *result)
 {
 	struct ds_lab_plan plan;
 
-	plan_of(kind, &plan);
+	plan_of(kind, seconds, &plan);
 	if (!ds_result_init(result, &plan))
 		return false;
 	words_of(kind, result);

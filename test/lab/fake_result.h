@@ -25,7 +25,9 @@ enum fake_kind {
 enum fake_kind fake_find(const char *name);
 const char *fake_name(enum fake_kind kind);
 
+#define FAKE_SECONDS 14 /* of a repeat, as a run has them; tests that need no such sizes take 3 */
+
 /* Fills result, findings too; ds_result_free() it. False without memory. */
-bool fake_result(enum fake_kind kind, struct ds_lab_result *result);
+bool fake_result(enum fake_kind kind, int seconds, struct ds_lab_result *result);
 
 #endif

@@ -28,7 +28,7 @@ static void make(struct world *w, enum fake_kind kind)
 	FILE *out;
 
 	*w = (struct world){0};
-	assert_true(fake_result(kind, &w->result));
+	assert_true(fake_result(kind, 3, &w->result));
 	out = open_memstream(&w->html, &w->html_size);
 	assert_non_null(out);
 	assert_true(ds_report_html(&w->result, out));
@@ -138,10 +138,13 @@ static void assert_nothing_to_load(const char *html)
 					    "<img",    "<image", "<use",    " on",     "http-equiv",
 					    "srcset=", "xlink",	 "<base",   "<embed",  " style="};
 	char tag[1024];
-	const char *at = html;
 
-	while (between(&at, "<", ">", tag + 1, sizeof(tag) - 1)) {
-		tag[0] = '<';
+	/* By characters: under a sanitizer each strstr() would look at all that is left. */
+	for (const char *at = html; (at = strchr(at, '<')) != NULL; at++) {
+		const char *end = strchr(at, '>');
+
+		assert_non_null(end);
+		snprintf(tag, sizeof(tag), "%.*s", (int)(end - at), at);
 		for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++)
 			assert_null(strstr(tag, loads[i]));
 		assert_true(!strstr(tag, "href=") || strstr(tag, "href=\"#"));
@@ -183,9 +186,9 @@ static void assert_figure(const struct world *w, const char *key, const struct d
 		snprintf(wanted, sizeof(wanted), "data-value=\"%s\" data-key=\"%s/%s\"",
 			 ds_report_number(values[i], number), key, parts[i]);
 		if (i == 0 || isfinite(values[i]))
-			assert_non_null(strstr(w->html, wanted));
+			assert_non_null(memmem(w->html, w->html_size, wanted, strlen(wanted)));
 		else
-			assert_null(strstr(w->html, wanted));
+			assert_null(memmem(w->html, w->html_size, wanted, strlen(wanted)));
 	}
 }
 
@@ -248,7 +251,6 @@ static void what_is_missing_is_said(void **state)
 	unmake(&w);
 	make(&w, FAKE_LOADED);
 	assert_true(says(&w, "class=\"load\""));
-	assert_true(says(&w, "of which the farthest are listed"));
 	unmake(&w);
 }
 
@@ -278,7 +280,7 @@ static void a_full_disk_is_told(void **state)
 
 	if (!full)
 		skip();
-	assert_true(fake_result(FAKE_SMALL, &result));
+	assert_true(fake_result(FAKE_SMALL, 3, &result));
 	assert_false(ds_report_html(&result, full));
 	fclose(full);
 	ds_result_free(&result);

@@ -37,8 +37,11 @@
  *	    model that does not fit. The newest samples know nothing of models: a packet can only be
  *	    late, by at most what the round trip took beyond the least. Where the line lies
  *	    outside of what the newest sample allows, it may be wrong as far as that reaches; so
- *	    may its slope, by the two newest. Where the line is outside of half the whole round
- *	    trip, nothing but `hard` is claimed, which is raised.
+ *	    may its slope, by the two newest. Each of the newest eight may contradict it, for as
+ *	    long as it is among them: then it may be wrong by the least of what they allow, and
+ *	    what maxclockerror has made of that since. Where round trips show no edge
+ *	    (estimate.h) it may be wrong by what a mean of so many is. Where the line is outside
+ *	    of half the whole round trip, nothing but `hard` is claimed, which is raised.
  *
  * Both have the distance of the clock from its line added, by whoever asks: it is measured, not
  * estimated.

@@ -687,17 +687,18 @@ static double stated_freq_ppb(const struct ds_estimate *e, double *put_right_ppb
 			continue;
 		most = fmax(most, stated);
 		least = fmin(least, stated);
-		if (n++ > 0.0) {
-			span = between_s(s[i].raw_ns, newest->raw_ns);
-			weight = fmin(6.0 * (n - 1.0) / (n * (n + 1.0)), 1.0);
-			stated = weight * stated + (double)newest->dispersion_ns;
-			worst_ppb = fmax(worst_ppb, stated / span);
-		} else {
+		n++;
+		if (newest == NULL) {
 			newest = &s[i];
+			continue;
 		}
+		span = between_s(s[i].raw_ns, newest->raw_ns);
+		weight = fmin(6.0 * (n - 1.0) / (n * (n + 1.0)), 1.0);
+		stated = weight * stated + (double)newest->dispersion_ns;
+		worst_ppb = fmax(worst_ppb, stated / span);
 	}
 	*put_right_ppb = 0.0;
-	if (span > 0.0 && most > PUT_RIGHT * least)
+	if (newest != NULL && span > 0.0 && most > PUT_RIGHT * least)
 		*put_right_ppb = (most + (double)newest->dispersion_ns) / span;
 	return worst_ppb;
 }

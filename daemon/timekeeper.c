@@ -229,7 +229,15 @@ void ds_timekeeper_timer(struct ds_timekeeper *tk)
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
 				struct ds_server_state *state)
 {
-	ds_reference_server_state(&tk->reference, now, ds_bounds_lost_ns(&tk->bounds, now), state);
+	int64_t distance_ns = tk->reference.root_delay_ns / 2 + tk->reference.root_dispersion_ns;
+	int64_t lost_ns = ds_bounds_lost_ns(&tk->bounds, now);
+	struct ds_bound_value value;
+
+	/* Where sources contradict each other, the one that was taken says too little. */
+	ds_bounds_at(&tk->bounds, now, &value);
+	if (tk->bounds.bound.known && value.bound_ns - distance_ns > lost_ns)
+		lost_ns = value.bound_ns - distance_ns;
+	ds_reference_server_state(&tk->reference, now, lost_ns, state);
 	ds_leaping_describe(&tk->leaping, now, state);
 }
 

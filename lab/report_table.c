@@ -308,9 +308,10 @@ static void times(const struct table *table)
 	const struct ds_lab_plan *plan = &result->plan;
 	char text[128], loaded[48] = "";
 
-	snprintf(text, sizeof(text), "%d of %d repeats of %d s after %d s, poll 2^%d s, %.0f s in all",
-		 result->repeats, plan->repeats, plan->seconds, plan->warmup_seconds,
-		 plan->poll_log2, result->ended_s - result->begun_s);
+	snprintf(text, sizeof(text),
+		 "%d of %d repeats of %d s after %d s, poll 2^%d s, %.0f s in all", result->repeats,
+		 plan->repeats, plan->seconds, plan->warmup_seconds, plan->poll_log2,
+		 result->ended_s - result->begun_s);
 	labelled(table, "time", text);
 	if (isfinite(result->busy_loaded) && table->loaded)
 		snprintf(loaded, sizeof(loaded), ", %.0f %% under load", 100 * result->busy_loaded);

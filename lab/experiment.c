@@ -28,7 +28,7 @@ enum ds_lab_mode ds_lab_mode_find(const char *name)
 	return DS_LAB_MODES;
 }
 
-bool ds_lab_mode_interleaves(enum ds_lab_mode mode)
+bool ds_lab_mode_tells_departure(enum ds_lab_mode mode)
 {
 	return mode == DS_LAB_XLEAVE || mode == DS_LAB_SYMMETRIC_XLEAVE ||
 	       mode == DS_LAB_BROADCAST_XLEAVE || mode == DS_LAB_PTP;

@@ -41,7 +41,7 @@ const char *ds_lab_mode_name(enum ds_lab_mode mode);
 /* DS_LAB_MODES for what is none. */
 enum ds_lab_mode ds_lab_mode_find(const char *name);
 /* Is T3 in this mode a drivestamp (xleave, and two-step ptp)? */
-bool ds_lab_mode_interleaves(enum ds_lab_mode mode);
+bool ds_lab_mode_tells_departure(enum ds_lab_mode mode);
 
 /* Virtual machines with clocks of their own will be a fourth. */
 enum ds_lab_rig_kind {

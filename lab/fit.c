@@ -70,7 +70,7 @@ static bool gather(const struct ds_lab_cell *cell, bool only_interleaved, struct
 static void measure(const struct ds_lab_cell *cell, struct measured *m)
 {
 	struct ds_series offset = {0}, delay = {0};
-	bool only = ds_lab_mode_interleaves(cell->mode);
+	bool only = ds_lab_mode_tells_departure(cell->mode);
 
 	*m = (struct measured){0};
 	bool got = gather(cell, only, &offset, &delay);
@@ -455,9 +455,9 @@ void ds_fit_mode(const struct ds_lab_result *result, enum ds_lab_mode mode,
 	find_effects(&p, false);
 	find_effects(&p, true);
 	find_floors(result, &p);
-	unsigned right = right_ones(result, &p, ds_lab_mode_interleaves(mode));
+	unsigned right = right_ones(result, &p, ds_lab_mode_tells_departure(mode));
 	if (right != 0)
-		settle(&p, right, !ds_lab_mode_interleaves(mode), base, fit);
+		settle(&p, right, !ds_lab_mode_tells_departure(mode), base, fit);
 }
 
 char ds_source_of_host(const struct ds_lab_result *result, int host, bool tx)

@@ -45,7 +45,7 @@ const char *ds_page_mode_class(enum ds_lab_mode mode)
 {
 	if (mode == DS_LAB_PTP)
 		return "ptp";
-	return ds_lab_mode_interleaves(mode) ? "xleave" : "basic";
+	return ds_lab_mode_tells_departure(mode) ? "xleave" : "basic";
 }
 
 bool ds_page_mode_known(const struct ds_page *page, enum ds_lab_mode mode)

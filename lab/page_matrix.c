@@ -117,7 +117,7 @@ static void matrix(struct ds_page *page, const struct steps *steps, enum ds_lab_
 
 	/* Two columns: what does not interleave to the left, what does to the right. */
 	fprintf(page->out, "<div class=\"matrix%s\">\n",
-		mode != DS_LAB_PTP && ds_lab_mode_interleaves(mode) ? " second" : "");
+		mode != DS_LAB_PTP && ds_lab_mode_tells_departure(mode) ? " second" : "");
 	if (plan->hosts > FEW)
 		ds_page_box(page, ds_page_mode_words(mode));
 	ds_page_put(page, "<table>\n<caption>");

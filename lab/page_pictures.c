@@ -328,7 +328,7 @@ static void wedge_panel(struct ds_page *page, const struct wedge *w, enum ds_lab
 	snprintf(prefix, sizeof(prefix), "%s d", ds_page_mode_class(mode));
 	snprintf(text, sizeof(text), "Offset against delay, %s, %s", ds_page_mode_words(mode),
 		 ds_page_group_words(group));
-	if (ds_lab_mode_interleaves(mode))
+	if (ds_lab_mode_tells_departure(mode))
 		ds_page_put(page, "<div class=\"second\">\n");
 	ds_svg_begin(
 		page->out, id, WIDTH, TOP + GRID_HEIGHT + 38, text,
@@ -344,7 +344,7 @@ static void wedge_panel(struct ds_page *page, const struct wedge *w, enum ds_lab
 	ds_svg_text(page->out, "tick", LEFT + GRID_WIDTH, TOP + GRID_HEIGHT + 32, DS_SVG_FINISH,
 		    "delay");
 	ds_svg_end(page->out);
-	if (ds_lab_mode_interleaves(mode))
+	if (ds_lab_mode_tells_departure(mode))
 		ds_page_put(page, "</div>\n");
 }
 

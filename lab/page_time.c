@@ -282,7 +282,7 @@ static void load_panel(struct ds_page *page, int side, double low, double high)
 	double y = 4;
 
 	for (int m = 0; m < DS_LAB_MODES; m++) {
-		if (ds_lab_mode_interleaves((enum ds_lab_mode)m) == side)
+		if (ds_lab_mode_tells_departure((enum ds_lab_mode)m) == side)
 			bottom = load_rows(page, (enum ds_lab_mode)m, &x, bottom, true);
 	}
 	if (bottom <= 4)
@@ -294,7 +294,7 @@ static void load_panel(struct ds_page *page, int side, double low, double high)
 		     "group in each mode. The table that follows has the figures.");
 	ds_svg_axis_x(page->out, &x, 8, bottom, 4, ds_svg_tick_ns);
 	for (int m = 0; m < DS_LAB_MODES; m++) {
-		if (ds_lab_mode_interleaves((enum ds_lab_mode)m) == side)
+		if (ds_lab_mode_tells_departure((enum ds_lab_mode)m) == side)
 			y = load_rows(page, (enum ds_lab_mode)m, &x, y, false);
 	}
 	ds_svg_end(page->out);

@@ -176,7 +176,8 @@ size_t ds_result_group(const struct ds_lab_result *result, enum ds_lab_mode mode
 
 static bool is_outlier(const struct ds_lab_cell *cell, const struct ds_lab_sample *sample)
 {
-	return fabs(sample->offset_ns) > DS_LAB_OUTLIER_NS && ds_lab_mode_interleaves(cell->mode) &&
+	return fabs(sample->offset_ns) > DS_LAB_OUTLIER_NS &&
+	       ds_lab_mode_tells_departure(cell->mode) &&
 	       (sample->interleaved || cell->mode == DS_LAB_PTP) &&
 	       sample->condition != DS_LAB_BETWEEN && sample->source[0] != 'D' &&
 	       sample->source[3] != 'D';

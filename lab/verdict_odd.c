@@ -232,7 +232,7 @@ bool ds_verdict_odd(struct ds_lab_result *result)
 	bool ok = odds != NULL;
 
 	for (size_t c = 0; ok && c < result->cell_count; c++)
-		ok = !ds_lab_mode_interleaves(result->cells[c].mode) ||
+		ok = !ds_lab_mode_tells_departure(result->cells[c].mode) ||
 		     look(&result->cells[c], &odds[c]);
 	for (size_t m = 0; ok && m < sizeof(modes) / sizeof(modes[0]); m++)
 		ok = judge_mode(result, odds, modes[m]);

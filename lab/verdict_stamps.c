@@ -36,7 +36,7 @@ static void say(struct said *said, double error_ns, enum ds_lab_mode mode, int r
 /* In modes that do not interleave T3 is a guess, which is judged elsewhere. */
 static bool is_guess(enum ds_lab_mode mode, int role)
 {
-	return role == DS_ROLE_ANSWERS && !ds_lab_mode_interleaves(mode);
+	return role == DS_ROLE_ANSWERS && !ds_lab_mode_tells_departure(mode);
 }
 
 /* An answer does not leave before its request has come: where receive stamps are late, the daemon
@@ -54,7 +54,7 @@ static void collect(const struct ds_fit fits[MODES], int host, struct said *rx, 
 	*rx = *tx = (struct said){0};
 	for (size_t i = 0; i < 2 * MODES; i++) {
 		size_t m = i % MODES;
-		bool interleaves = ds_lab_mode_interleaves(modes[m]);
+		bool interleaves = ds_lab_mode_tells_departure(modes[m]);
 		if (!fits[m].has || interleaves != (i < MODES))
 			continue;
 		for (int role = 0; role < DS_ROLES; role++) {

@@ -301,7 +301,7 @@ static bool far_ones(struct ds_lab_result *result)
 	size_t count = ds_result_outliers(result, NULL, 0), samples = 0;
 
 	for (size_t c = 0; c < result->cell_count; c++) {
-		if (ds_lab_mode_interleaves(result->cells[c].mode))
+		if (ds_lab_mode_tells_departure(result->cells[c].mode))
 			samples += result->cells[c].sample_count;
 	}
 	if (samples == 0)

@@ -309,7 +309,7 @@ bool ds_verdict_works(struct ds_lab_result *result)
 		enum ds_lab_mode mode = (enum ds_lab_mode)i;
 		if (!empty_pairs(result, mode))
 			return false;
-		if (ds_lab_mode_interleaves(mode) && mode != DS_LAB_PTP &&
+		if (ds_lab_mode_tells_departure(mode) && mode != DS_LAB_PTP &&
 		    !basic_pairs(result, mode))
 			return false;
 		for (int h = 0; h < result->plan.hosts; h++) {

@@ -51,7 +51,7 @@ static double normal(uint64_t *seed, double sd)
 /* By how much a transmit stamp is before the packet's departure. */
 static double early_ns(enum ds_lab_mode mode, bool calibrated, uint64_t *seed)
 {
-	if (ds_lab_mode_interleaves(mode))
+	if (ds_lab_mode_tells_departure(mode))
 		return 0;
 	return calibrated ? normal(seed, 1100) : 4300 + exponential(seed, 1900);
 }
@@ -88,7 +88,7 @@ static bool play(struct packet_world *world, int repeat, int number, bool loaded
 	s.t_ns[3] = s.t_ns[2] + (int64_t)(t3_early + back);
 	s.offset_ns = (double)(s.t_ns[1] - s.t_ns[0] + (s.t_ns[2] - s.t_ns[3])) / 2;
 	s.delay_ns = (double)(s.t_ns[3] - s.t_ns[0] - (s.t_ns[2] - s.t_ns[1]));
-	s.interleaved = ds_lab_mode_interleaves(mode) && (mode == DS_LAB_PTP || number > 1);
+	s.interleaved = ds_lab_mode_tells_departure(mode) && (mode == DS_LAB_PTP || number > 1);
 	memcpy(s.source, s.interleaved ? "KKKK" : peers ? "DKDK" : "KKDK", 4);
 	/* A stamp that did not come in time. */
 	if (mode == DS_LAB_XLEAVE && uniform(&world->seed) < 0.03)

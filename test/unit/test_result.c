@@ -179,9 +179,9 @@ static void outliers_are_listed_the_farthest_first(void **state)
 	add(cell, 40000, true, 'K');
 	add(cell, -12000, true, '?');
 	assert_int_equal(ds_result_outliers(&result, list, 3), 5);
-	assert_int_equal(list[0].sample->offset_ns, 50000);
-	assert_int_equal(list[1].sample->offset_ns, 40000);
-	assert_int_equal(list[2].sample->offset_ns, -20000);
+	assert_float_equal(list[0].sample->offset_ns, 50000, 0);
+	assert_float_equal(list[1].sample->offset_ns, 40000, 0);
+	assert_float_equal(list[2].sample->offset_ns, -20000, 0);
 	assert_int_equal(ds_result_outliers(&result, list, 0), 5);
 	assert_false(ds_result_loaded(&result));
 	cell->samples[0].condition = DS_LAB_LOADED;

@@ -16,7 +16,7 @@
 #include "lab/result.h"
 
 #define REPEATS 2
-#define EACH	150 /* samples of a pair and repeat */
+#define EACH	120 /* samples of a pair and repeat */
 
 static uint64_t state_of_random = 1;
 
@@ -74,7 +74,7 @@ static double leg(const struct world *world, double least)
 static void exchange(const struct world *world, struct ds_lab_cell *cell, int repeat, double at_s)
 {
 	const struct host *a = &world->host[cell->asks], *b = &world->host[cell->answers];
-	bool interleaving = ds_lab_mode_interleaves(cell->mode);
+	bool interleaving = ds_lab_mode_tells_departure(cell->mode);
 	bool interleaved = interleaving && uniform() >= b->never_interleaves;
 	/* The way there is longer, as between namespaces: nobody is awake yet. */
 	double there = leg(world, world->path + 500), back = leg(world, world->path);

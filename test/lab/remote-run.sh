@@ -92,5 +92,8 @@ ip link set v3 up
 expect "no file is left on machine 1" await 3 nothing_in "$TMP/machine1"
 expect "no process on it" await 3 machine_is_empty "$first"
 expect "nothing here" await 3 nothing_in "$TMPDIR"
+# Nobody could tell it: it notices that we are silent, twice 6 s at most.
+expect "none on the one that had vanished" await 14 machine_is_empty "$third"
+expect "no file either" await 3 nothing_in "$TMP/machine3"
 
 exit $((failures > 0))

@@ -381,6 +381,20 @@ static bool bootstrap(struct set *set, struct ds_figure figures[FIGURES])
 	return true;
 }
 
+/* Repeats that follow each other are alike, for what else goes on in a machine outlasts one: where
+ * there are enough, units are the means of two (batch means: Law and Kelton 1984). Returns how
+ * many. An odd one is the third of the last unit. */
+static size_t batch(double *values, size_t count)
+{
+	size_t units = count / 2;
+
+	if (count < 2 * REPEATS_FOR_T)
+		return count;
+	for (size_t u = 0; u < units; u++)
+		values[u] = ds_mean(values + 2 * u, u + 1 < units ? 2 : count - 2 * u);
+	return units;
+}
+
 /* Student's t over the repeats' figures, about the figure of all: of sizes the logarithms, so that
  * no limit is below zero and twice is as far as half. */
 static void widen_by_t(double values[REPEATS], size_t count, bool size, struct ds_figure *figure)
@@ -391,6 +405,7 @@ static void widen_by_t(double values[REPEATS], size_t count, bool size, struct d
 		size = values[i] > 0 && figure->value > 0;
 	for (size_t i = 0; i < count; i++)
 		values[i] = size ? log(values[i]) : values[i];
+	count = batch(values, count);
 	mean = ds_mean(values, count);
 	for (size_t i = 0; i < count; i++)
 		sum += (values[i] - mean) * (values[i] - mean);

@@ -48,6 +48,16 @@ const char *ds_page_mode_class(enum ds_lab_mode mode)
 	return ds_lab_mode_tells_departure(mode) ? "xleave" : "basic";
 }
 
+void ds_page_mode_begin(struct ds_page *page, enum ds_lab_mode mode, int columns)
+{
+	fprintf(page->out,
+		"<tbody>\n<tr class=\"over\"><th colspan=\"%d\" scope=\"rowgroup\">"
+		"<span class=\"dye %s\"></span>",
+		columns, ds_page_mode_class(mode));
+	ds_page_text(page, ds_page_mode_words(mode));
+	ds_page_put(page, "</th></tr>\n");
+}
+
 bool ds_page_mode_known(const struct ds_page *page, enum ds_lab_mode mode)
 {
 	for (int g = 0; g < DS_PAGE_GROUPS; g++) {

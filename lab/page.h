@@ -51,6 +51,8 @@ const char *ds_page_condition_name(enum ds_lab_condition condition);
 const char *ds_page_mode_words(enum ds_lab_mode mode);
 /* The class of what is drawn in this mode's colour: "basic", "xleave" or "ptp". */
 const char *ds_page_mode_class(enum ds_lab_mode mode);
+/* Begins the rows of a mode in a table of so many columns: a <tbody> with its name above them. */
+void ds_page_mode_begin(struct ds_page *page, enum ds_lab_mode mode, int columns);
 /* The first association with samples (client/server, symmetric, broadcast): its mode that does not
  * interleave; the next is the one that does. -1: none has any. */
 int ds_page_couple(const struct ds_page *page);

@@ -374,12 +374,7 @@ void ds_page_pairs(struct ds_page *page)
 	for (int m = 0; m < DS_LAB_MODES; m++) {
 		if (!ds_page_mode_known(page, (enum ds_lab_mode)m))
 			continue;
-		ds_page_put(page,
-			    "<tbody>\n<tr class=\"over\"><th colspan=\"12\" scope=\"rowgroup\">");
-		fprintf(page->out, "<span class=\"dye %s\"></span>",
-			ds_page_mode_class((enum ds_lab_mode)m));
-		ds_page_text(page, ds_page_mode_words((enum ds_lab_mode)m));
-		ds_page_put(page, "</th></tr>\n");
+		ds_page_mode_begin(page, (enum ds_lab_mode)m, 12);
 		pair_rows(page, (enum ds_lab_mode)m, rows <= ROWS_WITH_INTERVALS);
 		ds_page_put(page, "</tbody>\n");
 	}

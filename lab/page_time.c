@@ -371,12 +371,7 @@ static void load_table(struct ds_page *page)
 	for (int m = 0; m < DS_LAB_MODES; m++) {
 		if (!ds_page_mode_known(page, (enum ds_lab_mode)m))
 			continue;
-		ds_page_put(page,
-			    "<tbody>\n<tr class=\"over\"><th colspan=\"9\" scope=\"rowgroup\">");
-		fprintf(page->out, "<span class=\"dye %s\"></span>",
-			ds_page_mode_class((enum ds_lab_mode)m));
-		ds_page_text(page, ds_page_mode_words((enum ds_lab_mode)m));
-		ds_page_put(page, "</th></tr>\n");
+		ds_page_mode_begin(page, (enum ds_lab_mode)m, 9);
 		for (int g = 0; g < DS_PAGE_GROUPS; g++) {
 			if (page->groups[m][g].count > 0)
 				load_cells(page, (enum ds_lab_mode)m, (enum ds_page_group)g);

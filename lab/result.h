@@ -125,7 +125,8 @@ struct ds_lab_figures {
 
 /* The figures of the samples of a cell in one condition. Intervals: samples of one run of a daemon
  * are alike (the layout of its memory, who else runs), so a repeat is the unit: Student's t over
- * the repeats' figures where there are three or more, else a moving-block bootstrap (Kuensch 1989;
+ * the repeats' figures (from six on, of pairs that follow each other: machines drift) where there
+ * are three or more, else a moving-block bootstrap (Kuensch 1989;
  * length of the blocks: Politis and White 2004) with a seed of its own, so that the same samples
  * give the same figures. Where there are both, whichever is wider. Of sizes (all but bias and
  * delay) the t is of their logarithms. Under DS_LAB_LEAST samples there is no interval: NAN. */

@@ -236,6 +236,29 @@ static void intervals_hold_on_repeats_that_differ(void **state)
 	assert_near_95("four repeats, median", held.median, held.trials);
 }
 
+/* What else goes on in a machine changes slowly: a repeat is like the one before. */
+static void intervals_hold_on_repeats_that_drift(void **state)
+{
+	struct held held = {0};
+	(void)state;
+
+	for (int trial = 0; trial < 400; trial++) {
+		struct ds_lab_cell cell = {.known = true};
+		struct ds_lab_figures figures;
+		double drift = normal();
+		for (int repeat = 0; repeat < 6; repeat++) {
+			stretch(&cell, repeat, 100, 0.5, 0.5 * drift);
+			drift = 0.4 * drift + sqrt(1 - 0.4 * 0.4) * normal();
+		}
+		ds_cell_figures(&cell, DS_LAB_IDLE, &figures);
+		count_held(&held, &figures, sqrt(1.25));
+		empty(&cell);
+	}
+	assert_near_95("six repeats that drift, bias", held.bias, held.trials);
+	assert_near_95("six repeats that drift, RMS", held.rms, held.trials);
+	assert_near_95("six repeats that drift, median", held.median, held.trials);
+}
+
 /* A repeat that was cut short does not count as one. */
 static void a_piece_of_a_repeat_is_no_unit(void **state)
 {
@@ -282,6 +305,7 @@ int main(void)
 		cmocka_unit_test(the_same_samples_give_the_same_figures),
 		cmocka_unit_test(intervals_hold_on_samples_that_hang_together),
 		cmocka_unit_test(intervals_hold_on_repeats_that_differ),
+		cmocka_unit_test(intervals_hold_on_repeats_that_drift),
 		cmocka_unit_test(a_piece_of_a_repeat_is_no_unit),
 		cmocka_unit_test(pooled_cells_are_of_the_same_repeats),
 	};

@@ -14,7 +14,7 @@
 #define DRAWS_LEAST   200
 #define DRAWN_MOST    20000000 /* samples drawn in all, so that long runs are reported too */
 #define CONFIDENCE    0.95
-#define REPEATS_FOR_T 3
+#define REPEATS_FOR_T ((size_t)3)
 #define WHOLE_REPEAT  0.25 /* of the longest: shorter ones were cut off and are no unit */
 #define NORMAL_975    1.959964
 /* Their length makes the error of the variance least, of which part is that it comes out too small:

@@ -22,8 +22,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S INT64_C(1000000000)
-#define DAY_NS	 (86400 * NS_PER_S)
+#include "stamps_shifted.h"
+
+#define DAY_NS (86400 * NS_PER_S)
 
 static struct timex kept = {.tick = 10000, .status = STA_UNSYNC, .maxerror = 16000000};
 static bool begun;
@@ -98,48 +99,8 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	begin();
 	ns = (int64_t)time->tv_sec * NS_PER_S + time->tv_nsec;
 	look(ns);
-	ns = shifted(ns);
-	time->tv_sec = ns / NS_PER_S;
-	time->tv_nsec = ns % NS_PER_S;
+	shift(time);
 	return 0;
-}
-
-static void shift_stamps(struct msghdr *message)
-{
-	begin();
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-		struct timespec times[3];
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING ||
-		    c->cmsg_len < CMSG_LEN(sizeof times))
-			continue;
-		memcpy(times, CMSG_DATA(c), sizeof times);
-		if (times[0].tv_sec == 0)
-			continue;
-		int64_t ns = shifted((int64_t)times[0].tv_sec * NS_PER_S + times[0].tv_nsec);
-		times[0].tv_sec = ns / NS_PER_S;
-		times[0].tv_nsec = ns % NS_PER_S;
-		memcpy(CMSG_DATA(c), times, sizeof times);
-	}
-}
-
-ssize_t recvmsg(int fd, struct msghdr *message, int flags)
-{
-	ssize_t n = syscall(SYS_recvmsg, fd, message, flags);
-
-	if (n >= 0)
-		shift_stamps(message);
-	return n;
-}
-
-int recvmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags,
-	     struct timespec *timeout)
-{
-	long n = syscall(SYS_recvmmsg, fd, messages, count, flags, timeout);
-
-	for (long i = 0; i < n; i++)
-		shift_stamps(&messages[i].msg_hdr);
-	return (int)n;
 }
 
 int adjtimex(struct timex *t)

@@ -25,8 +25,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define NS_PER_S INT64_C(1000000000)
-#define PIECES	 32
+#include "stamps_shifted.h"
+
+#define PIECES 32
 
 static struct piece {
 	double at_s, ahead_s, rate_ppm;
@@ -179,14 +180,6 @@ static int64_t shifted(int64_t at_ns)
 	return at_ns + llround(p->ahead_s * 1e9 + p->rate_ppm * 1e3 * (t_s - p->at_s));
 }
 
-static void shift(struct timespec *time)
-{
-	const int64_t ns = shifted((int64_t)time->tv_sec * NS_PER_S + time->tv_nsec);
-
-	time->tv_sec = ns / NS_PER_S;
-	time->tv_nsec = ns % NS_PER_S;
-}
-
 static void shift_raw(struct timespec *time)
 {
 	int64_t ns = (int64_t)time->tv_sec * NS_PER_S + time->tv_nsec;
@@ -206,42 +199,6 @@ int clock_gettime(clockid_t clock, struct timespec *time)
 	else if (rc == 0 && clock == CLOCK_MONOTONIC_RAW && shared != NULL)
 		shift_raw(time);
 	return rc;
-}
-
-static void shift_stamps(struct msghdr *message)
-{
-	begin();
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c != NULL; c = CMSG_NXTHDR(message, c)) {
-		struct timespec times[3];
-
-		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_TIMESTAMPING ||
-		    c->cmsg_len < CMSG_LEN(sizeof times))
-			continue;
-		memcpy(times, CMSG_DATA(c), sizeof times);
-		if (times[0].tv_sec == 0)
-			continue;
-		shift(&times[0]);
-		memcpy(CMSG_DATA(c), times, sizeof times);
-	}
-}
-
-ssize_t recvmsg(int fd, struct msghdr *message, int flags)
-{
-	const ssize_t n = syscall(SYS_recvmsg, fd, message, flags);
-
-	if (n >= 0)
-		shift_stamps(message);
-	return n;
-}
-
-int recvmmsg(int fd, struct mmsghdr *messages, unsigned int vlen, int flags,
-	     struct timespec *timeout)
-{
-	const long n = syscall(SYS_recvmmsg, fd, messages, vlen, flags, timeout);
-
-	for (long i = 0; i < n; i++)
-		shift_stamps(&messages[i].msg_hdr);
-	return (int)n;
 }
 
 static int refuse(const char *what)

@@ -256,7 +256,7 @@ static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
 	if (d->source >= DS_STAMP_KERNEL) {
 		request->rx = ds_clock_rx_stamp(s->clock, d->realtime_ns, d->source);
 	} else {
-		request->rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON};
+		request->rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON, 0};
 		ds_count(s->counters, DS_R_RX_STAMP_DAEMON);
 	}
 	request->rx.clock_ns = served_ns(s, request->rx.clock_ns, request->rx.raw_ns);

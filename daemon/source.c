@@ -536,7 +536,7 @@ struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *c,
 	} else {
 		ds_count(c->counters, DS_R_RX_STAMP_DAEMON);
 		realtime_ns = ds_clock_read_beside(c->clock, &now);
-		rx = (struct ds_rx_stamp){now.clock_ns, now.raw_ns, DS_STAMP_DAEMON};
+		rx = (struct ds_rx_stamp){now.clock_ns, now.raw_ns, DS_STAMP_DAEMON, 0};
 	}
 	if (c->shadowing != NULL)
 		ds_shadowing_stamp(c->shadowing, rx.raw_ns, realtime_ns);

@@ -96,8 +96,7 @@ static bool take_card(struct ds_stamps_card_reader *reader, const struct ds_anci
 	/* No card's clock is off by so much in the time from a packet to the reading beside it that
 	 * it would show: 1 us at 100 ppm in 10 ms. */
 	if (reader->clocks.local_ns != 0)
-		stamp->real_ns =
-			a->realtime_ns - reader->clocks.reference_ns + reader->clocks.local_ns;
+		stamp->real_ns = a->card_ns - reader->clocks.reference_ns + reader->clocks.local_ns;
 	return true;
 }
 
@@ -111,14 +110,14 @@ bool ds_stamps_card_take(struct ds_stamps_card_reader *reader, struct ds_socket 
 	with_card.hardware = true;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(message); c; c = CMSG_NXTHDR(message, c))
 		ds_stamping_take(&with_card, c, &a);
-	if (!a.is_stamp || a.realtime_ns == 0)
+	if (!a.is_stamp || (a.realtime_ns == 0 && a.card_ns == 0))
 		return false;
-	stamp->by_card = a.source == DS_STAMP_HARDWARE;
+	stamp->by_card = a.card_ns != 0;
 	if (stamp->by_card)
 		return take_card(reader, &a, stamp);
 	stamp->real_ns = a.realtime_ns;
-	return ds_stamping_join(&socket->stamping, socket->fd, a.id, NULL, 0, &stamp->number) ==
-	       DS_R_OK;
+	return ds_stamping_join(&socket->stamping, socket->fd, a.id, DS_STAMP_KERNEL, NULL, 0,
+				&stamp->number) == DS_R_OK;
 }
 
 bool ds_stamps_card_read(struct ds_stamps_card_reader *reader, struct ds_socket *socket,

@@ -210,7 +210,7 @@ struct ds_rx_stamp ds_clock_rx_stamp(const struct ds_clock *clock, int64_t realt
 	struct ds_reading r;
 
 	ds_clock_carry(clock, realtime_ns, &r);
-	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, source};
+	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, source, 0};
 }
 
 struct ds_tx_stamp ds_clock_tx_stamp(const struct ds_clock *clock, int64_t realtime_ns,
@@ -219,7 +219,7 @@ struct ds_tx_stamp ds_clock_tx_stamp(const struct ds_clock *clock, int64_t realt
 	struct ds_reading r;
 
 	ds_clock_carry(clock, realtime_ns, &r);
-	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, source};
+	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, source, 0};
 }
 
 struct ds_tx_stamp ds_clock_tx_now(struct ds_clock *clock)
@@ -227,7 +227,7 @@ struct ds_tx_stamp ds_clock_tx_now(struct ds_clock *clock)
 	struct ds_reading r;
 
 	ds_clock_read(clock, &r);
-	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON};
+	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON, 0};
 }
 
 struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock)
@@ -235,7 +235,7 @@ struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock)
 	struct ds_reading r;
 
 	ds_clock_read(clock, &r);
-	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON};
+	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON, 0};
 }
 
 int64_t ds_clock_take_jump(struct ds_clock *clock)

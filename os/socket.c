@@ -351,12 +351,13 @@ static bool take_stamp(struct ds_socket *s, const struct ds_ancillary *a, const 
 {
 	uint32_t token;
 
-	if (!a->is_stamp || !a->realtime_ns) {
+	if (!a->is_stamp || (!a->realtime_ns && !a->card_ns)) {
 		ds_count(&s->stamping.counters, DS_R_ERROR_QUEUE_OTHER);
 		return false;
 	}
-	if (ds_stamping_join(&s->stamping, s->fd, a->id, m->msg_hdr.msg_iov->iov_base, m->msg_len,
-			     &token) != DS_R_OK)
+	if (ds_stamping_join(&s->stamping, s->fd, a->id,
+			     a->card_ns ? DS_STAMP_HARDWARE : DS_STAMP_KERNEL,
+			     m->msg_hdr.msg_iov->iov_base, m->msg_len, &token) != DS_R_OK)
 		return false;
 	d->is_stamp = true;
 	d->token = token;
@@ -377,7 +378,10 @@ static bool take_message(struct ds_socket *s, const struct mmsghdr *m, struct ds
 		take_pktinfo(c, d);
 	}
 	d->realtime_ns = a.realtime_ns;
-	d->source = a.source;
+	d->source = a.realtime_ns ? DS_STAMP_KERNEL : DS_STAMP_NONE;
+	d->card_ns = a.card_ns;
+	d->card_interface = a.interface;
+	d->frame_length = a.length;
 	if (h->msg_flags & MSG_ERRQUEUE)
 		return take_stamp(s, &a, m, d);
 	d->data = h->msg_iov->iov_base;
@@ -475,8 +479,8 @@ static void prepare(struct ds_socket *s, struct ds_batch *b, int i, const struct
 	if (o->local && s->wildcard && o->local->family == s->family)
 		length = put_pktinfo(b->out_control[i], o);
 	b->out_plain[i] = length;
-	b->out_stamp[i] = ds_stamping_expect(&s->stamping, o->data, o->length, o->stamp, o->token,
-					     &b->out_id[i]);
+	b->out_stamp[i] = ds_stamping_expect(&s->stamping, o->data, o->length, o->stamp, o->card,
+					     o->token, &b->out_id[i]);
 	if (b->out_stamp[i])
 		length +=
 			ds_stamping_control(&s->stamping, b->out_id[i], b->out_control[i] + length);

@@ -40,7 +40,11 @@ struct ds_datagram {
 	int interface;		 /* index; 0 where unknown */
 	bool to_many;		 /* sent to a broadcast or multicast address; false where unknown */
 	int64_t realtime_ns;	 /* kernel stamp, CLOCK_REALTIME; 0 without */
-	enum ds_stamp_source source; /* NONE (nobody stamped: read the clock), KERNEL, HARDWARE */
+	enum ds_stamp_source source; /* of that: NONE (the kernel did not stamp) or KERNEL */
+	int64_t card_ns;    /* the card's stamp, of the card's own clock; 0 without. Of a received
+			     * packet    it comes with the kernel's, of a sent one by itself */
+	int card_interface; /* whose card that was, of a received packet; 0: `interface` */
+	uint32_t frame_length; /* of its frame without frame check sequence; 0: unknown */
 	bool is_stamp;
 	uint32_t token; /* is_stamp: what was given to the send */
 	bool truncated; /* longer than DS_DATAGRAM_SIZE: only its beginning is here */
@@ -109,6 +113,7 @@ struct ds_outgoing {
 	const union ds_address *local;	/* NULL, or the address to answer from */
 	int interface;			/* with local of link scope; else 0 */
 	bool stamp;			/* a transmit stamp is wanted, reported as `token` */
+	bool card;			/* ... and the card's; of a client's socket always */
 	uint32_t token;
 };
 

@@ -24,9 +24,21 @@
 
 #define RX_FLAGS (SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE)
 #define TX_FLAGS SOF_TIMESTAMPING_TX_SOFTWARE
+/* Of a card. RAW_HARDWARE and RX_HARDWARE do nothing where none is told to stamp. */
+#define RX_CARD_FLAGS (SOF_TIMESTAMPING_RX_HARDWARE | SOF_TIMESTAMPING_RAW_HARDWARE)
+#define TX_CARD_FLAGS SOF_TIMESTAMPING_TX_HARDWARE
+#define TX_ANY_FLAGS  (TX_FLAGS | TX_CARD_FLAGS)
+/* Linux 4.13 */
+#define CARD_EXTRAS (SOF_TIMESTAMPING_OPT_PKTINFO | SOF_TIMESTAMPING_OPT_TX_SWHW)
 
 /* Set once the kernel has shown that it does not know SCM_TS_OPT_ID. */
 static atomic_bool no_chosen_ids;
+static atomic_bool cards_asked;
+
+void ds_stamping_ask_cards(bool on)
+{
+	atomic_store_explicit(&cards_asked, on, memory_order_relaxed);
+}
 
 static struct ds_pending_stamp *ring_of(struct ds_stamping *s)
 {
@@ -56,19 +68,42 @@ static bool kernel_stamps_per_packet(void)
 	return major > 4 || (major == 4 && minor >= 7);
 }
 
+/* What is asked for a card besides, best first; the last is nothing. */
+static const uint32_t card_flags[] = {
+	RX_CARD_FLAGS | CARD_EXTRAS,
+	RX_CARD_FLAGS,
+	0,
+};
+#define CARD_WAYS (sizeof(card_flags) / sizeof(card_flags[0]))
+
+static size_t first_card_way(void)
+{
+	return atomic_load_explicit(&cards_asked, memory_order_relaxed) ? 0 : CARD_WAYS - 1;
+}
+
+static bool grant(struct ds_stamping *s, int fd, uint32_t flags)
+{
+	if (!set_flags(fd, flags))
+		return false;
+	s->receive = true;
+	s->hardware = (flags & SOF_TIMESTAMPING_RAW_HARDWARE) != 0;
+	s->both = (flags & SOF_TIMESTAMPING_OPT_TX_SWHW) != 0;
+	s->flags = flags;
+	return true;
+}
+
 static void ask_receive_only(struct ds_stamping *s, int fd)
 {
 	const int on = 1;
 
-	s->receive = set_flags(fd, RX_FLAGS);
-	if (s->receive)
-		s->flags = RX_FLAGS;
-	else
-		s->receive = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == 0;
+	for (size_t way = first_card_way(); way < CARD_WAYS; way++)
+		if (grant(s, fd, RX_FLAGS | card_flags[way]))
+			return;
+	s->receive = setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof(on)) == 0;
 }
 
 /* From everything down to what an old kernel knows. */
-static void ask(struct ds_stamping *s, int fd, uint32_t transmit)
+static bool ask_with_card(struct ds_stamping *s, int fd, uint32_t flags)
 {
 	static const uint32_t extras[] = {
 		SOF_TIMESTAMPING_OPT_ID | SOF_TIMESTAMPING_OPT_TSONLY,
@@ -79,15 +114,25 @@ static void ask(struct ds_stamping *s, int fd, uint32_t transmit)
 	/* without ids the whole frame must come back: no OPT_TSONLY */
 	for (size_t i = s->join == DS_JOIN_NONE ? 2 : 0; i < sizeof(extras) / sizeof(extras[0]);
 	     i++) {
-		uint32_t flags = RX_FLAGS | transmit | extras[i];
-
-		if (!set_flags(fd, flags))
+		if (!grant(s, fd, flags | extras[i]))
 			continue;
-		s->receive = s->transmit = true;
-		s->flags = flags;
-		if (!(flags & SOF_TIMESTAMPING_OPT_ID))
+		s->transmit = true;
+		if (!(extras[i] & SOF_TIMESTAMPING_OPT_ID))
 			s->join = DS_JOIN_NONE;
-		return;
+		return true;
+	}
+	return false;
+}
+
+static void ask(struct ds_stamping *s, int fd)
+{
+	for (size_t way = first_card_way(); way < CARD_WAYS; way++) {
+		uint32_t transmit = s->per_packet ? 0 : TX_FLAGS;
+
+		if (card_flags[way] && !s->per_packet)
+			transmit |= TX_CARD_FLAGS;
+		if (ask_with_card(s, fd, RX_FLAGS | transmit | card_flags[way]))
+			return;
 	}
 	s->join = DS_JOIN_NONE;
 	ask_receive_only(s, fd);
@@ -108,7 +153,7 @@ void ds_stamping_open(struct ds_stamping *s, int fd, const struct ds_stamping_wi
 		return;
 	}
 	s->per_packet = wish->per_packet && kernel_stamps_per_packet();
-	ask(s, fd, s->per_packet ? 0 : TX_FLAGS);
+	ask(s, fd);
 	s->next_id = s->join == DS_JOIN_CHOSEN_ID ? DS_STAMPING_FIRST_ID : 0;
 }
 
@@ -120,6 +165,7 @@ static void forget_all(struct ds_stamping *s)
 		if (ring[i].state == DS_PENDING_LIVE)
 			s->counters.by_reason[DS_R_STAMP_MISSING] += ring[i].wanted;
 		ring[i].state = DS_PENDING_FREE;
+		ring[i].owed = 0;
 	}
 	s->live = 0;
 }
@@ -142,7 +188,7 @@ static void begin_doubt(struct ds_stamping *s, int fd)
 	s->doubt_since_ns = ds_monotonic_ns();
 	/* OPT_ID must stay: without it the stamps still under way would come with the id 0 */
 	if (!s->per_packet)
-		set_flags(fd, s->flags & ~(uint32_t)TX_FLAGS);
+		set_flags(fd, s->flags & ~(uint32_t)TX_ANY_FLAGS);
 }
 
 void ds_stamping_before_send(struct ds_stamping *s, int fd)
@@ -153,7 +199,7 @@ void ds_stamping_before_send(struct ds_stamping *s, int fd)
 		return;
 	forget_all(s);
 	/* switching OPT_ID on sets the counter to zero */
-	if (!set_flags(fd, s->flags & ~(uint32_t)(SOF_TIMESTAMPING_OPT_ID | TX_FLAGS)) ||
+	if (!set_flags(fd, s->flags & ~(uint32_t)(SOF_TIMESTAMPING_OPT_ID | TX_ANY_FLAGS)) ||
 	    !set_flags(fd, s->flags))
 		return;
 	s->doubt = false;
@@ -161,7 +207,7 @@ void ds_stamping_before_send(struct ds_stamping *s, int fd)
 }
 
 bool ds_stamping_expect(struct ds_stamping *s, const uint8_t *data, size_t length, bool wanted,
-			uint32_t token, uint32_t *id)
+			bool card, uint32_t token, uint32_t *id)
 {
 	struct ds_pending_stamp *slot;
 
@@ -174,8 +220,7 @@ bool ds_stamping_expect(struct ds_stamping *s, const uint8_t *data, size_t lengt
 	slot = slot_of(s, s->next_id);
 	if (slot->state == DS_PENDING_LIVE)
 		s->counters.by_reason[DS_R_STAMP_MISSING] += slot->wanted;
-	else
-		s->live++;
+	s->live += slot->owed == 0;
 	slot->id = s->next_id++;
 	slot->token = token;
 	slot->wanted = wanted;
@@ -183,6 +228,10 @@ bool ds_stamping_expect(struct ds_stamping *s, const uint8_t *data, size_t lengt
 			       ? ds_wire_read_ntp64(data + DS_WIRE_TRANSMIT_OFFSET)
 			       : 0;
 	slot->state = DS_PENDING_LIVE;
+	slot->card = s->hardware && (card || !s->per_packet);
+	slot->owed = DS_STAMPING_OWES(DS_STAMP_KERNEL);
+	if (slot->card)
+		slot->owed |= DS_STAMPING_OWES(DS_STAMP_HARDWARE);
 	s->sent += wanted;
 	*id = slot->id;
 	return true;
@@ -208,7 +257,10 @@ size_t ds_stamping_control(const struct ds_stamping *s, uint32_t id, uint8_t *ou
 	size_t length = 0;
 
 	if (s->per_packet)
-		length += put_u32(out, SO_TIMESTAMPING, TX_FLAGS);
+		length +=
+			put_u32(out, SO_TIMESTAMPING,
+				slot_of((struct ds_stamping *)(uintptr_t)s, id)->card ? TX_ANY_FLAGS
+										      : TX_FLAGS);
 	if (s->join == DS_JOIN_CHOSEN_ID)
 		length += put_u32(out + length, SCM_TS_OPT_ID, id);
 	return length;
@@ -220,6 +272,7 @@ void ds_stamping_unsent(struct ds_stamping *s, int fd, uint32_t id)
 
 	if (slot->id == id && slot->state == DS_PENDING_LIVE) {
 		slot->state = DS_PENDING_FREE;
+		slot->owed = 0;
 		s->live--;
 		s->sent -= slot->wanted;
 	}
@@ -248,13 +301,20 @@ static void take_times(const struct ds_stamping *s, const struct cmsghdr *cmsg,
 	if (cmsg->cmsg_len < CMSG_LEN(sizeof(times)))
 		return;
 	memcpy(&times, CMSG_DATA(cmsg), sizeof(times));
-	if (s->hardware && (times.ts[2].tv_sec || times.ts[2].tv_nsec)) {
-		out->realtime_ns = ns_of(&times.ts[2]);
-		out->source = DS_STAMP_HARDWARE;
-	} else if (times.ts[0].tv_sec || times.ts[0].tv_nsec) {
-		out->realtime_ns = ns_of(&times.ts[0]);
-		out->source = DS_STAMP_KERNEL;
-	}
+	out->realtime_ns = ns_of(&times.ts[0]);
+	if (s->hardware)
+		out->card_ns = ns_of(&times.ts[2]);
+}
+
+static void take_frame(const struct cmsghdr *cmsg, struct ds_ancillary *out)
+{
+	struct scm_ts_pktinfo info;
+
+	if (cmsg->cmsg_len < CMSG_LEN(sizeof(info)))
+		return;
+	memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
+	out->interface = (int)info.if_index;
+	out->length = info.pkt_length;
 }
 
 static void take_error(const struct cmsghdr *cmsg, struct ds_ancillary *out)
@@ -283,7 +343,8 @@ void ds_stamping_take(const struct ds_stamping *s, const struct cmsghdr *cmsg,
 		   cmsg->cmsg_len >= CMSG_LEN(sizeof(time))) {
 		memcpy(&time, CMSG_DATA(cmsg), sizeof(time));
 		out->realtime_ns = ns_of(&time);
-		out->source = DS_STAMP_KERNEL;
+	} else if (cmsg->cmsg_level == SOL_SOCKET && cmsg->cmsg_type == SCM_TIMESTAMPING_PKTINFO) {
+		take_frame(cmsg, out);
 	} else if ((cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_RECVERR) ||
 		   (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_RECVERR)) {
 		take_error(cmsg, out);
@@ -330,14 +391,20 @@ size_t ds_stamping_payload_offset(const uint8_t *frame, size_t length)
 	return udp_payload_of_ip(frame, length, 0);
 }
 
-static enum ds_reason report(struct ds_stamping *s, struct ds_pending_stamp *slot, uint32_t *token)
+static enum ds_reason report(struct ds_stamping *s, struct ds_pending_stamp *slot,
+			     enum ds_stamp_source source, uint32_t *token)
 {
-	if (slot->state == DS_PENDING_REPORTED) {
+	const uint8_t bit = (uint8_t)DS_STAMPING_OWES(source);
+
+	if (!(slot->owed & bit)) {
 		ds_count(&s->counters, DS_R_STAMP_DOUBLE);
 		return DS_R_STAMP_DOUBLE;
 	}
+	slot->owed &= (uint8_t)~bit;
+	if (!s->both) /* the kernel says nothing where the card does */
+		slot->owed = 0;
+	s->live -= slot->owed == 0;
 	slot->state = DS_PENDING_REPORTED;
-	s->live--;
 	*token = slot->token;
 	return slot->wanted ? DS_R_OK : DS_R_STAMP_LATE;
 }
@@ -367,8 +434,8 @@ static struct ds_pending_stamp *find_cookie(struct ds_stamping *s, ds_ntp64 cook
 	return found ? found : done;
 }
 
-static enum ds_reason join_frame(struct ds_stamping *s, const uint8_t *frame, size_t length,
-				 uint32_t *token)
+static enum ds_reason join_frame(struct ds_stamping *s, enum ds_stamp_source source,
+				 const uint8_t *frame, size_t length, uint32_t *token)
 {
 	size_t payload = ds_stamping_payload_offset(frame, length);
 	struct ds_pending_stamp *slot;
@@ -376,22 +443,23 @@ static enum ds_reason join_frame(struct ds_stamping *s, const uint8_t *frame, si
 	if (!payload || length < payload + DS_WIRE_HEADER_SIZE)
 		return wrong(s);
 	slot = find_cookie(s, ds_wire_read_ntp64(frame + payload + DS_WIRE_TRANSMIT_OFFSET));
-	return slot ? report(s, slot, token) : wrong(s);
+	return slot ? report(s, slot, source, token) : wrong(s);
 }
 
-enum ds_reason ds_stamping_join(struct ds_stamping *s, int fd, uint32_t id, const uint8_t *frame,
-				size_t length, uint32_t *token)
+enum ds_reason ds_stamping_join(struct ds_stamping *s, int fd, uint32_t id,
+				enum ds_stamp_source source, const uint8_t *frame, size_t length,
+				uint32_t *token)
 {
 	struct ds_pending_stamp *slot;
 
 	if (length > 0)
-		return join_frame(s, frame, length, token);
+		return join_frame(s, source, frame, length, token);
 	if (s->join == DS_JOIN_NONE)
 		return wrong(s);
 	slot = slot_of(s, id);
 	if (slot->state != DS_PENDING_FREE && slot->id == id) {
 		s->id_seen = true;
-		return report(s, slot, token);
+		return report(s, slot, source, token);
 	}
 	/* a small id where a chosen one was due: the kernel counts, and ignores what we choose */
 	if (s->join == DS_JOIN_CHOSEN_ID && !s->id_seen && id < DS_STAMPING_FIRST_ID)

@@ -238,7 +238,7 @@ static void calibrate(struct bc_state *s, enum bc_path path)
 	int64_t t1 = s->now_ns + 400 * MS;
 	int64_t t2 = t1 + MS;
 	int64_t t4 = t2 + back_ns[path];
-	struct ds_tx_stamp left = {START + t1 + BEHIND + s->own_error_ns, t1, DS_STAMP_KERNEL};
+	struct ds_tx_stamp left = {START + t1 + BEHIND + s->own_error_ns, t1, DS_STAMP_KERNEL, 0};
 	struct ds_rx_stamp came = arrival(s, t4);
 	struct ds_remote remote = {.stratum = 1, .precision_log2 = -25};
 	struct ds_exchange e;

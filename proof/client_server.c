@@ -888,7 +888,7 @@ static bool go_on_once(struct cs_state *s, bool lost, struct cs_step *step)
 	ask_server_with_key(&quiet, bytes, rx_ns, s->stepped);
 	if (!quiet.replied)
 		return false;
-	tx = (struct ds_tx_stamp){rx_ns, rx_ns + 100 * US, DS_STAMP_KERNEL};
+	tx = (struct ds_tx_stamp){rx_ns, rx_ns + 100 * US, DS_STAMP_KERNEL, 0};
 	(void)ds_server_drivestamp(&server, quiet.response.slot, quiet.response.rx_raw_ns, &tx);
 	t4 = t4_stamp(s, CS_ANSWERS + 1);
 	memcpy(bytes, quiet.response.bytes, DS_WIRE_HEADER_SIZE);

@@ -882,7 +882,7 @@ static void answered(struct going *g, const uint8_t *bytes, size_t length)
 	if (!quiet.replied)
 		return;
 	departs(&quiet, ++g->number);
-	tx = (struct ds_tx_stamp){0, left_ns(g->number, PE_PROMPT), DS_STAMP_KERNEL};
+	tx = (struct ds_tx_stamp){0, left_ns(g->number, PE_PROMPT), DS_STAMP_KERNEL, 0};
 	(void)ds_server_drivestamp(&server, quiet.response.slot, quiet.response.rx_raw_ns, &tx);
 	hears(g, PE_A, g->number, quiet.response.bytes, DS_WIRE_HEADER_SIZE, DS_AUTH_ABSENT);
 }

@@ -532,15 +532,18 @@ static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
 }
 
 /* Servers put noise into the bits of a stamp below their precision: what was there is lost, and
- * what is there instead as wrong, each by up to one precision (variance 1/12 of its square). */
+ * what is there instead as wrong, each by up to one precision (variance 1/12 of its square). What a
+ * card's stamps may be wrong by in our scales comes to that: T1's of the way there, T4's of the way
+ * back, and the larger counts for both. */
 static double grain_variance(const struct ds_exchange *x, int64_t precision_ns)
 {
 	double ours = (double)(precision_ns < 1			 ? 1
 			       : precision_ns > PRECISION_MAX_NS ? PRECISION_MAX_NS
 								 : precision_ns);
 	double theirs = fmin(ldexp(1e9, x->remote.precision_log2), REMOTE_GRAIN_NS);
+	double carried = fmin(fmax(x->t1.error_ns, x->t4.error_ns), (double)PRECISION_MAX_NS);
 
-	return ours * ours + theirs * theirs / 6.0;
+	return ours * ours + theirs * theirs / 6.0 + carried * carried;
 }
 
 /* Put the sample at the end of the window. Returns whether it is the first of all. */

@@ -246,7 +246,7 @@ enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 o
 		return DS_R_SLOT_USED;
 	if (slot->state == LIVE)
 		return DS_R_SLOT_NO_DRIVESTAMP;
-	*transmit = later(slot->receive, slot->delta_ns);
+	*transmit = later(slot->receive, slot->delta_ns < 0 ? ~slot->delta_ns : slot->delta_ns);
 	release(table, slot);
 	slot->state = USED;
 	return DS_R_OK;
@@ -338,7 +338,7 @@ enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *
 }
 
 enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t reference,
-					int64_t delta_ns)
+					int64_t delta_ns, enum ds_stamp_source source)
 {
 	uint32_t index = reference & INDEX_MASK;
 	struct ds_slot *slot;
@@ -348,11 +348,11 @@ enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint
 	slot = &table->slots[index];
 	if (!is_live(slot) || reference >> REFERENCE_SHIFT != slot->generation)
 		return DS_R_STAMP_WRONG_ID;
-	if (slot->state == STAMPED)
+	if (slot->state == STAMPED && (slot->delta_ns < 0 || source != DS_STAMP_HARDWARE))
 		return DS_R_STAMP_DOUBLE;
 	if (delta_ns < 0 || delta_ns > DS_DRIVESTAMP_MAX_NS)
 		return DS_R_STAMP_IMPLAUSIBLE;
-	slot->delta_ns = (int32_t)delta_ns;
+	slot->delta_ns = (int32_t)(source == DS_STAMP_HARDWARE ? ~delta_ns : delta_ns);
 	slot->state = STAMPED;
 	return DS_R_OK;
 }

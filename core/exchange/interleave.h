@@ -25,8 +25,9 @@
 
 /* A saved stamp of the server: 16 bytes. */
 struct ds_slot {
-	ds_ntp64 receive;	 /* the key: receive field of the answer */
-	int32_t delta_ns;	 /* drivestamp of that answer minus its receive stamp */
+	ds_ntp64 receive; /* the key: receive field of the answer */
+	int32_t delta_ns; /* drivestamp of that answer minus its receive stamp; its complement (so
+			   * that it is below 0) where the card took it */
 	uint32_t prefix : 24;	 /* of the client */
 	uint32_t generation : 6; /* of the slot: how often it was given, modulo 64 */
 	uint32_t state : 2;
@@ -142,11 +143,13 @@ enum ds_reason ds_interleave_take(struct ds_interleave_server *table, ds_ntp64 o
 enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *receive,
 				  uint32_t prefix, uint32_t *reference);
 
-/* The drivestamp of the answer of that slot: delta_ns after its receive stamp. DS_R_OK, or
- * DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE (below 0, over DS_DRIVESTAMP_MAX_NS), and nothing
- * changed. A reference is told from an older one to the same place for 64 reuses of it. */
+/* The drivestamp of the answer of that slot: delta_ns after its receive stamp, by `source`. A
+ * card's takes the place of a kernel's, as long as that was not told (S9). DS_R_OK, or
+ * DS_R_STAMP_WRONG_ID, _DOUBLE (there is one of that source or a better), _IMPLAUSIBLE (below 0,
+ * over DS_DRIVESTAMP_MAX_NS), and nothing changed. A reference is told from an older one to the
+ * same place for 64 reuses of it. */
 enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint32_t reference,
-					int64_t delta_ns);
+					int64_t delta_ns, enum ds_stamp_source source);
 
 #else /* a complete daemon without it */
 
@@ -244,11 +247,13 @@ DS_EMPTY enum ds_reason ds_interleave_save(struct ds_interleave_server *table, d
 }
 
 DS_EMPTY enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table,
-						 uint32_t reference, int64_t delta_ns)
+						 uint32_t reference, int64_t delta_ns,
+						 enum ds_stamp_source source)
 {
 	(void)table;
 	(void)reference;
 	(void)delta_ns;
+	(void)source;
 	return DS_R_STAMP_WRONG_ID;
 }
 

@@ -76,7 +76,17 @@
 	X(SEND_FAILED, "send-failed", "the packet could not be sent")                              \
 	X(RX_STAMP_DAEMON, "rx-stamp-daemon", "no kernel receive stamp; the clock was read")       \
 	X(ERROR_QUEUE_OTHER, "error-queue-other", "error queue message that is no stamp")          \
-	X(CONTROL_TRUNCATED, "control-truncated", "ancillary data was cut off")
+	X(CONTROL_TRUNCATED, "control-truncated", "ancillary data was cut off")                    \
+	/* no stamp of the network card, where there could be one; the kernel's is used */         \
+	X(CARD_TX_LOST, "card-tx-lost", "the card gave no transmit stamp in time")                 \
+	X(CARD_TX_LATE, "card-tx-late", "the card's transmit stamp came after it was needed")      \
+	X(CARD_TX_SKIPPED, "card-tx-skipped",                                                      \
+	  "the card was not asked: it is busy with another stamp, or about to be needed")          \
+	X(CARD_RX_NONE, "card-rx-none", "a received packet without the card's stamp")              \
+	X(CARD_FOREIGN, "card-foreign", "stamp of a card that is not in use here")                 \
+	X(CARD_CLOCK, "card-clock", "the card's clock is not known well enough")                   \
+	X(CARD_IMPLAUSIBLE, "card-implausible",                                                    \
+	  "the card's stamp lies where the packet cannot have been")
 
 enum ds_reason {
 #define X(symbol, name, sentence) DS_R_##symbol,

@@ -128,7 +128,7 @@ enum ds_reason ds_server_drivestamp(struct ds_server *server, uint32_t slot, int
 
 	if (!ds_is_drivestamp(tx) || __builtin_sub_overflow(tx->raw_ns, rx_raw_ns, &delta_ns))
 		return DS_R_STAMP_IMPLAUSIBLE;
-	return ds_interleave_drivestamp(&server->interleave, slot, delta_ns);
+	return ds_interleave_drivestamp(&server->interleave, slot, delta_ns, tx->source);
 }
 
 void ds_server_forget(struct ds_server *server)

@@ -68,7 +68,8 @@ void ds_server_prefetch(const struct ds_server *server, const struct ds_request 
  * to an interleaved one. Never writes a time before the receive stamp. */
 void ds_server_departs(struct ds_response *response, int64_t clock_ns, uint32_t random);
 
-/* A drivestamp of an answer was reported; slot and rx_raw_ns as the response had them. DS_R_OK
+/* A drivestamp of an answer was reported; slot and rx_raw_ns as the response had them. A card's
+ * may come behind the kernel's, and takes its place while no answer has told that. DS_R_OK
  * or why nothing changed: DS_R_STAMP_WRONG_ID, _DOUBLE, _IMPLAUSIBLE (also what is no
  * drivestamp). */
 enum ds_reason ds_server_drivestamp(struct ds_server *server, uint32_t slot, int64_t rx_raw_ns,

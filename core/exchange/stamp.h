@@ -11,6 +11,11 @@
  *             never stepped or slewed, so that stamps may be held across corrections of
  *             the clock without being touched: what exchange.md 4.1 calls "slew" is no
  *             event here.
+ *
+ * A card stamps by a clock of its own; carried over to these scales the stamp may be wrong by what
+ * is not known of that clock: error_ns, one standard deviation. What else a stamp is off by (how
+ * long before the wire the kernel took it) nobody can tell, and it is not in there.
+ *
  * Both fit 64 bits until the year 2262. No function here reads a clock.
  */
 #ifndef DS_CORE_EXCHANGE_STAMP_H
@@ -34,12 +39,14 @@ struct ds_rx_stamp {
 	int64_t clock_ns;
 	int64_t raw_ns;
 	enum ds_stamp_source source;
+	uint32_t error_ns; /* 0: of CLOCK_REALTIME itself */
 };
 
 struct ds_tx_stamp {
 	int64_t clock_ns;
 	int64_t raw_ns;
 	enum ds_stamp_source source;
+	uint32_t error_ns;
 };
 
 /* A drivestamp is a transmit stamp that the kernel or the card took. */

@@ -43,7 +43,7 @@ static void air_calibrate_late(struct air *a, int64_t true_ns, int64_t late_ns)
 {
 	struct ds_rx_stamp t4 = rx_at(a, true_ns + WAY + late_ns);
 	struct ds_rx_stamp left = rx_at(a, true_ns - WAY);
-	struct ds_tx_stamp t1 = {left.clock_ns, left.raw_ns, DS_STAMP_KERNEL};
+	struct ds_tx_stamp t1 = {left.clock_ns, left.raw_ns, DS_STAMP_KERNEL, 0};
 	const struct ds_remote remote = {.stratum = 1, .precision_log2 = -25};
 	struct ds_exchange e;
 

@@ -285,7 +285,7 @@ static void test_reference_clocks(void **state)
 			 DS_R_DELAY_NEGATIVE);
 	local.source = DS_STAMP_NONE;
 	assert_int_equal(ds_exchange_make_refclock(&e, 0, &local, 0, &of), DS_R_STAMP_MISSING);
-	local = (struct ds_rx_stamp){INT64_MAX, INT64_MIN, DS_STAMP_KERNEL};
+	local = (struct ds_rx_stamp){INT64_MAX, INT64_MIN, DS_STAMP_KERNEL, 0};
 	assert_int_equal(ds_exchange_make_refclock(&e, INT64_MAX, &local, 0, &of),
 			 DS_R_DELAY_NEGATIVE);
 	assert_int_equal(e.delay_ns, -1); /* nothing was written */
@@ -312,7 +312,7 @@ static void test_broadcasts(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct ds_rx_stamp t4 = {cases[i].clock_ns, cases[i].raw_ns, DS_STAMP_KERNEL};
+		struct ds_rx_stamp t4 = {cases[i].clock_ns, cases[i].raw_ns, DS_STAMP_KERNEL, 0};
 
 		memset(&e, 0xa5, sizeof(e));
 		assert_int_equal(ds_exchange_make_broadcast(&e, DS_EXCHANGE_BROADCAST,

@@ -846,9 +846,12 @@ static void test_a_stamp_of_an_earlier_life_of_the_slot(void **state)
 			    DS_R_SLOT_QUOTA);
 		for (uint32_t k = 0; k < i; k++) {
 			assert_true(references[k] != references[i]);
-			assert_true(ds_interleave_drivestamp(&table, references[k], 5) != DS_R_OK);
+			assert_true(ds_interleave_drivestamp(&table, references[k], 5,
+							     DS_STAMP_KERNEL) != DS_R_OK);
 		}
-		assert_int_equal(ds_interleave_drivestamp(&table, references[i], 5), DS_R_OK);
+		assert_int_equal(
+			ds_interleave_drivestamp(&table, references[i], 5, DS_STAMP_KERNEL),
+			DS_R_OK);
 		if (i % 2 == 0)
 			assert_int_equal(ds_interleave_take(&table, receive, i, &transmit),
 					 DS_R_OK);
@@ -952,7 +955,8 @@ static void test_the_oldest_gives_way_over_an_era(void **state)
 
 		assert_int_equal(ds_interleave_save(&table, &receive, i, &reference),
 				 i < DS_SLOT_WAYS ? DS_R_OK : DS_R_SLOT_EVICTED);
-		assert_int_equal(ds_interleave_drivestamp(&table, reference, 0), DS_R_OK);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference, 0, DS_STAMP_KERNEL),
+				 DS_R_OK);
 	}
 	assert_int_equal(ds_interleave_take(&table, start, 0, &transmit), DS_R_SLOT_UNKNOWN);
 	for (uint32_t i = 1; i < 9; i++) {
@@ -1030,7 +1034,8 @@ static void test_one_busy_client_does_not_evict_the_others(void **state)
 		keys[i] = at += UINT64_C(0x123456789a);
 		keys[i] |= 1;
 		assert_int_equal(ds_interleave_save(&table, &keys[i], i + 1, &reference), DS_R_OK);
-		assert_int_equal(ds_interleave_drivestamp(&table, reference, 100), DS_R_OK);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference, 100, DS_STAMP_KERNEL),
+				 DS_R_OK);
 	}
 	for (uint32_t i = 0; i < 100 * BIG; i++) { /* prefix 1000: never takes what it saves */
 		ds_ntp64 key = (at += UINT64_C(0x3456789a)) | 1;
@@ -1132,7 +1137,9 @@ static void test_drivestamps_are_kept_to_the_nanosecond(void **state)
 
 		receive |= 1;
 		assert_true(ds_interleave_save(&table, &receive, 1, &reference) == DS_R_OK);
-		assert_int_equal(ds_interleave_drivestamp(&table, reference, delta), DS_R_OK);
+		assert_int_equal(
+			ds_interleave_drivestamp(&table, reference, delta, DS_STAMP_KERNEL),
+			DS_R_OK);
 		assert_int_equal(ds_interleave_take(&table, receive, 1, &transmit), DS_R_OK);
 		assert_true(ds_ns_from_ntp64(transmit, at) == at + delta);
 		assert_int_equal(transmit & 1, 0);
@@ -1142,9 +1149,51 @@ static void test_drivestamps_are_kept_to_the_nanosecond(void **state)
 		ds_ntp64 receive = ds_ntp64_from_ns(INT64_C(2085978496) * WORLD_S - 1, 0) | 1;
 
 		assert_int_equal(ds_interleave_save(&table, &receive, 1, &reference), DS_R_OK);
-		assert_int_equal(ds_interleave_drivestamp(&table, reference, 1), DS_R_OK);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference, 1, DS_STAMP_KERNEL),
+				 DS_R_OK);
 		assert_int_equal(ds_interleave_take(&table, receive, 1, &transmit), DS_R_OK);
 		assert_true(transmit == 2);
+	}
+}
+
+/* Provenance rises from kernel to card, never back, and not once it was told (S9). */
+static void test_a_cards_stamp_takes_the_kernels_place(void **state)
+{
+	static const int32_t deltas[] = {0, 1, 20000, 1000000000};
+	struct ds_interleave_server table;
+	struct ds_slot slots[DS_SLOT_WAYS];
+	ds_ntp64 receive = ds_ntp64_from_ns(WORLD_START, 0) | 1;
+	uint32_t reference;
+	ds_ntp64 transmit;
+
+	(void)state;
+	ds_interleave_server_init(&table, slots, DS_SLOT_WAYS);
+	for (int i = 0; i < 8; i++) {
+		int32_t delta = deltas[i % 4];
+
+		receive += 2;
+		assert_int_equal(ds_interleave_save(&table, &receive, 1, &reference), DS_R_OK);
+		if (i < 4)
+			assert_int_equal(
+				ds_interleave_drivestamp(&table, reference, 500, DS_STAMP_KERNEL),
+				DS_R_OK);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference,
+							  DS_DRIVESTAMP_MAX_NS + 1,
+							  DS_STAMP_HARDWARE),
+				 DS_R_STAMP_IMPLAUSIBLE);
+		assert_int_equal(
+			ds_interleave_drivestamp(&table, reference, delta, DS_STAMP_HARDWARE),
+			DS_R_OK);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference, 7, DS_STAMP_HARDWARE),
+				 DS_R_STAMP_DOUBLE);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference, 7, DS_STAMP_KERNEL),
+				 DS_R_STAMP_DOUBLE);
+		assert_int_equal(ds_interleave_take(&table, receive, 1, &transmit), DS_R_OK);
+		assert_int_equal(ds_ns_from_ntp64(transmit, WORLD_START) -
+					 ds_ns_from_ntp64(receive, WORLD_START),
+				 delta);
+		assert_int_equal(ds_interleave_drivestamp(&table, reference, 7, DS_STAMP_HARDWARE),
+				 DS_R_STAMP_WRONG_ID);
 	}
 }
 
@@ -1303,6 +1352,7 @@ int main(void)
 		cmocka_unit_test(test_a_full_set_of_a_big_table),
 		cmocka_unit_test(test_keys_that_are_taken),
 		cmocka_unit_test(test_drivestamps_are_kept_to_the_nanosecond),
+		cmocka_unit_test(test_a_cards_stamp_takes_the_kernels_place),
 		cmocka_unit_test(test_when_a_peer_may_interleave),
 		cmocka_unit_test(test_which_broadcast_is_told_of),
 		cmocka_unit_test(test_what_a_broadcast_tells),

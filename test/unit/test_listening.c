@@ -52,7 +52,7 @@ static enum ds_reason hear(int8_t poll_log2, int64_t way_ns, int64_t origin_ns,
 		.transmit = ds_ntp64_from_ns(UNIX + now_ns - way_ns, 0),
 		.origin = origin_ns ? ds_ntp64_from_ns(UNIX + origin_ns, 0) : 0,
 	};
-	const struct ds_rx_stamp t4 = {UNIX + now_ns, now_ns, DS_STAMP_KERNEL};
+	const struct ds_rx_stamp t4 = {UNIX + now_ns, now_ns, DS_STAMP_KERNEL, 0};
 	struct ds_listener_outcome outcome;
 	uint8_t bytes[DS_WIRE_HEADER_SIZE];
 	enum ds_reason reason;

@@ -27,6 +27,13 @@ static bool is_of_the_host(enum ds_reason reason)
 	case DS_R_RX_STAMP_DAEMON:
 	case DS_R_ERROR_QUEUE_OTHER:
 	case DS_R_CONTROL_TRUNCATED:
+	case DS_R_CARD_TX_LOST:
+	case DS_R_CARD_TX_LATE:
+	case DS_R_CARD_TX_SKIPPED:
+	case DS_R_CARD_RX_NONE:
+	case DS_R_CARD_FOREIGN:
+	case DS_R_CARD_CLOCK:
+	case DS_R_CARD_IMPLAUSIBLE:
 		return true;
 	default:
 		return false;

@@ -336,7 +336,8 @@ static void a_card_stamps_beside_the_kernel(void **state)
 					       .ring_size = DS_STAMPING_OWN};
 	reader.clocks = (struct ds_refsample){.local_ns = 7000, .reference_ns = 2000};
 	ds_stamps_write(packet, 1, 42);
-	assert_true(ds_stamping_expect(&socket.stamping, packet, sizeof(packet), true, 42, &id));
+	assert_true(
+		ds_stamping_expect(&socket.stamping, packet, sizeof(packet), true, false, 42, &id));
 	assert_int_equal(id, 300);
 	ds_stamps_card_sent(&reader, &socket, 42);
 

@@ -19,6 +19,7 @@
 #define BATCH_LOG2    2 /* above dpoll: four samples are made one ... */
 #define PARTS_LOG2    2 /* ... but no more often than four times a poll */
 #define SETTLE_POLLS  8
+#define LAG_SHARE     64 /* of dpoll: how long behind its samples a driver is read */
 #define SEQUENCE_MAX  99
 #define STRAYS	      4
 #define STRAY_NOISE   20.0 /* so many times what a result may be off by */
@@ -111,6 +112,8 @@ static void begin(struct ds_refclock *r, int64_t now_ns)
 	r->poll_log2 = first_poll_log2(r->conf);
 	r->source->poll_log2 = r->poll_log2;
 	r->read_due_ns = ds_refdriver_fd(&r->driver) >= 0 ? INT64_MAX : now_ns + FIRST_READ_NS;
+	r->lag_ns = ds_source_interval_ns(r->conf->dpoll_log2) / LAG_SHARE;
+	r->hurried = false;
 	r->part_due_ns = now_ns + ds_source_interval_ns(r->poll_log2);
 	r->poll_end_ns = now_ns + ds_source_interval_ns(r->conf->poll_log2);
 }
@@ -303,6 +306,7 @@ static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 	r->samples++;
 	ds_clock_read(clock, &now); /* a fresh anchor before a stamp is carried */
 	ds_clock_carry(clock, sample->local_ns, &at);
+	r->age_ns = now.raw_ns - at.raw_ns;
 	if (at.raw_ns <= all->not_before_raw_ns) { /* as must be, once, after a step */
 		r->drops[DS_REFDROP_STALE]++;
 		return;
@@ -500,15 +504,39 @@ int64_t ds_refclocks_next_ns(const struct ds_refclocks *all)
 	return next;
 }
 
+/* When to read again. A driver may hand up what it stamped up to `dpoll` ago (pulses, shared
+ * memory): then a little less than that is waited, so that the next sample is read just behind its
+ * moment. It is of use at once, and the clock is corrected long before the next one comes. Where
+ * nothing is there so early (it comes later than it is stamped) it is read later behind it. */
+static int64_t next_read_ns(struct ds_refclock *r, int64_t now_ns, bool found)
+{
+	int64_t interval_ns = ds_source_interval_ns(r->conf->dpoll_log2);
+	int64_t due_ns = r->read_due_ns + interval_ns;
+
+	if (due_ns <= now_ns) /* the loop was held up */
+		due_ns = now_ns + interval_ns;
+	if (r->hurried && !found && r->lag_ns < interval_ns / 2)
+		r->lag_ns *= 2;
+	r->hurried = found && r->age_ns > 2 * r->lag_ns;
+	if (!r->hurried)
+		return due_ns;
+	due_ns = now_ns + interval_ns - r->age_ns + r->lag_ns;
+	return due_ns > now_ns + r->lag_ns ? due_ns : now_ns + r->lag_ns;
+}
+
 static bool run_one(struct ds_refclocks *all, struct ds_refclock *r, int64_t now_ns)
 {
+	bool ends = now_ns >= r->part_due_ns;
+
 	if (now_ns >= r->read_due_ns) {
+		uint64_t samples = r->samples, used = r->used;
+
 		read_driver(all, r);
-		r->read_due_ns += ds_source_interval_ns(r->conf->dpoll_log2);
-		if (r->read_due_ns <= now_ns)
-			r->read_due_ns = now_ns + ds_source_interval_ns(r->conf->dpoll_log2);
+		r->read_due_ns = next_read_ns(r, now_ns, r->samples != samples);
+		/* nothing more is to come in this part */
+		ends |= r->used != used && r->part_due_ns <= r->read_due_ns;
 	}
-	return now_ns >= r->part_due_ns && end_part(all, r, now_ns);
+	return ends && end_part(all, r, now_ns);
 }
 
 bool ds_refclocks_run(struct ds_refclocks *all, int64_t now_ns)

@@ -67,8 +67,11 @@ struct ds_refclock {
 	uint8_t strays;	  /* results in a row that agree, and that the estimate does not follow */
 	double stray_ns;  /* how far the last was from it */
 	bool has_last;
+	bool hurried;			  /* the next reading was moved to behind a moment */
 	struct ds_filter_sample last;	  /* that went into the filter: others are locked to it */
 	int64_t read_due_ns, part_due_ns; /* CLOCK_MONOTONIC; INT64_MAX: never */
+	int64_t age_ns;			  /* of the sample that was read last, then */
+	int64_t lag_ns;			  /* so long behind their moments samples are looked for */
 	int64_t poll_end_ns;		  /* so long samples are waited for */
 	uint64_t samples, used;		  /* that drivers gave; that went into the filter */
 	uint64_t drops[DS_REFDROP_COUNT];

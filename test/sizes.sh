@@ -56,6 +56,7 @@ not_deciding()
 	stamp.c * a stamp is no packet
 	reason.c * names and sentences
 	departure.c * what answers of ours teach
+	ptp.c * a transport's header around the packet, as UDP's is, and arithmetic on an exchange
 	wire.c put32|put64|ds_wire_write writes
 	wire.c floor_seconds|ds_ntp64_from_ns|ds_ns_from_ntp64|ds_ns_from_ntp32|ds_ntp32_from_ns converts
 	client.c ds_client_init|ds_client_request|ds_client_departs|ds_client_cookie the way out

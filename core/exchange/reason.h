@@ -19,6 +19,13 @@
 	X(PACKET_VERSION, "packet-version", "not NTP version 1 to 4")                              \
 	X(PACKET_EXTENSION, "packet-extension", "malformed extension field")                       \
 	X(PACKET_TRAILER, "packet-trailer", "bytes that are neither extension field nor MAC")      \
+	/* what is around them: ptp */                                                             \
+	X(PTP_MESSAGE, "ptp-message", "not an NTP message in a unicast PTP event message")         \
+	X(PTP_DOMAIN, "ptp-domain", "an NTP message of another PTP domain")                        \
+	X(CORRECTION, "correction",                                                                \
+	  "accepted, but switches cannot have held it so long: not corrected")                     \
+	X(CORRECTION_HALF, "correction-half",                                                      \
+	  "accepted, but switches corrected one way alone: not corrected")                         \
 	/* an answer: client */                                                                    \
 	X(NOT_ARMED, "not-armed", "no request is waiting for an answer")                           \
 	X(MODE, "mode", "not the mode that was asked for")                                         \

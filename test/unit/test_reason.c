@@ -2,6 +2,7 @@
  * give is met here by packets and stamps that bring it about. */
 #include "core/exchange/broadcast.h"
 #include "core/exchange/peer.h"
+#include "core/exchange/ptp.h"
 #include "test/unit/exchange_world.h"
 
 static struct ds_counters met;
@@ -70,6 +71,19 @@ static void meet_those_of_the_bytes(void)
 	meet(ds_wire_read(bytes, 48 + 3, &frame));
 	bytes[0] = 0;
 	meet(ds_wire_read(bytes, 48, &frame));
+}
+
+static void meet_those_of_ptp(void)
+{
+	struct ds_exchange x = {.delay_ns = 1000};
+	uint8_t bytes[DS_PTP_PREFIX_MOST + DS_WIRE_HEADER_SIZE] = {0};
+	struct ds_ptp_message m;
+
+	meet(ds_ptp_unwrap(bytes, sizeof(bytes), DS_PTP_DOMAIN, &m));
+	ds_ptp_wrap(DS_PTP_STANDARD, 0, 0, DS_WIRE_HEADER_SIZE, bytes);
+	meet(ds_ptp_unwrap(bytes, sizeof(bytes), DS_PTP_DOMAIN, &m));
+	meet(ds_ptp_correct(&x, (struct ds_ptp_corrections){900, 900}));
+	meet(ds_ptp_correct(&x, (struct ds_ptp_corrections){100, 0}));
 }
 
 /* An answer to a fresh request, with one byte of it set, delivered with this verdict. */
@@ -278,6 +292,7 @@ static void test_every_reason_of_core_is_met(void **state)
 	(void)state;
 	memset(&met, 0, sizeof(met));
 	meet_those_of_the_bytes();
+	meet_those_of_ptp();
 	meet_those_of_answers();
 	meet_those_of_stamps();
 	meet_those_of_requests();

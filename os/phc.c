@@ -198,7 +198,8 @@ int ds_phc_open(struct ds_phc *phc, const struct ds_phc_config *config, char why
 		path = device;
 	}
 	/* O_RDWR: newer kernels ask it of who wants pulses */
-	phc->fd = open(path, (config->extpps ? O_RDWR : O_RDONLY) | O_CLOEXEC | O_NONBLOCK);
+	phc->fd = open(path, (config->extpps || config->write ? O_RDWR : O_RDONLY) | O_CLOEXEC |
+				     O_NONBLOCK);
 	if (phc->fd < 0)
 		return fail(phc, path, "cannot open", why);
 	for (way = config->nocrossts ? DS_PHC_EXTENDED : DS_PHC_PRECISE; way <= DS_PHC_PLAIN;

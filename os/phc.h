@@ -35,6 +35,7 @@ enum ds_phc_way { DS_PHC_PRECISE, DS_PHC_EXTENDED, DS_PHC_PLAIN };
 struct ds_phc_config {
 	const char *path;
 	bool nocrossts;	    /* not DS_PHC_PRECISE */
+	bool write;	    /* it will be steered (os/phc_steer): opened for writing */
 	bool extpps, clear; /* pulses at a pin; their falling edge */
 	uint8_t pin, channel;
 };

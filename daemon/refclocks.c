@@ -333,6 +333,7 @@ static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 	}
 	r->used++;
 	r->leap = sample->leap;
+	r->kernel = sample->kernel;
 	r->last = used;
 	r->has_last = !sample->pulse;
 	record_sample(r, &at, sample, reference_ns, &used);
@@ -369,19 +370,26 @@ static void read_driver(struct ds_refclocks *all, struct ds_refclock *r)
 
 /* ---- a poll ---- */
 
+/* What a sample may be wrong by whatever is done with it: reading our clock is no part of what the
+ * kernel or a card has stamped, to the nanosecond. What there is besides the estimate learns. */
+static double grain_s(const struct ds_refclocks *all, const struct ds_refclock *r)
+{
+	if (r->conf->precision_s > 0)
+		return r->conf->precision_s;
+	return r->kernel ? 1e-9 : (double)all->sources->context.clock->precision_ns * 1e-9;
+}
+
 static struct ds_exchange make_exchange(const struct ds_refclocks *all, const struct ds_refclock *r,
 					const struct ds_filter_result *result)
 {
 	const struct ds_source_context *c = &all->sources->context;
-	double grain_s = r->conf->precision_s > 0 ? r->conf->precision_s
-						  : (double)c->clock->precision_ns * 1e-9;
 	int64_t reference_ns =
 		result->raw_ns + result->reference_minus_raw_ns + leapt_ns(all, result->raw_ns);
 	const struct ds_remote remote = {
 		.leap = r->leap,
 		.stratum = r->conf->stratum,
 		.poll_log2 = r->poll_log2,
-		.precision_log2 = (int8_t)ceil(fmax(log2(grain_s), -40.0)),
+		.precision_log2 = (int8_t)ceil(fmax(log2(grain_s(all, r)), -40.0)),
 		.ref_id = r->ref_id,
 		.root_dispersion_ns = result->dispersion_ns + (int64_t)ceil(result->sd_ns),
 		.reference_ns = reference_ns,

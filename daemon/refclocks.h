@@ -63,6 +63,7 @@ struct ds_refclock {
 	uint32_t ref_id;
 	int8_t poll_log2; /* in force */
 	uint8_t leap;	  /* of the last sample */
+	bool kernel;	  /* who stamped it, likewise */
 	uint8_t sequence; /* reads of the driver within this poll, for the log */
 	uint8_t strays;	  /* results in a row that agree, and that the estimate does not follow */
 	double stray_ns;  /* how far the last was from it */

@@ -67,6 +67,7 @@ enum ds_refresult ds_phc_combine(const struct ds_phc_reading *readings, size_t c
 	*sample = (struct ds_refsample){
 		.local_ns = first->before_ns + llrint(local / used),
 		.dispersion_ns = llrint(half_width / used),
+		.kernel = true,
 	};
 	sample->reference_ns =
 		sample->local_ns + (first->device_ns - first->before_ns) + llrint(offset / used);
@@ -83,7 +84,8 @@ static enum ds_refresult read_precise(int fd, struct ds_refsample *sample)
 	if (ioctl(fd, PTP_SYS_OFFSET_PRECISE, &p) < 0)
 		return DS_REF_FAILED;
 	*sample = (struct ds_refsample){.local_ns = ns_of(&p.sys_realtime),
-					.reference_ns = ns_of(&p.device)};
+					.reference_ns = ns_of(&p.device),
+					.kernel = true};
 	return sample->local_ns < 0 || sample->reference_ns < 0 ? DS_REF_BAD : DS_REF_SAMPLE;
 }
 
@@ -271,6 +273,7 @@ static enum ds_refresult read_pulse(struct ds_phc *phc, struct ds_refsample *sam
 		.local_ns = now.local_ns - llrint((double)ago_ns / (1.0 + phc->rate)),
 		.dispersion_ns = now.dispersion_ns,
 		.pulse = true,
+		.kernel = true,
 	};
 	sample->reference_ns = (sample->local_ns + NS_PER_S / 2) / NS_PER_S * NS_PER_S;
 	return DS_REF_SAMPLE;

@@ -88,6 +88,7 @@ enum ds_refresult ds_pps_read(struct ds_pps *pps, struct ds_refsample *sample)
 		.local_ns = t->sec * NS_PER_S + t->nsec,
 		.reference_ns = (t->sec + (t->nsec >= NS_PER_S / 2)) * NS_PER_S,
 		.pulse = true,
+		.kernel = true,
 	};
 	return DS_REF_SAMPLE;
 }

@@ -14,6 +14,7 @@ struct ds_refsample {
 				  below its interval counts */
 	int64_t dispersion_ns; /* what the driver knows it may be wrong by; 0: does not know */
 	bool pulse;	       /* the whole second has to come from another source */
+	bool kernel;	       /* stamped by the kernel or a card: no reading of a clock is in it */
 	uint8_t leap;	       /* 0 none, 1 a second is inserted, 2 deleted */
 };
 

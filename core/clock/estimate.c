@@ -31,6 +31,7 @@
 #define EVEN_SAMPLES	   4  /* round trips that took the same time: not one of them queued */
 #define AGREE_SAMPLES	   5  /* newest samples that lie on one line ... */
 #define AGREE_TIMES	   100.0 /* ... so much better than the noise says: by chance once in 700,000 */
+#define LEARNT_TIMES	   4.0	/* the variance of the grain: what is beyond was learnt */
 #define UNSURE_COUNT	   8.0	/* see unsure() */
 #define PUT_RIGHT	   1.5	/* times better than it was, by what it says: its clock was set */
 #define SHAPE_MEMORY	   64.0 /* round trips whose scatter is remembered */
@@ -386,10 +387,11 @@ static double newest_scatter_ns(const struct ds_estimate *e)
 
 /* Noise to both sides is learnt from how far samples lie off the line, and a line may lie off
  * because a clock jumped among its first samples: then all that follows is noise to it. But noise
- * does not lie on a line. */
-static bool is_noise_a_mistake(const struct ds_estimate *e)
+ * does not lie on a line. What the grain is said to be was learnt from nothing. */
+static bool is_noise_a_mistake(const struct ds_estimate *e, double grain2)
 {
-	return e->noise.even && e->window.count > AGREE_SAMPLES &&
+	return e->noise.even && e->common_sd_ns * e->common_sd_ns > LEARNT_TIMES * grain2 &&
+	       e->window.count > AGREE_SAMPLES &&
 	       newest_scatter_ns(e) * AGREE_TIMES < e->common_sd_ns;
 }
 
@@ -397,13 +399,13 @@ static bool is_noise_a_mistake(const struct ds_estimate *e)
  * late for longer than its whole round trip. Where that is what has been made of one, what was
  * believed had nothing to do with this source's clock (it had not been set itself when we began
  * to ask, say). */
-static unsigned sensible(const struct ds_estimate *e)
+static unsigned sensible(const struct ds_estimate *e, double grain2)
 {
 	double grain = sqrt(e->noise.way[0].grain_var_ns2);
 	unsigned n = 0;
 
 	if (e->noise.even)
-		return is_noise_a_mistake(e) ? AGREE_SAMPLES : e->window.count;
+		return is_noise_a_mistake(e, grain2) ? AGREE_SAMPLES : e->window.count;
 	if (e->path_ns < -PATH_SDS * (e->path_sd_ns + grain))
 		return ANEW_SAMPLES;
 	for (unsigned i = e->window.count; i-- > 0; n++) {
@@ -534,12 +536,14 @@ static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
 /* Servers put noise into the bits of a stamp below their precision: what was there is lost, and
  * what is there instead as wrong, each by up to one precision (variance 1/12 of its square). What a
  * card's stamps may be wrong by in our scales comes to that: T1's of the way there, T4's of the way
- * back, and the larger counts for both. */
+ * back, and the larger counts for both. A reference clock's sample is one moment on two clocks: its
+ * precision says all of it. */
 static double grain_variance(const struct ds_exchange *x, int64_t precision_ns)
 {
-	double ours = (double)(precision_ns < 1			 ? 1
-			       : precision_ns > PRECISION_MAX_NS ? PRECISION_MAX_NS
-								 : precision_ns);
+	double ours = x->kind == DS_EXCHANGE_REFCLOCK	? 0.0
+		      : precision_ns < 1		? 1
+		      : precision_ns > PRECISION_MAX_NS ? PRECISION_MAX_NS
+							: (double)precision_ns;
 	double theirs = fmin(ldexp(1e9, x->remote.precision_log2), REMOTE_GRAIN_NS);
 	double carried = fmin(fmax(x->t1.error_ns, x->t4.error_ns), (double)PRECISION_MAX_NS);
 
@@ -592,7 +596,7 @@ static bool queues_change(struct ds_estimate *e, const struct ds_estimate_sample
 
 static void leave_nonsense(struct ds_estimate *e, double grain2)
 {
-	unsigned kept = sensible(e);
+	unsigned kept = sensible(e, grain2);
 
 	if (kept >= e->window.count)
 		return;

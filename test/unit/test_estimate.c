@@ -146,6 +146,34 @@ static void broadcasts_queue(void **state)
 	assert_true(fabs((double)(at(&e, 16.0 * 40).server_minus_raw_ns - BASE)) < 5000.0);
 }
 
+/* Pulses that scatter by 100 ns, where reading our clock takes 10 us (a guest whose clock reads are
+ * system calls): that is no part of a kernel's stamp. And samples that scatter by a hundredth of
+ * the grain that is said of them are no reason to begin anew again and again. */
+static void pulses_are_better_than_a_reading(void **state)
+{
+	struct ds_exchange x = {.kind = DS_EXCHANGE_REFCLOCK, .remote = {.precision_log2 = -23}};
+	struct ds_estimate pulses, coarse;
+
+	(void)state;
+	ds_estimate_init(&pulses, 6, 0);
+	ds_estimate_init(&coarse, 6, 0);
+	for (int i = 0; i < 100; i++) {
+		x.raw_ns = (77 + i) * SECOND;
+		x.server_minus_raw_ns = BASE + 20000 * i + (i * 61 % 100 - 50) * 3;
+		assert_true(ds_estimate_add(&pulses, &x, 10000));
+		x.server_minus_raw_ns = BASE + 20000 * i;
+		x.kind = DS_EXCHANGE_BASIC;
+		assert_true(ds_estimate_add(&coarse, &x, 10000));
+		x.kind = DS_EXCHANGE_REFCLOCK;
+	}
+	assert_true(at(&pulses, 99.0).sd_ns < 100.0);
+	assert_true(fabs((double)(at(&pulses, 99.0).server_minus_raw_ns - BASE) - 99.0 * 20000.0) <
+		    200.0);
+	assert_int_equal(coarse.used, DS_ESTIMATE_SAMPLES);
+	assert_true(coarse.offset_sd_ns < 10000.0);
+	assert_int_equal(coarse.taken, 100);
+}
+
 static double drawn(uint32_t *state)
 {
 	*state = *state * 1664525U + 1013904223U;
@@ -697,6 +725,7 @@ int main(void)
 		cmocka_unit_test(it_knows_how_good_it_is),
 		cmocka_unit_test(a_route_is_recalled),
 		cmocka_unit_test(noise_without_queues_is_averaged),
+		cmocka_unit_test(pulses_are_better_than_a_reading),
 		cmocka_unit_test(the_grain_is_learnt),
 	};
 

@@ -108,7 +108,7 @@ static void reflect(struct bc_step *step, const uint8_t *bytes)
 	static struct ds_slot slots[8];
 	struct ds_request request = {.data = bytes,
 				     .length = DS_WIRE_HEADER_SIZE,
-				     .rx = {START, START, DS_STAMP_KERNEL},
+				     .rx = {START, START, .source = DS_STAMP_KERNEL},
 				     .port = DS_WIRE_PORT};
 	struct ds_response response;
 

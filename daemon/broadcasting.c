@@ -135,7 +135,7 @@ static bool send_packet(struct ds_broadcasting *b, struct ds_broadcasting_one *o
 	}
 	if (socket->fd >= 0)
 		ds_socket_to_many(socket, true, conf->ttl);
-	sent = ds_serve_send(b->serve, &out);
+	sent = ds_serve_send(b->serve, &out, DS_PTP_NONE);
 	if (socket->fd >= 0) {
 		int error = errno;
 

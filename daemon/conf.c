@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "core/exchange/ptp.h"
 #include "daemon/conf_broadcast.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_leap.h"
@@ -118,6 +119,7 @@ void ds_conf_defaults(struct ds_conf *conf)
 	memset(conf, 0, sizeof(*conf));
 	ds_conf_local_defaults(conf);
 	conf->port = 123;
+	conf->ptp_domain = DS_PTP_DOMAIN;
 	conf->ipv4 = conf->ipv6 = true;
 	conf->client_log_limit = 524288;
 	strcpy(conf->rtc_device, "/dev/rtc");
@@ -178,7 +180,8 @@ static bool is_one_of(const struct ds_word *word, const char *const *list)
  * in a burst, or ahead; an ephemeral peer is named by nothing but its key. */
 static bool fits_kind(struct reader *r, const struct ds_conf_source *s, const struct ds_word *word)
 {
-	static const char *const bursts[] = {"burst", "iburst", NULL};
+	static const char *const useless[] = {"burst", "extfield", "iburst", "trustcorrections",
+					      NULL};
 	static const char *const names[] = {"ipv4", "ipv6", "offline", "port", NULL};
 	bool peer = s->kind == DS_SOURCE_PEER || s->kind == DS_SOURCE_EPHEMERAL;
 
@@ -188,13 +191,28 @@ static bool fits_kind(struct reader *r, const struct ds_conf_source *s, const st
 		complain(r, true, "'maxpeers' is an option of 'ephemeral' alone");
 	else if (peer && strcmp(word->word, "presend") == 0)
 		complain(r, true, "'presend' does not work with peers: no answer is asked for");
-	else if (peer && is_one_of(word, bursts))
+	else if (peer && is_one_of(word, useless))
 		complain(r, false, "'%s' does not work with peers and is left out", word->word);
 	else if (s->kind == DS_SOURCE_EPHEMERAL && is_one_of(word, names))
 		complain(r, true, "'%s' is no option of 'ephemeral'", word->word);
 	else
 		return true;
 	return false;
+}
+
+/* Extension fields of requests, by their type in hexadecimal digits. */
+static void read_extfield(struct reader *r, struct ds_conf_source *s, const char *value)
+{
+	/* F324 is what chrony 4.5 to 4.8 call it: which of the two goes out, the form of PTP says.
+	 */
+	if (strcasecmp(value, "10A") == 0 || strcasecmp(value, "F324") == 0)
+		s->corrections = true;
+	else if (strcasecmp(value, "F323") == 0)
+		complain(r, false,
+			 "'extfield F323' is not supported and left out: requests carry "
+			 "no such field");
+	else
+		complain(r, true, "'extfield' takes 10A, or F324 for the same, not '%.64s'", value);
 }
 
 /* Take the option that words[*at] begins, and move *at behind it. False: the rest of the line
@@ -226,6 +244,8 @@ static bool source_option(struct reader *r, const struct words *words, unsigned 
 	marks->ipv6 |= strcmp(word->word, "ipv6") == 0;
 	if (!fits_kind(r, s, word))
 		return true;
+	if (strcmp(word->word, "extfield") == 0)
+		read_extfield(r, s, value);
 	const struct ds_field *field = ds_fields_find(&ds_fields_source, word->word);
 	if (field != NULL)
 		set_field(r, field, s, value);
@@ -1048,6 +1068,38 @@ static void check_leap(struct reader *r, const struct ds_conf *conf)
 			 conf->smooth_leap_only ? ", and is told to smooth nothing else" : "");
 }
 
+static void check_ptp_source(struct reader *r, const struct ds_conf *conf,
+			     const struct ds_conf_source *s)
+{
+	struct reader there = *r;
+
+	there.file = s->file;
+	there.line = s->line;
+	if (s->port == DS_PTP_EVENT_PORT && conf->ptp_port != s->port)
+		complain(&there, false,
+			 "port 319 is PTP's; without 'ptpport 319' plain NTP is sent there");
+	if (s->corrections && !ds_conf_by_ptp(conf, s))
+		complain(&there, false,
+			 "'extfield' is without effect: this source does not use 'ptpport'");
+	else if (s->corrections && s->version != 4)
+		complain(&there, false, "'extfield' needs version 4: nothing is corrected");
+	else if (s->corrections && s->key != 0 && !s->trust_corrections)
+		complain(&there, false,
+			 "'extfield': no key covers what switches write, so it is not used; "
+			 "'trustcorrections' has it used");
+}
+
+static void check_ptp(struct reader *r, const struct ds_conf *conf)
+{
+	if (conf->ptp_port != 0 && conf->ptp_port == conf->port)
+		complain(r, true, "'ptpport' and 'port' are both %u", conf->port);
+	if (conf->ptp_port != 0 && conf->ptp_port != DS_PTP_EVENT_PORT)
+		complain(r, false, "'ptpport' %u: cards and switches know no other than 319",
+			 conf->ptp_port);
+	for (size_t i = 0; i < conf->source_count; i++)
+		check_ptp_source(r, conf, &conf->sources[i]);
+}
+
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
 {
 	struct reader r = {.say = say, .context = context, .file = file};
@@ -1060,10 +1112,11 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);
+	check_ptp(&r, conf);
 	for (size_t i = 0; i < conf->source_count && conf->port == 0; i++) {
 		const struct ds_conf_source *s = &conf->sources[i];
 
-		if (s->kind != DS_SOURCE_CLIENT)
+		if (s->kind != DS_SOURCE_CLIENT && !ds_conf_by_ptp(conf, s))
 			complain(&r, true, "'%s' (%s:%d) needs the port that 'port 0' closes",
 				 source_word(s), s->file, s->line);
 	}
@@ -1089,6 +1142,11 @@ bool ds_conf_shares_port(const struct ds_conf *conf)
 	return conf->broadcast_count > 0 || conf->listen_count > 0;
 }
 
+bool ds_conf_by_ptp(const struct ds_conf *conf, const struct ds_conf_source *source)
+{
+	return conf->ptp_port != 0 && source->port == conf->ptp_port;
+}
+
 bool ds_conf_hears_broadcasts(const struct ds_conf *conf)
 {
 	for (int i = 0; i < conf->listen_count; i++)
@@ -1104,6 +1162,8 @@ static void print_source(const struct ds_conf_source *s, FILE *out)
 	source_defaults(&defaults, (enum ds_source_kind)s->kind, s->pool);
 	fprintf(out, "%s%s%s", source_word(s), s->name[0] != '\0' ? " " : "", s->name);
 	ds_fields_print(&ds_fields_source, s, &defaults, " ", "", out);
+	if (s->corrections)
+		fputs(" extfield 10A", out);
 	if (s->family != AF_UNSPEC)
 		fputs(s->family == AF_INET ? " ipv4" : " ipv6", out);
 	fputc('\n', out);

@@ -75,13 +75,15 @@ struct ds_conf_source {
 	uint16_t port;		 /* 123 */
 	int8_t minpoll, maxpoll; /* 6, 10; log2 seconds, -6..24 */
 	bool iburst, burst, xleave, noselect, prefer, trust, require, offline_;
-	bool any_interface;  /* answers may come by another interface than requests leave by */
-	uint8_t version;     /* 4 */
-	uint8_t min_stratum; /* 0; a lower one of the source counts as this */
-	uint32_t key;	     /* requests are signed with it, answers must be; 0: none */
-	double offset_s;     /* added to measured offsets */
-	double max_delay_s;  /* 3 */
-	int8_t presend;	     /* send a packet ahead at this and longer polls; 100: never */
+	bool corrections;	/* `extfield 10A`: ask for those of transparent clocks */
+	bool trust_corrections; /* ... and use them although no key covers them */
+	bool any_interface;	/* answers may come by another interface than requests leave by */
+	uint8_t version;	/* 4 */
+	uint8_t min_stratum;	/* 0; a lower one of the source counts as this */
+	uint32_t key;		/* requests are signed with it, answers must be; 0: none */
+	double offset_s;	/* added to measured offsets */
+	double max_delay_s;	/* 3 */
+	int8_t presend;		/* send a packet ahead at this and longer polls; 100: never */
 	uint8_t min_samples, max_samples; /* 0: the global value */
 	uint8_t max_sources;		  /* pool: 4, 1..16 */
 	uint8_t max_peers;		  /* ephemeral: 1, 1..16 */
@@ -164,7 +166,9 @@ struct ds_conf {
 	double local_wait_synced_s; /* 0; not before so long after the last update */
 	double local_wait_unsynced_s; /* the same from the start on, see DS_CONF_WAIT_BY_KIND */
 	uint16_t port;		      /* 123; 0: serve nobody */
-	uint16_t acquisition_port;    /* 0: a new one for each request */
+	uint16_t ptp_port;	   /* 0; there NTP goes in PTP messages, see core/exchange/ptp.h */
+	uint8_t ptp_domain;	   /* 123 */
+	uint16_t acquisition_port; /* 0: a new one for each request */
 	union ds_address bind[DS_CONF_BINDS]; /* family 0: wildcard. [0] IPv4, [1] IPv6 */
 	union ds_address bind_acq[DS_CONF_BINDS];
 	char bind_device[DS_CONF_DEVICE];     /* the interface served; "": all */
@@ -249,6 +253,8 @@ struct ds_conf_key {
 bool ds_conf_key(const struct ds_conf *conf, size_t i, struct ds_conf_key *key);
 /* Does anybody but clients live at the server's port: peers, broadcasts? */
 bool ds_conf_shares_port(const struct ds_conf *conf);
+/* Does this source speak by `ptpport`: is its port that one? */
+bool ds_conf_by_ptp(const struct ds_conf *conf, const struct ds_conf_source *source);
 /* Is there a broadcastclient? */
 bool ds_conf_hears_broadcasts(const struct ds_conf *conf);
 /* What selection is to do with a source: its own options, and those that `authselectmode` gives it.

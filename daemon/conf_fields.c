@@ -53,6 +53,8 @@ static const struct ds_field conf_fields[] = {
 	CONF("noclientlog", FLAG, no_client_log, 0, 0),
 	CONF("pidfile", TEXT, pid_file, 1, TEXT_MAX(pid_file)),
 	CONF("port", UINT16, port, 0, 65535),
+	CONF("ptpdomain", UINT8, ptp_domain, 0, 255),
+	CONF("ptpport", UINT16, ptp_port, 0, 65535),
 	CONF("reselectdist", DOUBLE, reselect_dist_s, 0, 1e6),
 	CONF("rtcdevice", TEXT, rtc_device, 1, TEXT_MAX(rtc_device)),
 	CONF("rtcfile", TEXT, rtc_file, 1, TEXT_MAX(rtc_file)),
@@ -83,6 +85,7 @@ static const struct ds_field source_fields[] = {
 	SOURCE("presend", INT8, presend, -6, 24),
 	SOURCE("require", FLAG, require, 0, 0),
 	SOURCE("trust", FLAG, trust, 0, 0),
+	SOURCE("trustcorrections", FLAG, trust_corrections, 0, 0),
 	SOURCE("version", UINT8, version, 1, 4),
 	SOURCE("xleave", FLAG, xleave, 0, 0),
 };

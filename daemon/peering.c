@@ -9,8 +9,6 @@
 #include "os/random.h"
 
 #define NS_PER_S     INT64_C(1000000000)
-#define TOKEN_BITS   24 /* of the number of a packet; above them is the place of its source */
-#define TOKEN_MASK   ((UINT32_C(1) << TOKEN_BITS) - 1)
 #define POLL_LEAST   (-6) /* what other sides say is believed between these */
 #define POLL_MOST    17	  /* RFC 5905: MAXPOLL */
 #define POLL_UNHEARD INT8_MAX
@@ -20,7 +18,7 @@ void ds_peering_start(struct ds_source *s, const struct ds_conf_source *conf,
 		      bool passive, uint8_t place)
 {
 	ds_source_init(s, conf, global, address);
-	s->peering.place = place;
+	s->place = place;
 	s->peering.their_mode = DS_MODE_ACTIVE;
 	s->peering.their_poll_log2 = s->peering.their_interval_log2 = POLL_UNHEARD;
 	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
@@ -143,7 +141,7 @@ static void write_packet(struct ds_source *s, const struct ds_source_context *c,
 	struct ds_peer_sending sending = {
 		.departs_ns = ds_departure_expected_ns(departure, 0) +
 			      ds_keys_cost_ns(c->keys, s->conf->key),
-		.tx_id = ++s->tx_id & TOKEN_MASK,
+		.tx_id = ++s->tx_id & DS_SOURCE_TOKEN_MASK,
 		.poll_log2 = s->poll_log2,
 		.freq_ppb = c->freq_ppb,
 		.random = ds_random32(),
@@ -176,9 +174,11 @@ static void send_packet(struct ds_source *s, const struct ds_source_context *c, 
 {
 	uint8_t bytes[DS_KEYS_PACKET];
 	struct ds_outgoing out = {.data = bytes, .remote = &s->address};
+	enum ds_ptp_form form;
 
 	count_on(s, now_ns);
 	s->requests++;
+	form = ds_source_form(s);
 	s->peering.sent_ns = now_ns;
 	s->due_ns = now_ns + ds_source_spread_ns(ds_source_interval_ns(poll_in_force(s)));
 	if (s->conf->kind == DS_SOURCE_PEER)
@@ -191,9 +191,9 @@ static void send_packet(struct ds_source *s, const struct ds_source_context *c, 
 		return;
 	}
 	out.local = s->local.family != 0 ? &s->local : NULL;
-	out.stamp = ds_serve_stamps(c->serve, s->address.family);
-	out.token = (uint32_t)s->peering.place << TOKEN_BITS | (s->tx_id & TOKEN_MASK);
-	if (!ds_serve_send(c->serve, &out))
+	out.stamp = ds_serve_socket(c->serve, s->address.family, form)->stamping.transmit;
+	out.token = (uint32_t)s->place << DS_SOURCE_TOKEN_BITS | (s->tx_id & DS_SOURCE_TOKEN_MASK);
+	if (!ds_serve_send(c->serve, &out, form))
 		ds_source_say_once(s, &s->said_refused, strerror(errno));
 }
 
@@ -203,7 +203,7 @@ bool ds_peering_run(struct ds_source *s, const struct ds_source_context *c, int6
 
 	if (now_ns < s->due_ns)
 		return false;
-	if (c->serve->sockets[s->address.family == AF_INET6].fd < 0) {
+	if (ds_serve_socket(c->serve, s->address.family, ds_source_form(s))->fd < 0) {
 		ds_source_say_once(s, &s->said_refused, "the port that peers use is not open");
 		s->due_ns = INT64_MAX;
 		return false;
@@ -281,6 +281,7 @@ bool ds_peering_packet(struct ds_source *s, const struct ds_source_context *c,
 		return false;
 	s->peering.interface = d->interface;
 	s->peering.waited = false;
+	s->held.form = d->ptp_form;
 	note_polls(s, outcome.poll_log2, now_ns);
 	ds_source_note_answer(s, reason == DS_R_OK ? x : NULL);
 	if (reason == DS_R_OK && x != NULL)
@@ -291,14 +292,15 @@ bool ds_peering_packet(struct ds_source *s, const struct ds_source_context *c,
 
 uint8_t ds_peering_place(uint32_t token)
 {
-	return (uint8_t)(token >> TOKEN_BITS);
+	return (uint8_t)(token >> DS_SOURCE_TOKEN_BITS);
 }
 
 void ds_peering_stamp(struct ds_source *s, const struct ds_source_context *c,
 		      const struct ds_datagram *d)
 {
 	struct ds_tx_stamp tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
-	enum ds_reason reason = ds_peer_tx_stamp(&s->peering.core, d->token & TOKEN_MASK, &tx);
+	enum ds_reason reason =
+		ds_peer_tx_stamp(&s->peering.core, d->token & DS_SOURCE_TOKEN_MASK, &tx);
 
 	if (reason != DS_R_OK) {
 		ds_count(c->counters, reason);

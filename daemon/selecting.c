@@ -21,7 +21,8 @@ void ds_selecting_restart(struct ds_selecting *s)
 
 static struct ds_select_config configured(const struct ds_conf *conf, const struct ds_own *own)
 {
-	bool asked = conf->port != 0 && (ds_access_any(&conf->access) || ds_conf_shares_port(conf));
+	bool asked = (conf->port != 0 || conf->ptp_port != 0) &&
+		     (ds_access_any(&conf->access) || ds_conf_shares_port(conf));
 
 	return (struct ds_select_config){
 		.max_distance_ns = (int64_t)(conf->max_distance_s * 1e9),

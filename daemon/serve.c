@@ -33,9 +33,9 @@ static size_t round_up(size_t bytes)
 	return (bytes + SLOT_ALIGNMENT - 1) / SLOT_ALIGNMENT * SLOT_ALIGNMENT;
 }
 
-static bool open_family(struct ds_serve *s, sa_family_t family)
+static bool open_family(struct ds_serve *s, sa_family_t family, bool ptp)
 {
-	struct ds_socket *socket = &s->sockets[family == AF_INET6];
+	struct ds_socket *socket = &s->sockets[(ptp ? DS_SERVE_PTP : 0) + (family == AF_INET6)];
 	union ds_address local = s->conf->bind[family == AF_INET6];
 	char why[DS_WHY];
 	int rc;
@@ -44,7 +44,7 @@ static bool open_family(struct ds_serve *s, sa_family_t family)
 		memset(&local, 0, sizeof local);
 		local.family = family;
 	}
-	ds_address_set_port(&local, s->conf->port);
+	ds_address_set_port(&local, ptp ? s->conf->ptp_port : s->conf->port);
 	rc = ds_socket_open_server(
 		socket, &local, s->conf->bind_device[0] != '\0' ? s->conf->bind_device : NULL, why);
 	if (rc == 0)
@@ -87,12 +87,32 @@ static bool open_broadcasts(struct ds_serve *s)
 	return false;
 }
 
+/* One port, in each family that is wanted. */
+static bool open_port(struct ds_serve *s, bool ptp)
+{
+	const struct ds_conf *conf = s->conf;
+	const struct ds_socket *sockets = &s->sockets[ptp ? DS_SERVE_PTP : 0];
+
+	if (conf->ipv4 && (conf->bind[0].family != 0 || conf->bind[1].family == 0) &&
+	    !open_family(s, AF_INET, ptp))
+		return false;
+	if (conf->ipv6 && (conf->bind[1].family != 0 || conf->bind[0].family == 0) &&
+	    !open_family(s, AF_INET6, ptp))
+		return false;
+	if (sockets[0].fd >= 0 || sockets[1].fd >= 0)
+		return ptp || open_broadcasts(s);
+	ds_log_fatal("cannot serve: neither IPv4 nor IPv6 can be used");
+	return false;
+}
+
 bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct ds_keys *keys,
 		   struct ds_clock *clock, const struct ds_timekeeper *timekeeper,
 		   struct ds_batch *batch, struct ds_counters *counters)
 {
 	uint32_t count = slots_wanted(conf);
 	struct ds_slot *slots = NULL;
+	bool served = ds_access_any(&conf->access);
+	bool open = conf->port != 0 && (served || ds_conf_shares_port(conf));
 
 	memset(s, 0, sizeof *s);
 	s->conf = conf;
@@ -105,7 +125,9 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct 
 		s->sockets[i].fd = -1;
 	s->prefix_key = ds_random64();
 	s->next_token = 1;
-	if (conf->port == 0 || !(ds_access_any(&conf->access) || ds_conf_shares_port(conf)))
+	if (conf->ptp_port != 0 && !open_port(s, true))
+		return false;
+	if (!open && !(served && conf->ptp_port != 0))
 		return true;
 	/* The places of a key share two cache lines: the table must not begin in the middle of one.
 	 */
@@ -119,16 +141,7 @@ bool ds_serve_open(struct ds_serve *s, const struct ds_conf *conf, const struct 
 	ds_server_init(&s->server, slots, count);
 	if (DS_INTERLEAVE_BUILT && conf->no_client_log)
 		ds_log(DS_LOG_NOTICE, "noclientlog: nothing is kept of clients, answers are basic");
-	if (conf->ipv4 && (conf->bind[0].family != 0 || conf->bind[1].family == 0) &&
-	    !open_family(s, AF_INET))
-		return false;
-	if (conf->ipv6 && (conf->bind[1].family != 0 || conf->bind[0].family == 0) &&
-	    !open_family(s, AF_INET6))
-		return false;
-	if (s->sockets[0].fd >= 0 || s->sockets[1].fd >= 0)
-		return open_broadcasts(s);
-	ds_log_fatal("cannot serve: neither IPv4 nor IPv6 can be used");
-	return false;
+	return !open || open_port(s, false);
 }
 
 void ds_serve_close(struct ds_serve *s)
@@ -206,6 +219,9 @@ static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 		ds_count(s->counters, reason);
 }
 
+/* The most that may be around a header. */
+#define BUILT_MOST (DS_PTP_PREFIX_MOST + DS_KEYS_PACKET + DS_PTP_FIELD_SIZE)
+
 /* What is being answered in one wake-up. */
 struct answers {
 	struct ds_response responses[DS_BATCH];
@@ -215,24 +231,49 @@ struct answers {
 	uint8_t departures[DS_BATCH];
 	uint32_t keys[DS_BATCH];       /* of those that are to be signed */
 	uint8_t mac_lengths[DS_BATCH]; /* 0: not to be signed */
-	uint8_t with_mac[DS_BATCH][DS_KEYS_PACKET];
+	uint8_t forms[DS_BATCH];       /* enum ds_ptp_form: what is to be around them */
+	bool fields[DS_BATCH];	       /* they tell the correction of their request */
+	int64_t corrections_ns[DS_BATCH];
+	uint8_t built[DS_BATCH][BUILT_MOST]; /* of more than a header */
 	bool any_mac;
+	bool any_built;
 	int64_t mac_cost_ns; /* of all of them: none leaves before the last is signed */
 	int count;
 };
 
-/* The verdict on a request, and how its answer is to be signed. What is no longer than a header,
- * nearly all there is, has nothing to check. */
-static enum ds_auth check_mac(struct ds_serve *s, const struct ds_request *request,
-			      struct answers *a)
+/* What transparent clocks added to a packet that the kernel or a card stamped; 0 where that is not
+ * known. */
+static int64_t told_correction_ns(struct ds_serve *s, const struct ds_datagram *d)
 {
+	if (d->source < DS_STAMP_KERNEL || d->ptp_correction_ns == 0)
+		return 0;
+	if (d->ptp_correction_ns > 0 && d->ptp_correction_ns <= DS_PTP_RESIDENCE_NS)
+		return d->ptp_correction_ns;
+	ds_count(s->counters, DS_R_CORRECTION);
+	return 0;
+}
+
+/* The verdict on a request, how its answer is to be signed, and whether it is to tell what
+ * transparent clocks added to the request. What is no longer than a header, nearly all there is,
+ * has nothing to check. */
+static enum ds_auth check_trailer(struct ds_serve *s, const struct ds_datagram *d,
+				  const struct ds_request *request, struct answers *a)
+{
+	enum ds_ptp_form form = (enum ds_ptp_form)d->ptp_form;
 	struct ds_frame frame;
 	enum ds_auth auth;
+	int64_t theirs_ns;
 
+	a->forms[a->count] = d->ptp_form;
+	a->fields[a->count] = false;
 	a->mac_lengths[a->count] = 0;
-	if (request->length <= DS_WIRE_HEADER_SIZE || s->keys->count == 0 ||
+	if (request->length <= DS_WIRE_HEADER_SIZE ||
+	    (s->keys->count == 0 && form == DS_PTP_NONE) ||
 	    ds_wire_read(request->data, request->length, &frame) != DS_R_OK)
 		return DS_AUTH_ABSENT;
+	a->fields[a->count] = ds_ptp_field_read(form, request->data, &frame, &theirs_ns);
+	if (a->fields[a->count])
+		a->corrections_ns[a->count] = told_correction_ns(s, d);
 	auth = ds_keys_check(s->keys, request->data, &frame, 0);
 	if (auth == DS_AUTH_GOOD) {
 		a->keys[a->count] = frame.key_id;
@@ -272,11 +313,12 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_re
 	struct ds_response *response = &a->responses[a->count];
 	enum ds_reason reason;
 
-	request->auth = check_mac(s, request, a);
+	request->auth = check_trailer(s, d, request, a);
 	reason = ds_server_answer(&s->server, request, state, response);
 	ds_count(s->counters, reason);
 	if (reason != DS_R_OK)
 		return;
+	a->any_built |= a->mac_lengths[a->count] != 0 || a->forms[a->count] != DS_PTP_NONE;
 	if (a->mac_lengths[a->count] != 0) {
 		a->any_mac = true;
 		a->mac_cost_ns += ds_keys_cost_ns(s->keys, a->keys[a->count]);
@@ -331,20 +373,38 @@ static int choose_to_learn(struct ds_serve *s, const struct answers *a, int64_t 
 	return ds_departure_wants(&s->departures[a->departures[i]].learnt, raw_ns) ? i : -1;
 }
 
-/* Put the MACs behind answers that are complete. Returns how many of the batch can be sent: up to
- * the first that could not be signed. */
-static int sign_answers(const struct ds_serve *s, struct answers *a)
+/* Put around an answer that is complete what its request had around it: the PTP message, the
+ * correction, the MAC. False where it could not be signed. */
+static bool build_answer(struct ds_serve *s, struct answers *a, int i)
 {
-	for (int i = 0; i < a->count; i++) {
-		if (a->mac_lengths[i] == 0)
-			continue;
-		memcpy(a->with_mac[i], a->responses[i].bytes, DS_WIRE_HEADER_SIZE);
-		a->out[i].data = a->with_mac[i];
-		a->out[i].length = ds_keys_sign_answer(s->keys, a->keys[i], a->with_mac[i],
-						       DS_WIRE_HEADER_SIZE, a->mac_lengths[i]);
-		if (a->out[i].length == 0)
-			return i;
+	enum ds_ptp_form form = (enum ds_ptp_form)a->forms[i];
+	size_t prefix = ds_ptp_prefix(form);
+	uint8_t *packet = a->built[i] + prefix;
+	size_t length = DS_WIRE_HEADER_SIZE;
+
+	memcpy(packet, a->responses[i].bytes, length);
+	if (a->fields[i]) {
+		ds_ptp_field_write(form, a->corrections_ns[i], packet + length);
+		length += DS_PTP_FIELD_SIZE;
 	}
+	if (a->mac_lengths[i] != 0)
+		length =
+			ds_keys_sign_answer(s->keys, a->keys[i], packet, length, a->mac_lengths[i]);
+	if (length == 0)
+		return false;
+	ds_ptp_wrap(form, s->conf->ptp_domain, s->ptp_sequence++, length, a->built[i]);
+	a->out[i].data = a->built[i];
+	a->out[i].length = prefix + length;
+	return true;
+}
+
+/* Returns how many of the batch can be sent: up to the first that could not be signed. */
+static int build_answers(struct ds_serve *s, struct answers *a)
+{
+	for (int i = 0; i < a->count; i++)
+		if ((a->mac_lengths[i] != 0 || a->forms[i] != DS_PTP_NONE) &&
+		    !build_answer(s, a, i))
+			return i;
 	return a->count;
 }
 
@@ -368,8 +428,9 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 		if (i == learn || (socket->stamping.transmit && a->responses[i].wants_drivestamp))
 			expect_stamp(s, a, i, now.raw_ns, i == learn);
 	}
+	if (a->any_built)
+		ready = build_answers(s, a);
 	if (a->any_mac) {
-		ready = sign_answers(s, a);
 		/* What is learnt is the way from here on. */
 		ds_clock_read(s->clock, &now);
 		if (learn >= 0)
@@ -399,6 +460,23 @@ static void give_stamp(struct ds_serve *s, struct ds_datagram *d)
 	}
 }
 
+/* Take the NTP message out of what came by `ptpport`. False: there is none, and that is counted. */
+static bool unwrap(struct ds_serve *s, struct ds_datagram *d)
+{
+	struct ds_ptp_message message;
+	enum ds_reason reason = ds_ptp_unwrap(d->data, d->length, s->conf->ptp_domain, &message);
+
+	if (reason != DS_R_OK) {
+		ds_count(s->counters, reason);
+		return false;
+	}
+	d->data = message.ntp;
+	d->length = message.length;
+	d->ptp_form = (uint8_t)message.form;
+	d->ptp_correction_ns = message.correction_ns;
+	return true;
+}
+
 /* Requests of clients, nearly all there is, cost one comparison here. */
 static bool is_others(struct ds_serve *s, const struct ds_datagram *d, const struct ds_reading *now)
 {
@@ -408,7 +486,9 @@ static bool is_others(struct ds_serve *s, const struct ds_datagram *d, const str
 	if (d->length == 0 || (d->data[0] & 7) == DS_MODE_CLIENT)
 		return false;
 	mode = (enum ds_mode)(d->data[0] & 7);
-	if (mode != DS_MODE_ACTIVE && mode != DS_MODE_PASSIVE && mode != DS_MODE_BROADCAST)
+	/* By PTP nothing is broadcast, and what we asked by it is answered by it. */
+	if (mode != DS_MODE_ACTIVE && mode != DS_MODE_PASSIVE &&
+	    mode != (d->ptp_form != DS_PTP_NONE ? DS_MODE_SERVER : DS_MODE_BROADCAST))
 		return false;
 	for (int i = 0; i < s->other_count && !taken; i++)
 		taken = s->others[i].packet(s->others[i].context, d, now);
@@ -418,7 +498,7 @@ static bool is_others(struct ds_serve *s, const struct ds_datagram *d, const str
 /* Stamps go to their answers, and requests are made ready, before any is answered: the memory
  * that answers look at is on its way meanwhile. Returns how many requests there are; which[i] is
  * the datagram of the i-th. */
-static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n,
+static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n, bool ptp,
 		    const struct ds_reading *now, struct ds_request requests[DS_BATCH],
 		    uint8_t which[DS_BATCH])
 {
@@ -429,7 +509,7 @@ static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n,
 			ds_count(s->counters, DS_R_PACKET_LONG);
 		} else if (datagrams[i].is_stamp) {
 			give_stamp(s, &datagrams[i]);
-		} else if (is_others(s, &datagrams[i], now)) {
+		} else if ((ptp && !unwrap(s, &datagrams[i])) || is_others(s, &datagrams[i], now)) {
 			continue;
 		} else if (take_request(s, &datagrams[i], now, &requests[count])) {
 			ds_server_prefetch(&s->server, &requests[count]);
@@ -441,7 +521,7 @@ static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n,
 
 static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queue)
 {
-	static struct answers answers; /* 19 KiB; the loop is one thread */
+	static struct answers answers; /* 25 KiB; the loop is one thread */
 	struct ds_datagram datagrams[DS_BATCH];
 	struct ds_request requests[DS_BATCH];
 	uint8_t which[DS_BATCH];
@@ -454,12 +534,13 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 	if (n <= 0)
 		return n;
 	ds_clock_read(s->clock, &now);
-	count = sort_out(s, datagrams, n, &now, requests, which);
+	count = sort_out(s, datagrams, n, socket >= &s->sockets[DS_SERVE_PTP], &now, requests,
+			 which);
 	if (count == 0)
 		return n;
 	ds_timekeeper_server_state(s->timekeeper, &now, &state);
 	answers.count = 0;
-	answers.any_mac = false;
+	answers.any_mac = answers.any_built = false;
 	answers.mac_cost_ns = 0;
 	for (int i = 0; i < count; i++)
 		answer(s, &datagrams[which[i]], &requests[i], &state, &answers);
@@ -486,18 +567,35 @@ void ds_serve_join(struct ds_serve *s, const struct ds_serve_other *other)
 		s->others[s->other_count++] = *other;
 }
 
-bool ds_serve_stamps(const struct ds_serve *s, sa_family_t family)
+static struct ds_socket *socket_of(struct ds_serve *s, sa_family_t family, enum ds_ptp_form form)
 {
-	const struct ds_socket *socket = &s->sockets[family == AF_INET6];
-
-	return socket->fd >= 0 && socket->stamping.transmit;
+	return &s->sockets[(form != DS_PTP_NONE ? DS_SERVE_PTP : 0) + (family == AF_INET6)];
 }
 
-bool ds_serve_send(struct ds_serve *s, const struct ds_outgoing *out)
+const struct ds_socket *ds_serve_socket(const struct ds_serve *s, sa_family_t family,
+					enum ds_ptp_form form)
 {
-	struct ds_socket *socket = &s->sockets[out->remote->family == AF_INET6];
-	struct ds_outgoing one = *out;
+	return &s->sockets[(form != DS_PTP_NONE ? DS_SERVE_PTP : 0) + (family == AF_INET6)];
+}
 
+bool ds_serve_send(struct ds_serve *s, const struct ds_outgoing *out, enum ds_ptp_form form)
+{
+	struct ds_socket *socket = socket_of(s, out->remote->family, form);
+	uint8_t wrapped[BUILT_MOST];
+	struct ds_outgoing one = *out;
+	size_t prefix = ds_ptp_prefix(form);
+
+	if (out->length > sizeof wrapped - prefix) {
+		errno = EMSGSIZE;
+		ds_count(s->counters, DS_R_SEND_FAILED);
+		return false;
+	}
+	if (prefix != 0) {
+		ds_ptp_wrap(form, s->conf->ptp_domain, s->ptp_sequence++, out->length, wrapped);
+		memcpy(wrapped + prefix, out->data, out->length);
+		one.data = wrapped;
+		one.length += prefix;
+	}
 	one.token += DS_SERVE_TOKENS;
 	one.stamp = out->stamp && socket->stamping.transmit;
 	if (socket->fd < 0)

@@ -8,6 +8,10 @@
  *
  * Others than clients live at the same port: peers, and broadcasts sent and heard. Their packets
  * go through here, and are theirs alone: see struct ds_serve_other.
+ *
+ * With `ptpport` there are sockets of that port beside, where every packet is in a PTP message,
+ * those of our own requests and their answers, too: a card that stamps PTP alone wants that port at
+ * both ends. What comes by it is answered by it, in the form in which it came.
  */
 #ifndef DS_DAEMON_SERVE_H
 #define DS_DAEMON_SERVE_H
@@ -17,6 +21,7 @@
 #include <stdint.h>
 
 #include "core/exchange/departure.h"
+#include "core/exchange/ptp.h"
 #include "core/exchange/reason.h"
 #include "core/exchange/server.h"
 #include "daemon/conf.h"
@@ -25,8 +30,9 @@
 #include "os/clock.h"
 #include "os/socket.h"
 
-#define DS_SERVE_SOCKETS    3	 /* IPv4, IPv6, and the one below */
+#define DS_SERVE_SOCKETS    5	 /* IPv4, IPv6, and those below */
 #define DS_SERVE_BROADCASTS 2	 /* what is sent to the subnet of a `bindaddress` */
+#define DS_SERVE_PTP	    3	 /* IPv4 of `ptpport`; behind it IPv6 */
 #define DS_SERVE_SENT	    1024 /* answers whose drivestamp may still come; a power of two */
 #define DS_SERVE_DEPARTURES 16	 /* interfaces and families that are calibrated */
 #define DS_SERVE_TOKENS	    (UINT32_C(1) << 31) /* the server's lie below; others use as many */
@@ -56,8 +62,9 @@ struct ds_serve_departure {
  * send. Each is offered what those before it did not take. */
 struct ds_serve_other {
 	void *context;
-	/* A packet of mode 1, 2 or 5, not cut off; `now` was read after it came. True: it was for
-	 * the other, and is done with; false: the server judges it as any request. NULL: none. */
+	/* A packet of mode 1, 2 or 5, by `ptpport` (ptp_form is not 0) of mode 1, 2 or 4, not cut
+	 * off; `now` was read after it came. True: it was for the other, and is done with; false:
+	 * the server judges it as any request. NULL: none. */
 	bool (*packet)(void *context, const struct ds_datagram *datagram,
 		       const struct ds_reading *now);
 	/* A transmit stamp of a packet sent by ds_serve_send(), with its token: first_token or
@@ -83,12 +90,13 @@ struct ds_serve {
 	struct ds_sent sent[DS_SERVE_SENT];
 	uint32_t next_token;
 	uint64_t prefix_key;
+	uint16_t ptp_sequence;
 	uint64_t received, answered, interleaved, stamps_asked, stamps_got;
 };
 
 /* Open the sockets that the configuration asks for (none where nobody is allowed and nobody else
- * lives at the port, or the port is 0) and set the table of slots up. Returns false, with the
- * reason in the log, where a socket cannot be opened at all. */
+ * lives at the port, or the port is 0; those of `ptpport` in any case) and set the table of slots
+ * up. Returns false, with the reason in the log, where a socket cannot be opened at all. */
 bool ds_serve_open(struct ds_serve *serve, const struct ds_conf *conf, const struct ds_keys *keys,
 		   struct ds_clock *clock, const struct ds_timekeeper *timekeeper,
 		   struct ds_batch *batch, struct ds_counters *counters);
@@ -102,11 +110,14 @@ void ds_serve_handle(struct ds_serve *serve, uint32_t who, short revents);
  * one more is left out. */
 void ds_serve_join(struct ds_serve *serve, const struct ds_serve_other *other);
 /* Send one packet of another's from the server's port to out->remote; `stamp` asks for its
- * drivestamp, token: below DS_SERVE_TOKENS. False where it did not leave (no socket of the family,
- * or the kernel refused): counted, errno tells why. */
-bool ds_serve_send(struct ds_serve *serve, const struct ds_outgoing *out);
-/* Will packets to that family get drivestamps? */
-bool ds_serve_stamps(const struct ds_serve *serve, sa_family_t family);
+ * drivestamp, token: below DS_SERVE_TOKENS. form: how it is wrapped, by `ptpport`; DS_PTP_NONE:
+ * not, by `port`. False where it did not leave (no socket of the family, or the kernel refused):
+ * counted, errno tells why. */
+bool ds_serve_send(struct ds_serve *serve, const struct ds_outgoing *out, enum ds_ptp_form form);
+/* The socket by which such packets leave; fd -1: there is none. stamping.transmit: they get
+ * drivestamps. */
+const struct ds_socket *ds_serve_socket(const struct ds_serve *serve, sa_family_t family,
+					enum ds_ptp_form form);
 /* How long such packets take from the reading of the clock to the wire: the caller teaches it.
  * interface 0: not known. Never NULL. */
 struct ds_departure *ds_serve_departure(struct ds_serve *serve, int interface, sa_family_t family);

@@ -54,7 +54,11 @@ static void prune_sources(struct ds_conf *conf, const struct pruning *p)
 	for (size_t i = 0; i < conf->source_count; i++) {
 		const struct ds_conf_source *s = &conf->sources[i];
 
-		if (s->kind == DS_SOURCE_CLIENT)
+		if (ds_conf_by_ptp(conf, s))
+			note(p, s->file, s->line,
+			     "a source by 'ptpport' is left out in shadow: that port is the other "
+			     "daemon's");
+		else if (s->kind == DS_SOURCE_CLIENT)
 			conf->sources[kept++] = *s;
 		else
 			note(p, s->file, s->line,
@@ -123,7 +127,7 @@ static void prune_serving(struct ds_conf *conf, const struct pruning *p)
 		     "'acquisitionport' is left out in shadow: the port is the other daemon's");
 	memset(&conf->access, 0, sizeof(conf->access));
 	conf->local = false;
-	conf->port = conf->acquisition_port = 0;
+	conf->port = conf->acquisition_port = conf->ptp_port = 0;
 }
 
 /* A file that is written, or a device that is set. */

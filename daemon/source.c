@@ -11,6 +11,7 @@
 #include "daemon/listening.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
+#include "daemon/serve.h"
 #include "daemon/shadowing.h"
 #include "os/random.h"
 
@@ -22,6 +23,7 @@
 #define ANSWER_WAIT_NS	     (4 * NS_PER_S) /* beyond maxdelay: give up */
 #define POLL_RATE_CAP_LOG2   10		    /* KoD RATE never makes us poll less often than this */
 #define LISTENING_UNANSWERED 4		    /* requests of a round; the others are not sent */
+#define PTP_UNANSWERED	     2		    /* requests before the other form of PTP is tried */
 #define SILENT_AFTER	     8		    /* requests without answer that are worth a line */
 
 void ds_source_init(struct ds_source *s, const struct ds_conf_source *conf,
@@ -36,6 +38,7 @@ void ds_source_init(struct ds_source *s, const struct ds_conf_source *conf,
 	s->due_ns = INT64_MAX;
 	s->give_up_ns = INT64_MAX;
 	s->deadline_ns = INT64_MAX;
+	s->by_ptp = ds_conf_by_ptp(global, conf);
 	s->tx_id = ds_random32();
 	ds_estimate_init(&s->estimate, conf->min_samples ? conf->min_samples : global->min_samples,
 			 conf->max_samples ? conf->max_samples : global->max_samples);
@@ -57,12 +60,12 @@ static bool is_peer(const struct ds_source *s)
 
 static void close_socket(struct ds_source *s, struct ds_counters *counters)
 {
+	s->give_up_ns = INT64_MAX;
 	if (s->socket.fd < 0)
 		return;
 	for (int r = 0; r < DS_REASON_COUNT; r++)
 		counters->by_reason[r] += s->socket.stamping.counters.by_reason[r];
 	ds_socket_close(&s->socket);
-	s->give_up_ns = INT64_MAX;
 }
 
 void ds_source_stop(struct ds_source *s, struct ds_counters *counters)
@@ -147,6 +150,16 @@ void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
 	       s->conf->name, what);
 }
 
+/* By `ptpport` requests leave by the server's socket, or they would have another port. */
+static bool open_ptp(struct ds_source *s, const struct ds_source_context *c)
+{
+	if (ds_serve_socket(c->serve, s->address.family, ds_source_form(s))->fd >= 0)
+		return true;
+	ds_count(c->counters, DS_R_SEND_FAILED);
+	ds_source_say_once(s, &s->said_refused, "'ptpport' is not open");
+	return false;
+}
+
 static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 {
 	const char *device = c->conf->bind_acq_device;
@@ -154,6 +167,8 @@ static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 	char why[DS_WHY];
 	int rc;
 
+	if (s->by_ptp)
+		return open_ptp(s, c);
 	local = c->conf->bind_acq[s->address.family == AF_INET6];
 	if (local.family == 0 && c->conf->acquisition_port != 0) {
 		memset(&local, 0, sizeof local);
@@ -171,6 +186,13 @@ static bool open_socket(struct ds_source *s, const struct ds_source_context *c)
 	return false;
 }
 
+static bool ptp_local(const struct ds_source *s, const struct ds_source_context *c,
+		      union ds_address *local)
+{
+	*local = c->conf->bind[s->address.family == AF_INET6];
+	return local->family != 0 || ds_socket_local_for(&s->address, local);
+}
+
 /* An origin field links our requests: it may not follow us to another network (RFC 9769
  * section 6). */
 static void note_local_address(struct ds_source *s, const struct ds_source_context *c)
@@ -178,12 +200,14 @@ static void note_local_address(struct ds_source *s, const struct ds_source_conte
 	union ds_address local;
 
 	s->interface = 0;
-	if (!ds_socket_local(&s->socket, &local))
+	if (!(s->by_ptp ? ptp_local(s, c, &local) : ds_socket_local(&s->socket, &local)))
 		return;
 	if (s->local.family != 0 && !ds_address_same_host(&s->local, &local))
 		ds_client_forget(&s->client);
 	s->local = local;
-	if (!s->conf->any_interface)
+	if (!s->conf->any_interface && s->by_ptp)
+		s->interface = ds_route_interface(c->route, &s->address, &local);
+	else if (!s->conf->any_interface)
 		s->interface = ds_route_of_socket(c->route, &s->socket, &s->address, &local);
 }
 
@@ -196,16 +220,44 @@ void ds_source_count_unanswered(struct ds_source *s)
 		ds_source_say_once(s, &s->said_silent, "does not answer");
 }
 
+enum ds_ptp_form ds_source_form(const struct ds_source *s)
+{
+	enum ds_ptp_form heard =
+		s->held.form != 0 ? (enum ds_ptp_form)s->held.form : DS_PTP_STANDARD;
+
+	if (!s->by_ptp)
+		return DS_PTP_NONE;
+	if (s->failures <= PTP_UNANSWERED || (s->requests / PTP_UNANSWERED) % 2 == 0)
+		return heard;
+	return heard == DS_PTP_STANDARD ? DS_PTP_EXPERIMENTAL : DS_PTP_STANDARD;
+}
+
+bool ds_source_is_by_its_port(const struct ds_source *s, const struct ds_datagram *d)
+{
+	return s->by_ptp == (d->ptp_form != DS_PTP_NONE);
+}
+
+/* Asks what transparent clocks added to the request. Returns the length of the packet. */
+static size_t add_field(const struct ds_source *s, enum ds_ptp_form form, uint8_t *bytes)
+{
+	if (form == DS_PTP_NONE || !s->conf->corrections || s->conf->version != 4)
+		return DS_WIRE_HEADER_SIZE;
+	ds_ptp_field_write(form, 0, bytes + DS_WIRE_HEADER_SIZE);
+	return DS_WIRE_HEADER_SIZE + DS_PTP_FIELD_SIZE;
+}
+
 /* Sign if there is a key, and send. The MAC takes a while: the clock is read once more behind it.
  */
 static bool send_signed(struct ds_source *s, const struct ds_source_context *c,
 			struct ds_outgoing *out, uint8_t *bytes)
 {
+	enum ds_ptp_form form = ds_source_form(s);
 	struct ds_tx_stamp t1;
 
+	out->length = add_field(s, form, bytes);
 	if (s->conf->key != 0) {
-		out->length = ds_keys_sign(c->keys, s->conf->key, bytes, DS_WIRE_HEADER_SIZE,
-					   s->conf->version);
+		out->length =
+			ds_keys_sign(c->keys, s->conf->key, bytes, out->length, s->conf->version);
 		if (out->length == 0) {
 			errno = ENOKEY;
 			return false;
@@ -213,12 +265,27 @@ static bool send_signed(struct ds_source *s, const struct ds_source_context *c,
 		t1 = ds_clock_tx_now(c->clock);
 		ds_client_departs(&s->client, &t1);
 	}
-	return ds_socket_send(&s->socket, c->batch, out, 1) == 1;
+	if (form == DS_PTP_NONE)
+		return ds_socket_send(&s->socket, c->batch, out, 1) == 1;
+	out->remote = &s->address;
+	out->local = s->local.family != 0 ? &s->local : NULL;
+	out->token |= (uint32_t)s->place << DS_SOURCE_TOKEN_BITS;
+	return ds_serve_send(c->serve, out, form);
+}
+
+/* Will the request that is about to leave get a drivestamp? */
+static bool stamps(const struct ds_source *s, const struct ds_source_context *c)
+{
+	const struct ds_socket *socket =
+		s->by_ptp ? ds_serve_socket(c->serve, s->address.family, ds_source_form(s))
+			  : &s->socket;
+
+	return socket->stamping.transmit;
 }
 
 static void send_request(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
 {
-	uint8_t bytes[DS_KEYS_PACKET];
+	uint8_t bytes[DS_KEYS_PACKET + DS_PTP_FIELD_SIZE];
 	const uint64_t random[2] = {ds_random64(), ds_random64()};
 	struct ds_outgoing out = {.data = bytes, .length = DS_WIRE_HEADER_SIZE};
 	struct ds_tx_stamp t1;
@@ -236,8 +303,11 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 		return;
 	}
 	note_local_address(s, c);
-	out.token = ++s->tx_id;
-	out.stamp = s->socket.stamping.transmit;
+	s->tx_id++;
+	if (s->by_ptp)
+		s->tx_id &= DS_SOURCE_TOKEN_MASK;
+	out.token = s->tx_id;
+	out.stamp = stamps(s, c);
 	t1 = ds_clock_tx_now(c->clock);
 	ds_client_request(&s->client, &t1, s->tx_id, out.stamp, random, bytes);
 	if (!send_signed(s, c, &out, bytes)) {
@@ -443,6 +513,26 @@ static void refuse(struct ds_source *s, bool authentic)
 	s->failures = UINT8_MAX;
 }
 
+/* Take out what transparent clocks held the packets of an exchange for: those that its T2 and T4
+ * are of (RFC 9769 section 2). */
+static void correct(const struct ds_source *s, const struct ds_source_context *c,
+		    struct ds_exchange *x)
+{
+	struct ds_ptp_corrections corrections = s->came.corrections;
+	enum ds_reason reason;
+
+	if (!s->by_ptp || !s->conf->corrections ||
+	    (s->conf->key != 0 && !s->conf->trust_corrections))
+		return;
+	if (x->kind == DS_EXCHANGE_SET1)
+		corrections = s->held.corrections;
+	else if (x->kind == DS_EXCHANGE_SET2)
+		corrections.answer_ns = s->held.corrections.answer_ns;
+	reason = ds_ptp_correct(x, corrections);
+	if (reason != DS_R_OK)
+		ds_count(c->counters, reason);
+}
+
 /* What an event at the client came to. Returns whether there is a new sample. */
 static bool conclude(struct ds_source *s, const struct ds_source_context *c, enum ds_reason reason,
 		     struct ds_client_outcome *outcome, const struct ds_rx_stamp *t4)
@@ -450,8 +540,12 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 	struct ds_exchange *x = outcome->has_exchange ? &outcome->exchange : NULL;
 	bool sample = false;
 
-	if (x != NULL)
+	if (x != NULL) {
+		correct(s, c, x);
 		reason = ds_source_check_leap(c, ds_source_check_delay(s, reason, x), x);
+	}
+	if (outcome->answered && outcome->kiss_code == 0)
+		s->held = s->came;
 	ds_count(c->counters, reason);
 	if (outcome->slow_down) {
 		slow_down(s);
@@ -579,6 +673,19 @@ enum ds_auth ds_source_auth(const struct ds_source *s, const struct ds_source_co
 	return ds_keys_check(c->keys, d->data, &frame, s->conf->key);
 }
 
+/* What came around a packet, and the corrections with it. */
+static struct ds_source_way way_of(const struct ds_datagram *d)
+{
+	enum ds_ptp_form form = (enum ds_ptp_form)d->ptp_form;
+	struct ds_source_way way = {.form = d->ptp_form,
+				    .corrections.answer_ns = d->ptp_correction_ns};
+	struct ds_frame frame;
+
+	if (form != DS_PTP_NONE && ds_wire_read(d->data, d->length, &frame) == DS_R_OK)
+		ds_ptp_field_read(form, d->data, &frame, &way.corrections.request_ns);
+	return way;
+}
+
 static bool handle_answer(struct ds_source *s, const struct ds_source_context *c,
 			  const struct ds_datagram *d)
 {
@@ -589,7 +696,24 @@ static bool handle_answer(struct ds_source *s, const struct ds_source_context *c
 	if (reason == DS_R_OK)
 		reason = ds_client_receive(&s->client, d->data, d->length, &t4,
 					   ds_source_auth(s, c, d), c->freq_ppb, &outcome);
+	if (s->by_ptp && (outcome.answered || reason == DS_R_PARKED))
+		s->came = way_of(d);
 	return conclude(s, c, reason, &outcome, &t4);
+}
+
+bool ds_source_packet(struct ds_source *s, const struct ds_source_context *c,
+		      const struct ds_datagram *d)
+{
+	return handle_answer(s, c, d);
+}
+
+bool ds_source_stamp(struct ds_source *s, const struct ds_source_context *c,
+		     const struct ds_datagram *d)
+{
+	struct ds_datagram of_the_request = *d;
+
+	of_the_request.token &= DS_SOURCE_TOKEN_MASK;
+	return handle_stamp(s, c, &of_the_request);
 }
 
 /* One read of the socket. *count: what came, or a negative errno. */

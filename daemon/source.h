@@ -18,6 +18,7 @@
 #include "core/clock/poll.h"
 #include "core/exchange/client.h"
 #include "core/exchange/peer.h"
+#include "core/exchange/ptp.h"
 #include "core/exchange/reason.h"
 #include "daemon/conf.h"
 #include "daemon/keys.h"
@@ -41,8 +42,7 @@ struct ds_peering {
 	int8_t their_poll_log2; /* as its packets say, within bounds */
 	int8_t their_interval_log2; /* as its packets come */
 	uint8_t their_mode;	    /* active or passive */
-	uint8_t place;
-	bool waited; /* once already, for its packet before ours */
+	bool waited;		    /* once already, for its packet before ours */
 };
 
 /* So many samples in a row are asked whether the path has changed. */
@@ -61,6 +61,12 @@ struct ds_source {
 	struct ds_socket socket; /* fd -1: nothing is under way */
 	int interface; /* by which the request under way left; 0: not known, or not asked for */
 	uint32_t tx_id;
+	uint8_t place; /* in the table of sources: in tokens of what leaves by `ptpport` */
+	bool by_ptp;   /* what goes to it and comes from it goes by `ptpport` */
+	struct ds_source_way {
+		uint8_t form; /* enum ds_ptp_form; NONE: nothing was heard yet */
+		struct ds_ptp_corrections corrections;
+	} came, held; /* of an answer that is parked or judged; of the last one accepted */
 	int8_t poll_log2;
 	struct ds_poll poll;
 	bool follows_us; /* as of the last update of the clock: what it says is what we told it */
@@ -126,7 +132,25 @@ bool ds_source_run(struct ds_source *source, const struct ds_source_context *con
 bool ds_source_handle(struct ds_source *source, const struct ds_source_context *context,
 		      short revents);
 
+/* A packet, or a transmit stamp, of a client that asks by `ptpport`: its requests leave by the
+ * server's socket. Returns whether there is a new sample. */
+bool ds_source_packet(struct ds_source *source, const struct ds_source_context *context,
+		      const struct ds_datagram *datagram);
+bool ds_source_stamp(struct ds_source *source, const struct ds_source_context *context,
+		     const struct ds_datagram *datagram);
+
 /* What sources of all kinds share. */
+
+/* Tokens of those whose packets leave by the server's sockets: the source's place above the number
+ * of the packet. */
+#define DS_SOURCE_TOKEN_BITS 24
+#define DS_SOURCE_TOKEN_MASK ((UINT32_C(1) << DS_SOURCE_TOKEN_BITS) - 1)
+
+/* The form of PTP in which the next packet leaves; NONE: in none. One that is not answered tries
+ * the other form by turns. */
+enum ds_ptp_form ds_source_form(const struct ds_source *source);
+/* Did this come by the port that the source uses? */
+bool ds_source_is_by_its_port(const struct ds_source *source, const struct ds_datagram *datagram);
 
 /* Everything but the kind's own part, which is zero; the timers are at INT64_MAX. */
 void ds_source_init(struct ds_source *source, const struct ds_conf_source *conf,

@@ -43,6 +43,7 @@ static void start_source(struct ds_sources *s, uint32_t index, const struct ds_c
 				 (uint8_t)index);
 	else
 		ds_source_start(&s->table[index], conf, s->context.conf, &with_port, due);
+	s->table[index].place = (uint8_t)index;
 }
 
 static bool family_fits(const struct ds_sources *s, const struct ds_conf_source *conf,
@@ -254,6 +255,8 @@ static struct ds_source *welcome(struct ds_sources *s, const struct ds_conf_sour
 	ds_peering_start(source, conf, s->context.conf, &d->remote, now_ns + wait_ns, true,
 			 (uint8_t)index);
 	source->local = d->local;
+	source->by_ptp = d->ptp_form != DS_PTP_NONE;
+	source->held.form = d->ptp_form;
 	ds_log(DS_LOG_NOTICE, "peer %s: has key %" PRIu32 ", an association begins (%s:%d)",
 	       ds_address_text(&d->remote, true, text), conf->key, conf->file, conf->line);
 	return source;
@@ -295,6 +298,16 @@ static void end_if_lost(struct ds_sources *s, struct ds_source *source)
 	source->address.family = 0;
 }
 
+/* Of a server that is asked by `ptpport`: answers come by the server's socket, too. */
+static bool take_answer(struct ds_sources *s, struct ds_source *source, const struct ds_datagram *d)
+{
+	if (source->conf->kind != DS_SOURCE_CLIENT ||
+	    !ds_address_equal(&source->address, &d->remote))
+		return false;
+	s->news |= ds_source_packet(source, &s->context, d);
+	return true;
+}
+
 static bool take_packet(void *context, const struct ds_datagram *d, const struct ds_reading *now)
 {
 	struct ds_sources *s = context;
@@ -304,8 +317,14 @@ static bool take_packet(void *context, const struct ds_datagram *d, const struct
 	(void)now;
 	for (uint32_t i = 0; i < s->count; i++) {
 		source = &s->table[i];
-		if (source->address.family == 0 || !is_peer(source->conf) ||
-		    !ds_peering_is_from(source, d))
+		if (source->address.family == 0 || !ds_source_is_by_its_port(source, d))
+			continue;
+		if ((d->data[0] & 7) == DS_MODE_SERVER) {
+			if (!take_answer(s, source, d))
+				continue;
+			return true;
+		}
+		if (!is_peer(source->conf) || !ds_peering_is_from(source, d))
 			continue;
 		s->news |= ds_peering_packet(source, &s->context, d, now_ns);
 		return true;
@@ -324,6 +343,8 @@ static void take_stamp(void *context, const struct ds_datagram *d)
 	if (place < s->count && s->table[place].address.family != 0 &&
 	    is_peer(s->table[place].conf))
 		ds_peering_stamp(&s->table[place], &s->context, d);
+	else if (place < s->count && s->table[place].address.family != 0 && s->table[place].by_ptp)
+		s->news |= ds_source_stamp(&s->table[place], &s->context, d);
 	else
 		ds_count(s->context.counters, DS_R_STAMP_WRONG_ID);
 }

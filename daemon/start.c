@@ -108,16 +108,16 @@ bool ds_start_open(struct ds_daemon *d)
 		ds_log_fatal("no memory");
 		return false;
 	}
-	if (d->once == DS_ONCE_NO) {
-		if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper,
-				   d->batch, &d->counters))
-			return false;
-	} else {
-		for (int i = 0; i < DS_SERVE_SOCKETS; i++)
-			d->serve.sockets[i].fd = -1;
+	/* Who only looks once serves nobody, but may ask by `ptpport`. */
+	if (d->once != DS_ONCE_NO) {
+		d->conf.port = 0;
+		memset(&d->conf.access, 0, sizeof d->conf.access);
 		d->conf.makestep_threshold_s = 1e-9;
 		d->conf.makestep_limit = -1;
 	}
+	if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper, d->batch,
+			   &d->counters))
+		return false;
 	say_stamping(d);
 	open_route(d);
 	open_bound_page(d);

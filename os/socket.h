@@ -46,8 +46,10 @@ struct ds_datagram {
 	int card_interface; /* whose card that was, of a received packet; 0: `interface` */
 	uint32_t frame_length; /* of its frame without frame check sequence; 0: unknown */
 	bool is_stamp;
-	uint32_t token; /* is_stamp: what was given to the send */
-	bool truncated; /* longer than DS_DATAGRAM_SIZE: only its beginning is here */
+	uint32_t token;		   /* is_stamp: what was given to the send */
+	bool truncated;		   /* longer than DS_DATAGRAM_SIZE: only its beginning is here */
+	uint8_t ptp_form;	   /* 0 here: for who unwraps it (enum ds_ptp_form), */
+	int64_t ptp_correction_ns; /* ... and what stood there */
 };
 
 /* Room for DS_BATCH datagrams in one call; about 120 KiB; one a thread is enough. Opaque. */

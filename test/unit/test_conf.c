@@ -441,6 +441,76 @@ static void test_quiet_lines(void **state)
 	assert_int_equal(conf.port, 124);
 }
 
+static void test_ptp(void **state)
+{
+	(void)state;
+	ds_conf_defaults(&conf);
+	assert_int_equal(conf.ptp_port, 0);
+	assert_int_equal(conf.ptp_domain, 123);
+	good("ptpport 319");
+	good("ptpdomain 0");
+	good("server a port 319 extfield 10a");
+	good("server b extfield F324 trustcorrections key 3");
+	assert_int_equal(conf.ptp_port, 319);
+	assert_int_equal(conf.ptp_domain, 0);
+	assert_true(conf.sources[0].corrections && !conf.sources[0].trust_corrections);
+	assert_true(conf.sources[1].corrections && conf.sources[1].trust_corrections);
+	assert_true(ds_conf_by_ptp(&conf, &conf.sources[0]));
+	assert_false(ds_conf_by_ptp(&conf, &conf.sources[1]));
+	conf.ptp_port = 0;
+	assert_false(ds_conf_by_ptp(&conf, &conf.sources[0]));
+}
+
+/* What check() says of these lines, all but the first of which may be NULL. */
+static const char *ptp_check(bool usable, const char *a, const char *b, const char *c)
+{
+	ds_conf_defaults(&conf);
+	good(a);
+	if (b != NULL)
+		good(b);
+	if (c != NULL)
+		good(c);
+	said[0] = '\0';
+	assert_int_equal(ds_conf_check(&conf, "conf", say, NULL), usable);
+	return said;
+}
+
+static void test_ptp_messages(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(ptp_check(false, "server a", "ptpport 123", NULL),
+			       "'ptpport' and 'port' are both 123"));
+	assert_non_null(strstr(ptp_check(true, "server a", "ptpport 320", NULL),
+			       "cards and switches know no other than 319"));
+	assert_non_null(strstr(ptp_check(true, "server a port 319", NULL, NULL),
+			       "without 'ptpport 319' plain NTP is sent there"));
+	assert_non_null(strstr(ptp_check(true, "server a extfield 10A", "ptpport 319", NULL),
+			       "'extfield' is without effect"));
+	assert_non_null(strstr(
+		ptp_check(true, "server a port 319 extfield 10A version 3", "ptpport 319", NULL),
+		"'extfield' needs version 4"));
+	assert_non_null(strstr(ptp_check(true, "server a port 319 extfield 10A key 1",
+					 "ptpport 319", "keyfile /k"),
+			       "no key covers what switches write"));
+	assert_string_equal(ptp_check(true, "server a port 319 extfield 10A key 1 trustcorrections",
+				      "ptpport 319", "keyfile /k"),
+			    "");
+	/* Where it is the only port, peers can use it. */
+	assert_string_equal(ptp_check(true, "peer a port 319 key 1", "ptpport 319", "keyfile /k"),
+			    "");
+	good("port 0");
+	assert_true(ds_conf_check(&conf, "conf", say, NULL));
+	ds_conf_defaults(&conf);
+	assert_false(line("server a extfield 10B"));
+	assert_non_null(strstr(said, "'extfield' takes 10A"));
+	assert_true(line("server a extfield F323"));
+	assert_non_null(strstr(said, "is not supported and left out"));
+	assert_true(line("peer a key 1 extfield 10A"));
+	assert_non_null(strstr(said, "'extfield' does not work with peers"));
+	assert_false(line("ptpport 65536"));
+	assert_false(line("ptpdomain 256"));
+}
+
 /* A source with an error is not kept; the next line is read all the same. */
 static void test_bad_source_left_out(void **state)
 {
@@ -1160,8 +1230,9 @@ static void random_source(struct ds_conf_source *s)
 		s->max_peers = 1;
 	if (s->kind == DS_SOURCE_EPHEMERAL && s->key == 0)
 		s->key = 7;
+	s->corrections = s->kind == DS_SOURCE_CLIENT && draw(2);
 	if (s->kind != DS_SOURCE_CLIENT) {
-		s->iburst = s->burst = false;
+		s->iburst = s->burst = s->trust_corrections = false;
 		s->presend = 100;
 	}
 	if (s->kind == DS_SOURCE_EPHEMERAL) {
@@ -1595,6 +1666,8 @@ int main(void)
 		cmocka_unit_test(test_text_limits),
 		cmocka_unit_test(test_messages),
 		cmocka_unit_test(test_quiet_lines),
+		cmocka_unit_test(test_ptp),
+		cmocka_unit_test(test_ptp_messages),
 		cmocka_unit_test(test_bad_source_left_out),
 		cmocka_unit_test(test_too_many_sources),
 		cmocka_unit_test(test_too_many_subnets),

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <linux/ethtool.h>
@@ -17,10 +18,12 @@
 #include <linux/sockios.h>
 
 #define NS_PER_S     INT64_C(1000000000)
-#define READINGS_MAX PTP_MAX_SAMPLES
-#define NEAR_SHARE   1.5	    /* of the closest pair of stamps: others count as well */
-#define RATE_SPAN_NS (NS_PER_S / 2) /* between two readings that give a rate */
-#define RATE_MOST    1e-3	    /* beyond: one of the clocks was set */
+#define OPEN_COUNT   3		     /* readings, to find out how long one takes */
+#define BUDGET_NS    INT64_C(500000) /* of a call; of a slow bus fewer readings are taken */
+#define TWO_CLOCKS   5e-4	     /* rates of two clocks that nobody sets differ by less */
+#define GRAIN_NS     INT64_C(1000)   /* a card's clock may move in steps of that */
+#define RATE_SPAN_NS (NS_PER_S / 2)  /* between two readings that give a rate */
+#define RATE_MOST    1e-3	     /* beyond: one of the clocks was set */
 #define PULSE_AGE_NS NS_PER_S
 
 static int64_t ns_of(const struct ptp_clock_time *t)
@@ -30,48 +33,84 @@ static int64_t ns_of(const struct ptp_clock_time *t)
 	return (int64_t)t->sec * NS_PER_S + t->nsec;
 }
 
+static bool in_order(const struct ds_phc_reading *r)
+{
+	return r->before_ns >= 0 && r->device_ns >= 0 && r->after_ns >= r->before_ns;
+}
+
+static int64_t width_ns(const struct ds_phc_reading *r)
+{
+	return r->after_ns - r->before_ns;
+}
+
+static int64_t middle_ns(const struct ds_phc_reading *r)
+{
+	return r->before_ns + width_ns(r) / 2;
+}
+
+/* The closest reading, and the two that say most: that the device is at least so far ahead of the
+ * system clock, and at most. NULL where there is none. */
+struct limits {
+	const struct ds_phc_reading *closest, *least, *most;
+};
+
+static struct limits find_limits(const struct ds_phc_reading *readings, size_t count)
+{
+	struct limits l = {NULL, NULL, NULL};
+
+	for (size_t i = 0; i < count; i++) {
+		const struct ds_phc_reading *r = &readings[i];
+
+		if (!in_order(r))
+			continue;
+		if (l.closest == NULL || width_ns(r) < width_ns(l.closest))
+			l.closest = r;
+		if (l.least == NULL ||
+		    r->device_ns - r->after_ns > l.least->device_ns - l.least->after_ns)
+			l.least = r;
+		if (l.most == NULL ||
+		    r->device_ns - r->before_ns < l.most->device_ns - l.most->before_ns)
+			l.most = r;
+	}
+	return l;
+}
+
 enum ds_refresult ds_phc_combine(const struct ds_phc_reading *readings, size_t count,
 				 struct ds_refsample *sample)
 {
-	int64_t least_ns = INT64_MAX;
-	const struct ds_phc_reading *first = NULL;
-	double local = 0.0, offset = 0.0, half_width = 0.0;
-	int used = 0;
+	struct limits l = find_limits(readings, count);
+	int64_t least_ns, most_ns, apart_ns, drift_ns;
 
-	for (size_t i = 0; i < count; i++) {
-		int64_t width_ns = readings[i].after_ns - readings[i].before_ns;
-
-		if (readings[i].before_ns >= 0 && readings[i].device_ns >= 0 && width_ns >= 0 &&
-		    width_ns < least_ns) {
-			least_ns = width_ns;
-			first = &readings[i];
-		}
-	}
-	if (first == NULL)
+	if (l.closest == NULL)
 		return DS_REF_BAD;
-	for (size_t i = 0; i < count; i++) {
-		const struct ds_phc_reading *r = &readings[i];
-		double width = (double)(r->after_ns - r->before_ns);
-
-		if (r->before_ns < 0 || r->device_ns < 0 || width < 0 ||
-		    width > NEAR_SHARE * (double)least_ns)
-			continue;
-		/* all as differences from the closest */
-		local += (double)(r->before_ns - first->before_ns) + width / 2.0;
-		offset += (double)((r->device_ns - r->before_ns) -
-				   (first->device_ns - first->before_ns)) -
-			  width / 2.0;
-		half_width += width / 2.0;
-		used++;
+	least_ns = l.least->device_ns - l.least->after_ns;
+	most_ns = l.most->device_ns - l.most->before_ns;
+	apart_ns = llabs(middle_ns(l.most) - middle_ns(l.least));
+	drift_ns = (int64_t)(TWO_CLOCKS * (double)(apart_ns < NS_PER_S ? apart_ns : NS_PER_S));
+	if (least_ns - most_ns > GRAIN_NS + drift_ns)
+		return DS_REF_TORN; /* one of the clocks was set meanwhile */
+	*sample = (struct ds_refsample){.kernel = true};
+	if (most_ns < least_ns) { /* steps of the clocks, seen: no less than one reading takes */
+		sample->local_ns = middle_ns(l.closest);
+		sample->reference_ns = l.closest->device_ns;
+		sample->dispersion_ns = width_ns(l.closest) / 2;
+		return DS_REF_SAMPLE;
 	}
-	*sample = (struct ds_refsample){
-		.local_ns = first->before_ns + llrint(local / used),
-		.dispersion_ns = llrint(half_width / used),
-		.kernel = true,
-	};
-	sample->reference_ns =
-		sample->local_ns + (first->device_ns - first->before_ns) + llrint(offset / used);
+	/* midway between the two moments the drift between them cancels */
+	sample->local_ns = (middle_ns(l.least) + middle_ns(l.most)) / 2;
+	sample->reference_ns = sample->local_ns + least_ns + (most_ns - least_ns) / 2;
+	sample->dispersion_ns = (most_ns - least_ns) / 2 + drift_ns / 2;
+	/* so much better than one reading it is by steps of the clocks alone */
+	if (sample->dispersion_ns < width_ns(l.closest) / 4)
+		sample->dispersion_ns = width_ns(l.closest) / 4;
 	return DS_REF_SAMPLE;
+}
+static int64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * NS_PER_S + now.tv_nsec;
 }
 
 /* ---- three ways to read ---- */
@@ -89,46 +128,58 @@ static enum ds_refresult read_precise(int fd, struct ds_refsample *sample)
 	return sample->local_ns < 0 || sample->reference_ns < 0 ? DS_REF_BAD : DS_REF_SAMPLE;
 }
 
-static enum ds_refresult read_extended(int fd, struct ds_refsample *sample)
+static enum ds_refresult read_extended(int fd, unsigned count, struct ds_refsample *sample)
 {
 	struct ds_phc_reading readings[DS_PHC_READINGS];
 	struct ptp_sys_offset_extended e;
 
 	memset(&e, 0, sizeof e);
-	e.n_samples = DS_PHC_READINGS;
+	e.n_samples = count;
 	if (ioctl(fd, PTP_SYS_OFFSET_EXTENDED, &e) < 0)
 		return DS_REF_FAILED;
-	for (size_t i = 0; i < DS_PHC_READINGS; i++)
+	for (size_t i = 0; i < count; i++)
 		readings[i] = (struct ds_phc_reading){ns_of(&e.ts[i][0]), ns_of(&e.ts[i][1]),
 						      ns_of(&e.ts[i][2])};
-	return ds_phc_combine(readings, DS_PHC_READINGS, sample);
+	return ds_phc_combine(readings, count, sample);
 }
 
-static enum ds_refresult read_plain(int fd, struct ds_refsample *sample)
+static enum ds_refresult read_plain(int fd, unsigned count, struct ds_refsample *sample)
 {
 	struct ds_phc_reading readings[DS_PHC_READINGS];
 	struct ptp_sys_offset o;
 
 	memset(&o, 0, sizeof o);
-	o.n_samples = DS_PHC_READINGS;
+	o.n_samples = count;
 	if (ioctl(fd, PTP_SYS_OFFSET, &o) < 0)
 		return DS_REF_FAILED;
-	for (size_t i = 0; i < DS_PHC_READINGS; i++)
+	for (size_t i = 0; i < count; i++)
 		readings[i] = (struct ds_phc_reading){ns_of(&o.ts[2 * i]), ns_of(&o.ts[2 * i + 1]),
 						      ns_of(&o.ts[2 * i + 2])};
-	return ds_phc_combine(readings, DS_PHC_READINGS, sample);
+	return ds_phc_combine(readings, count, sample);
 }
 
-static enum ds_refresult read_both(const struct ds_phc *phc, struct ds_refsample *sample)
+static enum ds_refresult read_by(const struct ds_phc *phc, enum ds_phc_way way,
+				 struct ds_refsample *sample)
 {
-	switch (phc->way) {
+	switch (way) {
 	case DS_PHC_PRECISE:
 		return read_precise(phc->fd, sample);
 	case DS_PHC_EXTENDED:
-		return read_extended(phc->fd, sample);
+		return read_extended(phc->fd, phc->count, sample);
 	default:
-		return read_plain(phc->fd, sample);
+		return read_plain(phc->fd, phc->count, sample);
 	}
+}
+
+/* Cross-stamps of some cards fail now and then (PTM that times out): that reading is then taken in
+ * the next best way. */
+static enum ds_refresult read_both(const struct ds_phc *phc, struct ds_refsample *sample)
+{
+	enum ds_refresult result = DS_REF_FAILED;
+
+	for (int way = (int)phc->way; way <= DS_PHC_PLAIN && result == DS_REF_FAILED; way++)
+		result = read_by(phc, (enum ds_phc_way)way, sample);
+	return result;
 }
 
 /* ---- opening ---- */
@@ -186,12 +237,32 @@ static bool request_pulses(const struct ds_phc *phc, const struct ds_phc_config 
 	return ioctl(phc->fd, PTP_EXTTS_REQUEST, &request) == 0;
 }
 
-int ds_phc_open(struct ds_phc *phc, const struct ds_phc_config *config, char why[DS_WHY])
+/* The best way from `first` on that works, and how many readings of it are no long wait. */
+static bool find_way(struct ds_phc *phc, enum ds_phc_way first)
 {
 	struct ds_refsample sample;
+
+	phc->count = OPEN_COUNT;
+	for (int way = (int)first; way <= DS_PHC_PLAIN; way++) {
+		int64_t each_ns, began_ns = monotonic_ns();
+
+		if (read_by(phc, (enum ds_phc_way)way, &sample) == DS_REF_FAILED)
+			continue;
+		each_ns = (monotonic_ns() - began_ns) / OPEN_COUNT;
+		phc->way = (enum ds_phc_way)way;
+		if (way != DS_PHC_PRECISE && each_ns * DS_PHC_READINGS <= BUDGET_NS)
+			phc->count = DS_PHC_READINGS;
+		else if (way != DS_PHC_PRECISE && each_ns * OPEN_COUNT < BUDGET_NS)
+			phc->count = (unsigned)(BUDGET_NS / each_ns);
+		return true;
+	}
+	return false;
+}
+
+int ds_phc_open(struct ds_phc *phc, const struct ds_phc_config *config, char why[DS_WHY])
+{
 	const char *path = config->path;
 	char device[32];
-	int way;
 
 	*phc = (struct ds_phc){.fd = -1, .extpps = config->extpps, .channel = config->channel};
 	if (path[0] != '/') {
@@ -204,13 +275,7 @@ int ds_phc_open(struct ds_phc *phc, const struct ds_phc_config *config, char why
 				     O_NONBLOCK);
 	if (phc->fd < 0)
 		return fail(phc, path, "cannot open", why);
-	for (way = config->nocrossts ? DS_PHC_EXTENDED : DS_PHC_PRECISE; way <= DS_PHC_PLAIN;
-	     way++) {
-		phc->way = (enum ds_phc_way)way;
-		if (read_both(phc, &sample) != DS_REF_FAILED)
-			break;
-	}
-	if (way > DS_PHC_PLAIN)
+	if (!find_way(phc, config->nocrossts ? DS_PHC_EXTENDED : DS_PHC_PRECISE))
 		return fail(phc, path, "cannot read the clock", why);
 	if (config->extpps && !request_pulses(phc, config))
 		return fail(phc, path, "cannot have pulses stamped", why);

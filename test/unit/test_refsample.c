@@ -412,16 +412,88 @@ static void test_phc_combine(void **state)
 	assert_int_equal(sample.dispersion_ns, 1000);
 	assert_false(sample.pulse);
 	assert_int_equal(ds_phc_combine(readings, 7, &sample), DS_REF_SAMPLE);
-	/* the mean of three: offsets 4 s and 0, 100, -200 ns */
-	assert_int_equal(sample.local_ns, 5 * S + 101167);
-	assert_int_equal(sample.reference_ns - sample.local_ns, 4 * S - 33);
-	assert_int_equal(sample.dispersion_ns, 1167);
+	/* ahead by 4 s and -200 ns at least (the fourth's way back), 1000 at most (the first's way
+	 * there); 75 ns that two clocks may have drifted in 0.3 ms */
+	assert_int_equal(sample.local_ns, 5 * S + 152750);
+	assert_int_equal(sample.reference_ns - sample.local_ns, 4 * S + 400);
+	assert_int_equal(sample.dispersion_ns, 600 + 75);
 	assert_int_equal(ds_phc_combine(readings + 4, 3, &sample), DS_REF_BAD);
 	assert_int_equal(ds_phc_combine(readings, 0, &sample), DS_REF_BAD);
+}
+
+static void test_phc_readings_that_contradict_each_other(void **state)
+{
+	struct ds_phc_reading readings[] = {
+		{5 * S, 9 * S + 1000, 5 * S + 2000},
+		{5 * S + 10000, 9 * S + 10600, 5 * S + 10800},
+		{5 * S + 20000, 9 * S + 20400, 5 * S + 21000},
+	};
+
+	(void)state;
+	/* a clock that moves in steps: no narrower than the closest */
+	readings[1].device_ns += 1400;
+	assert_int_equal(ds_phc_combine(readings, 2, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.dispersion_ns, 400);
+	assert_int_equal(ds_phc_combine(readings, 3, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.local_ns, 5 * S + 10400);
+	assert_int_equal(sample.reference_ns, 9 * S + 12000);
+	assert_int_equal(sample.dispersion_ns, 400);
+	/* set by 10 us, either way */
+	readings[2].device_ns += 10000;
+	assert_int_equal(ds_phc_combine(readings, 3, &sample), DS_REF_TORN);
+	readings[2].device_ns -= 20000;
+	assert_int_equal(ds_phc_combine(readings, 3, &sample), DS_REF_TORN);
+	/* nothing at all between the stamps: no claim of less than is possible */
+	const struct ds_phc_reading none[] = {{5 * S, 9 * S, 5 * S}, {5 * S, 9 * S, 5 * S + 10}};
+	assert_int_equal(ds_phc_combine(none, 2, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.dispersion_ns, 0);
 	/* as far apart as clocks can be */
 	const struct ds_phc_reading far[] = {{0, INT64_C(4611686017) * S, 0},
 					     {INT64_C(4611686017) * S, 0, INT64_C(4611686017) * S}};
-	assert_int_equal(ds_phc_combine(far, 2, &sample), DS_REF_SAMPLE);
+	assert_int_equal(ds_phc_combine(far, 2, &sample), DS_REF_TORN);
+	assert_int_equal(ds_phc_combine(far, 1, &sample), DS_REF_SAMPLE);
+}
+
+static double uniform_of(uint64_t *seed)
+{
+	*seed = *seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return ((double)(*seed >> 11) + 0.5) / 9007199254740992.0;
+}
+
+/* 400 ns there and back, and now and then longer: what the middle is off by stays within what is
+ * said, and is a fraction of what the closest reading alone is off by. */
+static void test_phc_many_readings_are_better_than_one(void **state)
+{
+	struct ds_phc_reading readings[DS_PHC_READINGS];
+	double squares = 0.0, of_closest = 0.0;
+	uint64_t seed = 1;
+
+	(void)state;
+	for (int world = 0; world < 1000; world++) {
+		int64_t at = 5 * S, least = INT64_MAX, off, closest_off = 0;
+		double ahead = 4e9;
+
+		for (size_t i = 0; i < DS_PHC_READINGS; i++) {
+			int64_t there = 200 - llrint(150.0 * log(uniform_of(&seed)));
+			int64_t back = 200 - llrint(150.0 * log(uniform_of(&seed)));
+
+			readings[i] = (struct ds_phc_reading){at, at + there + llrint(ahead),
+							      at + there + back};
+			if (there + back < least) {
+				least = there + back;
+				closest_off = (there - back) / 2;
+			}
+			at += there + back + 500;
+			ahead += 50e-6 * (double)(there + back + 500);
+		}
+		assert_int_equal(ds_phc_combine(readings, DS_PHC_READINGS, &sample), DS_REF_SAMPLE);
+		off = sample.reference_ns - sample.local_ns - 4 * S -
+		      llrint(50e-6 * (double)(sample.local_ns - 5 * S));
+		assert_true(llabs(off) <= sample.dispersion_ns);
+		squares += (double)(off * off);
+		of_closest += (double)(closest_off * closest_off);
+	}
+	assert_true(sqrt(squares / of_closest) < 0.35);
 }
 
 static void test_no_device(void **state)
@@ -462,12 +534,20 @@ static void test_no_pps(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_layout),	       cmocka_unit_test(test_shm_values),
-		cmocka_unit_test(test_shm_eras),       cmocka_unit_test(test_shm_nonsense),
-		cmocka_unit_test(test_shm_taken_once), cmocka_unit_test(test_shm_torn),
-		cmocka_unit_test(test_shm_open),       cmocka_unit_test(test_sock_values),
-		cmocka_unit_test(test_sock_nonsense),  cmocka_unit_test(test_sock_file),
-		cmocka_unit_test(test_no_pps),	       cmocka_unit_test(test_phc_combine),
+		cmocka_unit_test(test_layout),
+		cmocka_unit_test(test_shm_values),
+		cmocka_unit_test(test_shm_eras),
+		cmocka_unit_test(test_shm_nonsense),
+		cmocka_unit_test(test_shm_taken_once),
+		cmocka_unit_test(test_shm_torn),
+		cmocka_unit_test(test_shm_open),
+		cmocka_unit_test(test_sock_values),
+		cmocka_unit_test(test_sock_nonsense),
+		cmocka_unit_test(test_sock_file),
+		cmocka_unit_test(test_no_pps),
+		cmocka_unit_test(test_phc_combine),
+		cmocka_unit_test(test_phc_readings_that_contradict_each_other),
+		cmocka_unit_test(test_phc_many_readings_are_better_than_one),
 		cmocka_unit_test(test_no_device),
 	};
 

@@ -21,6 +21,7 @@
 #define SETTLE_POLLS  8
 #define LAG_SHARE     64 /* of dpoll: how long behind its samples a driver is read */
 #define SEQUENCE_MAX  99
+#define SILENT_POLLS  3
 #define STRAYS	      4
 #define STRAY_NOISE   20.0 /* so many times what a result may be off by */
 
@@ -467,6 +468,17 @@ static bool use_result(struct ds_refclocks *all, struct ds_refclock *r,
 	return ds_source_take_exchange(r->source, &all->sources->context, &x);
 }
 
+/* Who waits for a clock that nobody feeds is told where to look. Once a silence. */
+static void note_silence(struct ds_refclock *r)
+{
+	if (r->samples != r->heard)
+		r->silent = 0;
+	else if (r->silent < UINT8_MAX && ++r->silent == SILENT_POLLS)
+		ds_log(DS_LOG_WARNING, "source %s: %s", r->conf->ref_id,
+		       ds_refdriver_silence(&r->driver));
+	r->heard = r->samples;
+}
+
 /* The end of a part of a poll. Returns whether selection has something new to see: a sample, or
  * silence. Too few samples, or some that scatter unusually, are waited with until the poll is
  * over. */
@@ -487,6 +499,7 @@ static bool end_part(struct ds_refclocks *all, struct ds_refclock *r, int64_t no
 		return false;
 	} else {
 		ds_source_count_unanswered(r->source);
+		note_silence(r);
 	}
 	r->source->requests++;
 	r->source->poll_log2 = r->poll_log2;

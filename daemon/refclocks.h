@@ -66,6 +66,8 @@ struct ds_refclock {
 	bool kernel;	  /* who stamped it, likewise */
 	uint8_t sequence; /* reads of the driver within this poll, for the log */
 	uint8_t strays;	  /* results in a row that agree, and that the estimate does not follow */
+	uint8_t silent;	  /* polls in a row in which nothing came; saturating */
+	uint64_t heard;	  /* `samples` at the end of the last poll */
 	double stray_ns;  /* how far the last was from it */
 	bool has_last;
 	bool hurried;			  /* the next reading was moved to behind a moment */

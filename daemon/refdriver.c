@@ -139,3 +139,37 @@ enum ds_refresult ds_refdriver_read(struct ds_refdriver *d, struct ds_refsample 
 		return DS_REF_NOTHING;
 	}
 }
+
+static const char *shm_silence(const struct ds_shm_clock *shm)
+{
+	switch (ds_shm_clock_others(shm)) {
+	case 0:
+		return "nobody else has this unit of shared memory: gpsd takes 0 and 1 as root; as "
+		       "another user 2 and 3, which it cannot have unless it made them or the "
+		       "line says perm=0666 (ipcs -m)";
+	case -1:
+		return "nobody writes this unit of shared memory (ntpshmmon, ipcs -m)";
+	default:
+		return "who has this unit of shared memory writes nothing: has the receiver a fix? "
+		       "(ntpshmmon)";
+	}
+}
+
+const char *ds_refdriver_silence(const struct ds_refdriver *d)
+{
+	switch (d->conf->driver) {
+	case DS_REFCLOCK_SHM:
+		return shm_silence(&d->shm);
+	case DS_REFCLOCK_SOCK:
+		return "nobody sends to this socket: gpsd looks for it only when it opens its "
+		       "receiver; restart gpsd if it was started before drivestampd";
+	case DS_REFCLOCK_PPS:
+		return "no pulse comes (ppstest shows them)";
+	case DS_REFCLOCK_PHC:
+		if (d->conf->extpps)
+			return "no pulse comes at this pin and channel of the card";
+		return "the clock cannot be read";
+	default:
+		return "the clock cannot be read";
+	}
+}

@@ -38,4 +38,7 @@ int ds_refdriver_fd(const struct ds_refdriver *driver);
 /* The next sample, without waiting. What is watched: one a report. */
 enum ds_refresult ds_refdriver_read(struct ds_refdriver *driver, struct ds_refsample *sample);
 
+/* Why may nothing come, and what is to be done? A sentence for the log. */
+const char *ds_refdriver_silence(const struct ds_refdriver *driver);
+
 #endif

@@ -1,7 +1,8 @@
-/* shm_clock: see shm_clock.h. Only shmget(), shmat() and shmdt(). */
+/* shm_clock: see shm_clock.h. Only shmget(), shmat(), shmdt(), and shmctl() to look. */
 #include "os/shm_clock.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,7 @@ int ds_shm_clock_open(struct ds_shm_clock *shm, int unit, mode_t perm, char why[
 		return -error;
 	}
 	shm->segment = at;
+	shm->id = id;
 	return 0;
 }
 
@@ -40,6 +42,16 @@ void ds_shm_clock_close(struct ds_shm_clock *shm)
 	if (shm->segment != NULL)
 		shmdt(shm->segment);
 	shm->segment = NULL;
+}
+
+int ds_shm_clock_others(const struct ds_shm_clock *shm)
+{
+	struct shmid_ds status;
+
+	if (shm->segment == NULL || shmctl(shm->id, IPC_STAT, &status) < 0 ||
+	    status.shm_nattch > INT_MAX)
+		return -1;
+	return status.shm_nattch > 0 ? (int)status.shm_nattch - 1 : 0;
 }
 
 /* Seconds, and what is below: nanoseconds where they say the same as the microseconds. */

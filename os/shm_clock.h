@@ -40,6 +40,7 @@ struct ds_shm_segment {
 };
 
 struct ds_shm_clock {
+	int id;
 	struct ds_shm_segment *segment; /* NULL: closed. Another process writes it at any time. */
 };
 
@@ -48,6 +49,9 @@ struct ds_shm_clock {
  * be attached later. */
 int ds_shm_clock_open(struct ds_shm_clock *shm, int unit, mode_t perm, char why[DS_WHY]);
 void ds_shm_clock_close(struct ds_shm_clock *shm);
+
+/* How many processes besides us have the segment attached? -1: the kernel does not tell us. */
+int ds_shm_clock_others(const struct ds_shm_clock *shm);
 
 /* Take what is new. */
 enum ds_refresult ds_shm_clock_read(struct ds_shm_clock *shm, struct ds_refsample *sample);

@@ -6,7 +6,6 @@
 #define DS_DAEMON_DAEMON_H
 
 #include "daemon/broadcasting.h"
-#include "daemon/cards.h"
 #include "daemon/conf.h"
 #include "daemon/hearing.h"
 #include "daemon/keys.h"
@@ -28,7 +27,6 @@ struct ds_daemon {
 	struct ds_conf conf;
 	struct ds_keys keys;
 	struct ds_clock clock;
-	struct ds_cards cards;
 	struct ds_bound_page bound_page;
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;

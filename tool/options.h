@@ -47,6 +47,7 @@ extern const struct ds_verb ds_verb_conform;
 extern const struct ds_verb ds_verb_demo;
 extern const struct ds_verb ds_verb_bound;
 extern const struct ds_verb ds_verb_lab;
+extern const struct ds_verb ds_verb_doctor;
 
 #define DS_EXIT_USAGE 2
 

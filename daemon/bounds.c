@@ -6,11 +6,15 @@
 
 #include "daemon/log.h"
 #include "daemon/record.h"
+#include "os/clock_phc.h"
 
 #define NS_PER_S	 INT64_C(1000000000)
 #define KNEE_LEAST_NS	 NS_PER_S	   /* the page is not written more often for its own sake */
 #define KNEE_MOST_NS	 (1024 * NS_PER_S) /* the kernel is told at least so often */
 #define VOID_LEAST_NS	 (1000 * NS_PER_S) /* readers do without us for at least so long */
+#define LINE_MOST_NS	 (8 * NS_PER_S)	   /* and the line to a PHC is drawn anew */
+#define LINE_SD		 3.0
+#define LINE_DOUBT_PPB	 100.0 /* two crystals against each other, over LINE_MOST_NS */
 #define PPT_PER_PPB	 1e3
 #define PPT_MAX		 1e17 /* 1e5 times as fast as time */
 #define LINE_CORRELATION 0.87 /* of offset and slope at the end of a line: the root of 3/4 */
@@ -102,7 +106,7 @@ static uint64_t flags(const struct ds_bounds *b)
 
 	if (b->bound.known)
 		flags |= DRIVESTAMP_BOUND_SYNCHRONISED;
-	if (b->clock->kind == DS_CLOCK_VIRTUAL)
+	if (b->clock->kind != DS_CLOCK_SYSTEM)
 		flags |= DRIVESTAMP_BOUND_VIRTUAL;
 	if (!b->steer)
 		flags |= DRIVESTAMP_BOUND_NOT_STEERED;
@@ -113,6 +117,20 @@ static uint64_t flags(const struct ds_bounds *b)
 static double departure_ppb(const struct ds_bounds *b)
 {
 	return fabs(ds_clock_rate_ppb(b->clock) - b->discipline->freq_ppb);
+}
+
+/* Readers have a PHC by a line over CLOCK_MONOTONIC_RAW, which is drawn anew only while we run. */
+static void look_by_line(const struct ds_bounds *b, struct ds_bound_lines *lines)
+{
+	double ns = LINE_SD * ds_clock_phc_error_ns(b->clock);
+	double late_ppb = b->conf->max_clock_error_ppm * 1e3;
+
+	lines->bound.ns += ns;
+	lines->hard.ns += ns;
+	lines->bound.early_ppb += LINE_DOUBT_PPB;
+	lines->hard.early_ppb += LINE_DOUBT_PPB;
+	lines->bound.late_ppb += fmax(late_ppb, LINE_DOUBT_PPB);
+	lines->hard.late_ppb += fmax(late_ppb, LINE_DOUBT_PPB);
 }
 
 /* The lines for the page; from the end of a slew on it is an error, should nobody end it. */
@@ -137,6 +155,8 @@ static void look_ahead(const struct ds_bounds *b, const struct ds_reading *now,
 	lines->hard.early_ppb += early_ppb;
 	lines->bound.late_ppb += departure_ppb(b);
 	lines->hard.late_ppb += departure_ppb(b);
+	if (b->clock->kind == DS_CLOCK_PHC)
+		look_by_line(b, lines);
 }
 
 static void write_page(struct ds_bounds *b, const struct ds_reading *now,
@@ -160,7 +180,7 @@ static void write_page(struct ds_bounds *b, const struct ds_reading *now,
 	};
 	double rate_ppb;
 
-	if (b->clock->kind == DS_CLOCK_VIRTUAL) {
+	if (b->clock->kind != DS_CLOCK_SYSTEM) {
 		ds_clock_virtual_line(b->clock, &content.raw_ns, &content.clock_ns, &rate_ppb);
 		content.virtual_rate_ppt = llrint(rate_ppb * PPT_PER_PPB);
 	}
@@ -225,6 +245,8 @@ void ds_bounds_tell(struct ds_bounds *b)
 	tell_kernel(b, &value, remaining_ns);
 	/* The end of a slew is the timekeeper's to see; it calls again. */
 	wait_ns = lines.knee_ns > KNEE_LEAST_NS ? lines.knee_ns : KNEE_LEAST_NS;
+	if (b->clock->kind == DS_CLOCK_PHC && wait_ns > LINE_MOST_NS)
+		wait_ns = LINE_MOST_NS;
 	b->due_monotonic_ns = b->bound.known ? ds_monotonic_ns() + wait_ns : INT64_MAX;
 }
 

@@ -14,6 +14,7 @@
 
 #include "core/exchange/ptp.h"
 #include "daemon/conf_broadcast.h"
+#include "daemon/conf_clock.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_leap.h"
 #include "daemon/conf_local.h"
@@ -479,6 +480,17 @@ static void read_local(struct reader *r, const struct words *words)
 		complain(r, true, "%s", why);
 }
 
+static void read_clock(struct reader *r, const struct words *words)
+{
+	struct ds_conf_clock unused, *clock = r->conf->shadow ? &unused : &r->conf->clock;
+	char why[DS_FIELD_WHY];
+
+	if (!ds_conf_clock_parse(clock, words->word, words->count, r->file, r->line, why))
+		complain(r, true, "%s", why);
+	else if (r->conf->shadow && clock->path[0] != '\0')
+		complain(r, false, "'clock' is left out in shadow, whose clock is its own");
+}
+
 static bool *log_switch(struct ds_conf *conf, const char *word)
 {
 	switch (word[0]) {
@@ -717,6 +729,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_bind(r, words, r->conf->bind);
 	else if (is(word, "bindacqaddress"))
 		read_bind(r, words, r->conf->bind_acq);
+	else if (is(word, "clock"))
+		read_clock(r, words);
 	else if (is(word, "local"))
 		read_local(r, words);
 	else if (is(word, "log"))
@@ -1100,6 +1114,20 @@ static void check_ptp(struct reader *r, const struct ds_conf *conf)
 		check_ptp_source(r, conf, &conf->sources[i]);
 }
 
+static void check_clock(struct reader *r, const struct ds_conf *conf)
+{
+	struct reader there = *r;
+	char why[DS_FIELD_WHY];
+	bool error;
+
+	if (!ds_conf_clock_conflict(conf, &error, why))
+		return;
+	there.file = conf->clock.file;
+	there.line = conf->clock.line;
+	complain(&there, error, "%s", why);
+	r->failed |= there.failed;
+}
+
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context)
 {
 	struct reader r = {.say = say, .context = context, .file = file};
@@ -1109,6 +1137,7 @@ bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *sa
 		check_listen(&r, conf, &conf->listens[i]);
 	check_auth_select(&r, conf);
 	check_leap(&r, conf);
+	check_clock(&r, conf);
 	if (conf->max_samples > 0 && conf->min_samples > conf->max_samples)
 		complain(&r, false, "'minsamples' %u is above 'maxsamples' %u, which counts",
 			 conf->min_samples, conf->max_samples);
@@ -1258,6 +1287,7 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 	print_makestep(conf, out);
 	print_maxchange(conf, out);
 	ds_conf_leap_print(conf, out);
+	ds_conf_clock_print(&conf->clock, out);
 	print_logs(conf, out);
 	free(defaults);
 }

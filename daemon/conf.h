@@ -147,7 +147,18 @@ struct ds_conf_refclock {
 	double rate_hz, width_s;      /* of pulses: 1, 0 (any edge) */
 };
 
+/* `clock`: which clock is kept right. */
+struct ds_conf_clock {
+	char path[DS_CONF_PATH]; /* a PHC's device, or the interface of its card; "": the system
+				    clock */
+	bool tai;		 /* it keeps TAI, not UTC */
+	bool nocrossts;		 /* as of `refclock PHC` */
+	char file[DS_CONF_PATH]; /* where it stands */
+	int line;
+};
+
 struct ds_conf {
+	struct ds_conf_clock clock;
 	struct ds_conf_source sources[DS_CONF_SOURCES];
 	size_t source_count;
 	struct ds_conf_broadcast broadcasts[DS_CONF_BROADCASTS];

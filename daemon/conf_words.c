@@ -36,6 +36,7 @@ static const struct ds_word directives[] = {
 	{"broadcast", DS_WORD_SUPPORTED, 2, ANY, NULL, NULL},
 	{"broadcastclient", DS_WORD_SUPPORTED, 0, ANY, NULL, NULL},
 	{"clientloglimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"clock", DS_WORD_SUPPORTED, 1, 3, NULL, NULL},
 	{"clockprecision", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"cmdallow", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
 	{"cmddeny", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
@@ -187,6 +188,10 @@ static const struct ds_word listen_options[] = {
 	{"version", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 };
 
+static const struct ds_word clock_options[] = {
+	{"nocrossts", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"tai", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+};
 static const struct ds_word refclock_options[] = {
 	{"delay", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"dpoll", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -241,6 +246,7 @@ const struct ds_words ds_words_directives = TABLE("directive", directives);
 const struct ds_words ds_words_source_options = TABLE("option of a source", source_options);
 const struct ds_words ds_words_listen_options =
 	TABLE("option of a listener to broadcasts", listen_options);
+const struct ds_words ds_words_clock_options = TABLE("option of the clock", clock_options);
 const struct ds_words ds_words_refclock_options =
 	TABLE("option of a reference clock", refclock_options);
 const struct ds_words ds_words_local_options = TABLE("option of 'local'", local_options);

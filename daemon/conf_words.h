@@ -40,6 +40,7 @@ extern const struct ds_words ds_words_source_options; /* server, pool, peer */
 extern const struct ds_words ds_words_listen_options; /* broadcastclient, multicastclient */
 extern const struct ds_words ds_words_refclock_options;
 extern const struct ds_words ds_words_local_options;
+extern const struct ds_words ds_words_clock_options;
 extern const struct ds_words ds_words_log_options;
 
 /* Without regard to case. NULL: not in the list. */

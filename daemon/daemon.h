@@ -9,6 +9,7 @@
 #include "daemon/conf.h"
 #include "daemon/hearing.h"
 #include "daemon/keys.h"
+#include "daemon/phckeeper.h"
 #include "daemon/refclocks.h"
 #include "daemon/rtckeeper.h"
 #include "daemon/serve.h"
@@ -27,6 +28,7 @@ struct ds_daemon {
 	struct ds_conf conf;
 	struct ds_keys keys;
 	struct ds_clock clock;
+	struct ds_phckeeper phckeeper;
 	struct ds_bound_page bound_page;
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;

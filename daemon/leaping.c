@@ -10,6 +10,7 @@
 
 #include "daemon/leaplist.h"
 #include "daemon/log.h"
+#include "os/clock_phc.h"
 
 #define NS_PER_S       INT64_C(1000000000)
 #define LOOK_NS	       (600 * NS_PER_S) /* so often what is pending is decided without an update */
@@ -262,6 +263,8 @@ static enum ds_discipline_leap how(const struct ds_leaping *l)
 {
 	if (!l->steer)
 		return DS_DISCIPLINE_LEAP_LEAVE;
+	if (ds_clock_keeps_tai(l->clock))
+		return DS_DISCIPLINE_LEAP_STEP; /* of UTC alone */
 	switch (l->conf->leap_mode) {
 	case DS_LEAP_BY_NOBODY:
 		return DS_DISCIPLINE_LEAP_LEAVE;

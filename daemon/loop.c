@@ -54,6 +54,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_hearing_next_ns(&d->hearing));
 	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
 	next = earliest(next, ds_rtckeeper_next_ns(&d->rtckeeper));
+	next = earliest(next, ds_phckeeper_next_ns(&d->phckeeper));
 	next = earliest(next, ds_shadowing_next_ns(&d->shadowing));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
@@ -143,8 +144,8 @@ static bool once_done(struct ds_daemon *d, int *status)
 	if (!tk->reference.synchronised)
 		ds_log(DS_LOG_WARNING, "no source could be measured");
 	else
-		ds_log(DS_LOG_NOTICE, "System clock wrong by %.6f seconds%s",
-		       (double)tk->last_offset_ns * 1e-9,
+		ds_log(DS_LOG_NOTICE, "%s clock wrong by %.6f seconds%s",
+		       ds_timekeeper_clock_name(tk), (double)tk->last_offset_ns * 1e-9,
 		       d->once == DS_ONCE_REPORT || !d->steer ? " (ignored)" : " (step)");
 	return true;
 }
@@ -194,6 +195,7 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 	bool sample = hand_out(l, d);
 	int64_t now_ns = ds_monotonic_ns();
 
+	ds_phckeeper_run(&d->phckeeper, &d->timekeeper, now_ns);
 	check_disturbance(d);
 	if (now_ns >= d->timekeeper.leaping.due_monotonic_ns && ds_timekeeper_leap(&d->timekeeper))
 		ds_serve_clock_stepped(&d->serve);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/exchange/interleave.h"
+#include "daemon/conf_clock.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
@@ -48,8 +49,8 @@ static void usage(FILE *out)
 	      "  -u USER   become USER after start-up\n"
 	      "  -4, -6    IPv4 only, IPv6 only\n"
 	      "  -v        print the version and end\n"
-	      "  --clock system | virtual[,offset=SECONDS,freq=PPM]\n"
-	      "            the clock to keep: the machine's, or one inside this process\n"
+	      "  --clock system | virtual[,offset=SECONDS,freq=PPM] | DEVICE|INTERFACE[,tai]\n"
+	      "            the clock to keep: the machine's, one inside this process, or a card's\n"
 	      "  --shadow[=DIR]\n"
 	      "            beside the daemon that keeps the clock: touches nothing, logs in DIR how the\n"
 	      "            two compare (default " DS_SHADOWING_DIRECTORY ")\n"
@@ -159,6 +160,20 @@ static bool fits_shadow(const struct options *o)
 	return false;
 }
 
+/* --clock counts, whatever the file says. */
+static bool take_clock(struct ds_conf *conf, const char *text)
+{
+	char why[DS_FIELD_WHY];
+
+	memset(&conf->clock, 0, sizeof conf->clock);
+	if (strncmp(text, "virtual", 7) == 0)
+		return true;
+	if (ds_conf_clock_option(&conf->clock, text, why))
+		return true;
+	ds_log_fatal("--clock %s: %s", text, why);
+	return false;
+}
+
 static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, char **argv)
 {
 	const char *file = argc > 0 ? "command line" : o->file;
@@ -176,6 +191,8 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 		conf->ipv6 = false;
 	if (o->only6)
 		conf->ipv4 = false;
+	if (good && o->clock != NULL)
+		good = take_clock(conf, o->clock);
 	if (o->user != NULL)
 		snprintf(conf->user, sizeof conf->user, "%s", o->user);
 	if (o->once != DS_ONCE_NO)
@@ -249,6 +266,8 @@ static bool open_clock(struct ds_daemon *d, const struct options *o)
 	if (o->shadow)
 		return open_shadow(d);
 	d->steer = !o->no_steer && o->once != DS_ONCE_REPORT;
+	if (d->conf.clock.path[0] != '\0')
+		return ds_phckeeper_open(&d->phckeeper, &d->conf, &d->clock, d->steer);
 	if (o->clock == NULL || strcmp(o->clock, "system") == 0) {
 		int rc = ds_clock_open_system(&d->clock, d->steer);
 
@@ -340,6 +359,7 @@ static void say_started(const struct ds_daemon *d)
 	ds_log(DS_LOG_NOTICE, "drivestampd %s started (%s clock%s, %s)", DS_VERSION,
 	       d->conf.shadow			  ? "shadow"
 	       : d->clock.kind == DS_CLOCK_SYSTEM ? "system"
+	       : d->clock.kind == DS_CLOCK_PHC	  ? d->conf.clock.path
 						  : "virtual",
 	       d->steer ? "" : ", read only",
 	       DS_INTERLEAVE_BUILT ? "+interleaved" : "-interleaved");

@@ -143,6 +143,7 @@ void ds_report(const struct ds_daemon *d)
 		report_refclock(&d->refclocks.table[i]);
 	for (int i = 0; i < d->broadcasting.count; i++)
 		report_broadcast(&d->broadcasting.table[i]);
+	ds_phckeeper_report(&d->phckeeper);
 	report_served(&d->serve);
 	report_counters(d);
 }

@@ -161,8 +161,8 @@ void ds_rtckeeper_set_clock(struct ds_rtckeeper *k, struct ds_clock *clock)
 	if (rc != 0)
 		ds_log(DS_LOG_WARNING, "could not step the clock: %s", strerror(-rc));
 	else
-		ds_log(DS_LOG_NOTICE, "System clock set from the real-time clock, by %.6f seconds",
-		       (double)step_ns * 1e-9);
+		ds_log(DS_LOG_NOTICE, "%s clock set from the real-time clock, by %.6f seconds",
+		       clock->kind == DS_CLOCK_PHC ? "PHC" : "System", (double)step_ns * 1e-9);
 }
 
 void ds_rtckeeper_start(struct ds_rtckeeper *k, const struct ds_timekeeper *timekeeper)

@@ -122,9 +122,10 @@ bool ds_start_open(struct ds_daemon *d)
 	open_route(d);
 	open_bound_page(d);
 	ds_rtckeeper_open(&d->rtckeeper, &d->conf);
-	if (ds_refclocks_open(&d->refclocks, &d->conf))
+	if (!ds_refclocks_open(&d->refclocks, &d->conf))
+		ds_log_fatal("a reference clock cannot be had");
+	else if (ds_phckeeper_fits(&d->phckeeper, &d->refclocks))
 		return true;
-	ds_log_fatal("a reference clock cannot be had");
 	ds_refclocks_close(&d->refclocks);
 	return false;
 }
@@ -200,6 +201,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
 	ds_sources_close(&d->sources);
+	ds_phckeeper_close(&d->phckeeper);
 	ds_refclocks_close(&d->refclocks);
 	ds_rtckeeper_close(&d->rtckeeper);
 	ds_route_close(&d->route);

@@ -7,6 +7,7 @@
 #include "daemon/driftfile.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
+#include "os/clock_phc.h"
 
 #define NS_PER_S	    INT64_C(1000000000)
 #define DRIFT_INTERVAL_NS   (INT64_C(3600) * NS_PER_S)
@@ -18,8 +19,10 @@
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
 
 /* In shadow the system's clock is another one, and is not touched. */
-static const char *clock_name(const struct ds_timekeeper *tk)
+const char *ds_timekeeper_clock_name(const struct ds_timekeeper *tk)
 {
+	if (tk->clock->kind == DS_CLOCK_PHC)
+		return "PHC";
 	return tk->conf->shadow ? "Shadow" : "System";
 }
 
@@ -35,7 +38,7 @@ static void correct(struct ds_timekeeper *tk, const struct ds_correction *c)
 			ds_log(DS_LOG_WARNING, "could not step the clock: %s", strerror(-rc));
 		else
 			ds_log(DS_LOG_NOTICE, "%s clock was stepped by %.6f seconds",
-			       clock_name(tk), (double)c->step_ns * 1e-9);
+			       ds_timekeeper_clock_name(tk), (double)c->step_ns * 1e-9);
 		tk->stepped = rc == 0;
 	}
 	if (c->changed) {
@@ -72,14 +75,24 @@ static void apply(struct ds_timekeeper *tk, const struct ds_correction *c)
 	tell_bounds(tk);
 }
 
+/* Half of what a clock can be made to run by is left for slews, if that is less than anybody asks
+ * for. */
+static double most_freq(const struct ds_conf *conf, const struct ds_clock *clock)
+{
+	double most_ppb = fmin(conf->max_drift_ppm * 1e3, DS_DISCIPLINE_MAX_FREQ_PPB);
+
+	return clock->kind == DS_CLOCK_PHC ? fmin(most_ppb, clock->max_rate_ppb / 2.0) : most_ppb;
+}
+
 void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 			struct ds_clock *clock, bool steer, struct ds_bound_page *page)
 {
+	double most_freq_ppb = most_freq(conf, clock);
 	struct ds_discipline_config config = {
-		.max_slew_ppb = conf->max_slew_ppm * 1e3,
+		.max_slew_ppb = fmin(conf->max_slew_ppm * 1e3, clock->max_rate_ppb - most_freq_ppb),
 		.step_threshold_ns = (int64_t)(conf->makestep_threshold_s * 1e9),
 		.step_updates = conf->makestep_limit,
-		.max_freq_ppb = fmin(conf->max_drift_ppm * 1e3, DS_DISCIPLINE_MAX_FREQ_PPB),
+		.max_freq_ppb = most_freq_ppb,
 	};
 	double freq_ppb = ds_clock_rate_ppb(clock);
 	double sd_ppb = UNKNOWN_FREQ_SD_PPB;
@@ -195,8 +208,8 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	tk->last_offset_ns = change + remaining_before;
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);
 	if (!tk->quiet && (first || fabs((double)change * 1e-9) > tk->conf->log_change_s))
-		ds_log(DS_LOG_NOTICE, "%s clock wrong by %.6f seconds", clock_name(tk),
-		       (double)tk->last_offset_ns * 1e-9);
+		ds_log(DS_LOG_NOTICE, "%s clock wrong by %.6f seconds",
+		       ds_timekeeper_clock_name(tk), (double)tk->last_offset_ns * 1e-9);
 	double freq_before_ppb = tk->discipline.freq_ppb;
 	ds_discipline_update(&tk->discipline, &now, &combined, input->interval_ns, &correction);
 	/* While sources settle, the frequency in force says more of them than of the oscillator. */
@@ -260,6 +273,10 @@ bool ds_timekeeper_leap(struct ds_timekeeper *tk)
 	}
 	if (correction.step)
 		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
+	if (correction.step && ds_clock_phc_leap(tk->clock, correction.step_ns)) {
+		correction.step = false; /* TAI knows no leap seconds */
+		tk->stepped = true;
+	}
 	apply(tk, &correction);
 	return tk->stepped;
 }
@@ -298,7 +315,7 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 	ds_clock_read(tk->clock, &now); /* finds out */
 	jump_ns = ds_clock_take_jump(tk->clock);
 	tk->suspended_ns = suspended_ns;
-	if (slept_ns < SLEEP_LEAST_NS && (jump_ns == 0 || tk->clock->kind != DS_CLOCK_SYSTEM))
+	if (slept_ns < SLEEP_LEAST_NS && (jump_ns == 0 || tk->clock->kind == DS_CLOCK_VIRTUAL))
 		return DS_UNDISTURBED;
 	if (slept_ns < SLEEP_LEAST_NS &&
 	    ds_leaping_explains(&tk->leaping, &now, jump_ns, &correction)) {

@@ -92,6 +92,9 @@ int64_t ds_timekeeper_served_minus_clock_ns(const struct ds_timekeeper *tk,
 /* The clock minus the raw scale and the frequency in force, for exchanges and logs. */
 double ds_timekeeper_freq_ppb(const struct ds_timekeeper *tk);
 
+/* What the clock is called in messages: "System", "PHC", "Shadow". Static. */
+const char *ds_timekeeper_clock_name(const struct ds_timekeeper *tk);
+
 /* Write the drift file if it is due. */
 void ds_timekeeper_save_drift(struct ds_timekeeper *tk);
 

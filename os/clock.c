@@ -14,6 +14,7 @@
 #include <time.h>
 
 #include "core/exchange/wire.h"
+#include "os/clock_phc.h"
 
 #define NS_PER_S	    INT64_C(1000000000)
 #define ANCHOR_MAX_AGE_NS   (1000 * NS_PER_S)
@@ -137,6 +138,7 @@ static void drop_anchor(struct ds_clock *c, double rate_ppb)
 			best = other;
 	}
 	c->real_rate_ppb = rate_ppb;
+	c->anchor_width_ns = best.width_ns;
 	c->real = ds_line_make(best.mono_raw_ns, best.real_ns, rate_ppb);
 	c->mono_raw = ds_line_make(best.real_ns, best.mono_raw_ns, back);
 	c->mono_raw_before = c->mono_raw;
@@ -171,7 +173,7 @@ static int64_t read_real(struct ds_clock *c)
 	if (!contradicts(c, &p))
 		return p.real_ns;
 	off = p.real_ns - ds_line_at(&c->real, p.mono_raw_ns);
-	if (llabs(off) - p.width_ns / 2 >= JUMP_LEAST_NS)
+	if (c->kind != DS_CLOCK_PHC && llabs(off) - p.width_ns / 2 >= JUMP_LEAST_NS)
 		c->jump_ns += off;
 	drop_anchor(c, ds_kernel_rate_ppb());
 	c->anchors++;
@@ -187,14 +189,24 @@ static const struct ds_line *anchor_of(const struct ds_clock *clock, int64_t rea
 	return realtime_ns < clock->mono_raw.from_ns ? &clock->mono_raw_before : &clock->mono_raw;
 }
 
+int64_t ds_clock_mono_raw_ns(const struct ds_clock *clock, int64_t realtime_ns)
+{
+	return ds_line_at(anchor_of(clock, realtime_ns), realtime_ns);
+}
+
+/* A PHC is really somewhere: what it showed before a correction is known. */
+static int64_t clock_at(const struct ds_clock *clock, int64_t raw_ns)
+{
+	bool before = clock->kind == DS_CLOCK_PHC && raw_ns < clock->clock.from_ns;
+
+	return ds_line_at(before ? &clock->clock_before : &clock->clock, raw_ns);
+}
+
 void ds_clock_carry(const struct ds_clock *clock, int64_t realtime_ns, struct ds_reading *reading)
 {
-	const struct ds_line *anchor = anchor_of(clock, realtime_ns);
-
-	reading->raw_ns = ds_line_at(&clock->raw, ds_line_at(anchor, realtime_ns));
-	reading->clock_ns = clock->kind == DS_CLOCK_VIRTUAL
-				    ? ds_line_at(&clock->clock, reading->raw_ns)
-				    : realtime_ns;
+	reading->raw_ns = ds_line_at(&clock->raw, ds_clock_mono_raw_ns(clock, realtime_ns));
+	reading->clock_ns =
+		clock->kind == DS_CLOCK_SYSTEM ? realtime_ns : clock_at(clock, reading->raw_ns);
 }
 
 void ds_clock_read(struct ds_clock *clock, struct ds_reading *reading)
@@ -293,6 +305,7 @@ static void open_common(struct ds_clock *c, enum ds_clock_kind kind)
 	memset(c, 0, sizeof(*c));
 	c->kind = kind;
 	c->precision_ns = measure_precision();
+	c->max_rate_ppb = RATE_MAX_PPB;
 	drop_anchor(c, ds_kernel_rate_ppb());
 	c->raw = ds_line_make(c->real.from_ns, c->real.from_ns, 0.0);
 }
@@ -384,6 +397,8 @@ int ds_clock_set_rate(struct ds_clock *clock, double rate_ppb)
 		return -EINVAL;
 	if (clock->kind == DS_CLOCK_SYSTEM)
 		return clock->steer ? set_system_rate(clock, rate_ppb) : 0;
+	if (clock->kind == DS_CLOCK_PHC)
+		return ds_clock_phc_set_rate(clock, rate_ppb);
 	ds_clock_read(clock, &now);
 	ds_line_bend(&clock->clock, now.raw_ns, rate_ppb);
 	return 0;
@@ -391,8 +406,8 @@ int ds_clock_set_rate(struct ds_clock *clock, double rate_ppb)
 
 double ds_clock_rate_ppb(const struct ds_clock *clock)
 {
-	return clock->kind == DS_CLOCK_VIRTUAL ? ds_line_rate_ppb(&clock->clock)
-					       : clock->real_rate_ppb;
+	return clock->kind == DS_CLOCK_SYSTEM ? clock->real_rate_ppb
+					      : ds_line_rate_ppb(&clock->clock);
 }
 
 static int step_system(struct ds_clock *c, int64_t step_ns)
@@ -423,6 +438,8 @@ int ds_clock_step(struct ds_clock *clock, int64_t step_ns)
 {
 	if (clock->kind == DS_CLOCK_SYSTEM)
 		return clock->steer ? step_system(clock, step_ns) : 0;
+	if (clock->kind == DS_CLOCK_PHC)
+		return ds_clock_phc_step(clock, step_ns);
 	clock->clock.to_ns += step_ns;
 	clock->step_ns += step_ns;
 	return 0;

@@ -8,7 +8,7 @@
  *   virtual  held in this process: an oscillator modelled on CLOCK_MONOTONIC_RAW (raw scale =
  *            MONOTONIC_RAW running freq_ppm fast), and on it a clock that begins at
  *            CLOCK_REALTIME plus an offset. Touches nothing.
- *   (PHC: a later issue)
+ *   PHC      of a network card, steered by its driver or only read: see os/clock_phc.
  *
  * Kernel stamps are of CLOCK_REALTIME. ds_clock_carry() takes them to both scales by an
  * *anchor*: one moment known on CLOCK_REALTIME and CLOCK_MONOTONIC_RAW, and the rate between them
@@ -45,9 +45,12 @@ int64_t ds_line_at(const struct ds_line *line, int64_t from_ns);
 void ds_line_bend(struct ds_line *line, int64_t from_ns, double rate_ppb);
 double ds_line_rate_ppb(const struct ds_line *line);
 
-enum ds_clock_kind { DS_CLOCK_SYSTEM, DS_CLOCK_VIRTUAL };
+enum ds_clock_kind { DS_CLOCK_SYSTEM, DS_CLOCK_VIRTUAL, DS_CLOCK_PHC };
 
-/* Private to clock.c, placed by the caller; precision_ns and anchors may be read. */
+struct ds_clock_phc;
+
+/* Private to clock.c and clock_phc.c, placed by the caller; precision_ns, anchors and max_rate_ppb
+ * may be read. */
 struct ds_clock {
 	enum ds_clock_kind kind;
 	bool steer;
@@ -55,12 +58,16 @@ struct ds_clock {
 	struct ds_line mono_raw;	/* ... and back */
 	struct ds_line mono_raw_before; /* the anchor before this one, for older stamps */
 	struct ds_line raw;		/* MONOTONIC_RAW to the raw scale */
-	struct ds_line clock;		/* virtual: the raw scale to the clock */
-	double real_rate_ppb; /* CLOCK_REALTIME against MONOTONIC_RAW as set in the kernel */
-	uint64_t anchors;     /* how often the anchor was replaced */
-	int64_t precision_ns; /* least step seen between readings, 1 .. 1e9 */
-	int64_t jump_ns;      /* see ds_clock_take_jump() */
-	int64_t step_ns;      /* see ds_clock_take_step() */
+	struct ds_line clock;		/* not of the system: the raw scale to the clock */
+	struct ds_line clock_before;	/* PHC: ... before it was last bent or moved */
+	struct ds_clock_phc *phc;	/* PHC: what else there is to it; else NULL */
+	double real_rate_ppb;	 /* CLOCK_REALTIME against MONOTONIC_RAW as set in the kernel */
+	double max_rate_ppb;	 /* see ds_clock_set_rate() */
+	int64_t anchor_width_ns; /* of the pair of readings that the anchor is */
+	uint64_t anchors;	 /* how often the anchor was replaced */
+	int64_t precision_ns;	 /* least step seen between readings, 1 .. 1e9 */
+	int64_t jump_ns;	 /* see ds_clock_take_jump() */
+	int64_t step_ns;	 /* see ds_clock_take_step() */
 };
 
 /* steer: corrections will be applied, and everything else in the kernel that adjusts the clock
@@ -82,6 +89,13 @@ struct ds_rx_stamp ds_clock_rx_stamp(const struct ds_clock *clock, int64_t realt
 				     enum ds_stamp_source source);
 struct ds_tx_stamp ds_clock_tx_stamp(const struct ds_clock *clock, int64_t realtime_ns,
 				     enum ds_stamp_source source);
+/* The same moment on CLOCK_MONOTONIC_RAW. */
+int64_t ds_clock_mono_raw_ns(const struct ds_clock *clock, int64_t realtime_ns);
+/* A stamp of /dev/ptpN on both scales, if that is the clock: exact, whatever was done to it since
+ * (but for what is older than the last but one correction). False, and nothing written: it is
+ * another. */
+bool ds_clock_carry_device(const struct ds_clock *clock, int phc_index, int64_t device_ns,
+			   struct ds_reading *reading);
 /* Stamps of the clock as read now: DS_STAMP_DAEMON. */
 struct ds_tx_stamp ds_clock_tx_now(struct ds_clock *clock);
 struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock);
@@ -92,17 +106,18 @@ int64_t ds_clock_minus_realtime_ns(struct ds_clock *clock);
 int64_t ds_clock_read_beside(struct ds_clock *clock, struct ds_reading *reading);
 
 /* The clock runs rate_ppb faster than its raw scale from now on (|rate_ppb| <= 1e8, else -EINVAL;
- * the system clock takes ADJ_TICK for what is beyond 500 ppm). ds_clock_rate_ppb(): what is in
- * force, as exact as the kernel can hold it; of a system clock without `steer`, what others have
- * set. Return 0 or a negative errno; without `steer` the system clock is left alone and 0
- * returned. TIME_ERROR is no failure. */
+ * the system clock takes ADJ_TICK for what is beyond 500 ppm; of a PHC it is cut off at
+ * max_rate_ppb, what its driver can do). ds_clock_rate_ppb(): what is in force, as exact as the
+ * kernel can hold it; of a system clock without `steer`, what others have set. Return 0 or a
+ * negative errno; without `steer` the system clock is left alone and 0 returned. TIME_ERROR is no
+ * failure. */
 int ds_clock_set_rate(struct ds_clock *clock, double rate_ppb);
 double ds_clock_rate_ppb(const struct ds_clock *clock);
 /* Add step_ns to the clock. The raw scale does not notice. */
 int ds_clock_step(struct ds_clock *clock, int64_t step_ns);
 
-/* Of a virtual clock: a moment on CLOCK_MONOTONIC_RAW, what the clock shows then, and how much
- * faster than that it runs. */
+/* Of any but the system clock: a moment on CLOCK_MONOTONIC_RAW, what the clock shows then, and how
+ * much faster than that it runs. */
 void ds_clock_virtual_line(const struct ds_clock *clock, int64_t *mono_raw_ns, int64_t *clock_ns,
 			   double *rate_ppb);
 
@@ -123,9 +138,9 @@ struct ds_kernel_view {
  * that steers by frequency. 0 or a negative errno; TIME_ERROR is no failure. */
 int ds_clock_tell_kernel(struct ds_clock *clock, const struct ds_kernel_view *view);
 
-/* How far others have set CLOCK_REALTIME since the last call, as readings found it; 0 where nobody
- * did. Differences under 1 ms are of rates and do not count. A host that was suspended shows the
- * time it slept: the raw scale stood still. */
+/* How far others have set CLOCK_REALTIME (or the PHC that is kept) since the last call, as readings
+ * found it; 0 where nobody did. Differences of CLOCK_REALTIME under 1 ms are of rates and do not
+ * count. A host that was suspended shows the time it slept: the raw scale stood still. */
 int64_t ds_clock_take_jump(struct ds_clock *clock);
 
 /* How far ds_clock_step() has moved a virtual clock since the last call. */

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/conf.h"
+#include "daemon/conf_clock.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_words.h"
 
@@ -810,7 +811,7 @@ static void test_grammar_is_whole(void **state)
 					    "tempcomp",
 					    "user"};
 	/* not chrony's */
-	static const char *const ours[] = {"boundfile", "ephemeral", "maxasymmetry"};
+	static const char *const ours[] = {"boundfile", "clock", "ephemeral", "maxasymmetry"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)
@@ -1655,6 +1656,91 @@ static void test_refclock_check(void **state)
 		"warning command line:1: two reference clocks have the 'refid' A\n");
 }
 
+static void test_clock(void **state)
+{
+	char *printed = NULL;
+	size_t size;
+	FILE *out;
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	assert_string_equal(conf.clock.path, "");
+	good("clock /dev/ptp0 tai nocrossts");
+	assert_string_equal(conf.clock.path, "/dev/ptp0");
+	assert_true(conf.clock.tai && conf.clock.nocrossts);
+	assert_int_equal(conf.clock.line, 1);
+	out = open_memstream(&printed, &size);
+	ds_conf_clock_print(&conf.clock, out);
+	fclose(out);
+	assert_string_equal(printed, "clock /dev/ptp0 tai nocrossts\n");
+	free(printed);
+	good("clock eth0");
+	assert_string_equal(conf.clock.path, "eth0");
+	assert_false(conf.clock.tai || conf.clock.nocrossts);
+	good("clock SYSTEM");
+	assert_string_equal(conf.clock.path, "");
+	message("clock system tai", "error command line:1: 'tai' is no option of the system clock");
+	message("clock /dev/ptp0 tia",
+		"error command line:1: unknown option of the clock 'tia': the "
+		"nearest known word is 'tai'");
+	message("clock", "error command line:1: 'clock' takes at least 1 value, not 0");
+	ds_conf_defaults(&conf);
+	conf.shadow = true;
+	line("clock eth0");
+	assert_string_equal(conf.clock.path, "");
+	assert_string_equal(said,
+			    "warning command line:1: 'clock' is left out in shadow, whose clock "
+			    "is its own\n");
+}
+
+static void test_clock_option(void **state)
+{
+	struct ds_conf_clock clock = {.path = "old"};
+	char why[DS_FIELD_WHY], text[DS_CONF_PATH + 100];
+
+	(void)state;
+	assert_true(ds_conf_clock_option(&clock, "eth1,tai,nocrossts", why));
+	assert_string_equal(clock.path, "eth1");
+	assert_true(clock.tai && clock.nocrossts);
+	assert_true(ds_conf_clock_option(&clock, "system", why));
+	assert_string_equal(clock.path, "");
+	assert_false(ds_conf_clock_option(&clock, "", why));
+	assert_false(ds_conf_clock_option(&clock, ",", why));
+	assert_false(ds_conf_clock_option(&clock, "eth1,tai,nocrossts,tai", why));
+	assert_false(ds_conf_clock_option(&clock, "eth1,freq=3", why));
+	memset(text, 'x', sizeof text);
+	text[sizeof text - 1] = '\0';
+	assert_false(ds_conf_clock_option(&clock, text, why));
+	text[DS_CONF_PATH] = '\0';
+	assert_false(ds_conf_clock_option(&clock, text, why));
+	text[DS_CONF_PATH - 1] = '\0';
+	assert_true(ds_conf_clock_option(&clock, text, why));
+}
+
+static void test_clock_check(void **state)
+{
+	(void)state;
+	check_refclocks((const char *const[]){"clock /dev/ptp0", "refclock PHC /dev/ptp1", NULL},
+			"");
+	check_refclocks((const char *const[]){"clock /dev/ptp0", "refclock PHC /dev/ptp0", NULL},
+			"error command line:1: 'clock /dev/ptp0' is a source of time as well: "
+			"'PHC0' (command line:1)\n");
+	check_refclocks((const char *const[]){"clock /dev/ptp0", "server a",
+					      "refclock PHC /dev/ptp0:extpps", NULL},
+			"");
+	check_refclocks(
+		(const char *const[]){"clock /dev/ptp0 tai", "server a", NULL},
+		"error command line:1: 'clock ... tai' needs 'leapseclist' or 'leapsectz': how "
+		"much TAI is ahead of UTC\n");
+	check_refclocks((const char *const[]){"clock /dev/ptp0 tai", "server a",
+					      "leapsectz right/UTC", NULL},
+			"");
+	check_refclocks(
+		(const char *const[]){"clock /dev/ptp0", "server a", "rtcsync", NULL},
+		"warning command line:1: 'rtcsync' is left out: the kernel knows nothing of "
+		"the clock that is kept, /dev/ptp0\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1703,6 +1789,9 @@ int main(void)
 		cmocka_unit_test(test_refclock_values),
 		cmocka_unit_test(test_refclock_messages),
 		cmocka_unit_test(test_refclock_check),
+		cmocka_unit_test(test_clock),
+		cmocka_unit_test(test_clock_option),
+		cmocka_unit_test(test_clock_check),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -170,6 +170,17 @@ static void test_every_length_short_of_the_whole_is_refused(void **state)
 	}
 }
 
+/* Its length field could not say so. */
+static void test_what_is_longer_than_a_datagram_is_refused(void **state)
+{
+	static uint8_t bytes[UINT16_MAX + 1 + 96];
+	struct ds_ptp_message m;
+
+	(void)state;
+	world_hex(CHRONY_4_3, bytes);
+	assert_int_equal(ds_ptp_unwrap(bytes, sizeof(bytes), DS_PTP_DOMAIN, &m), DS_R_PTP_MESSAGE);
+}
+
 static int64_t correction_of(const char *hex)
 {
 	uint8_t bytes[ROOM];
@@ -259,6 +270,9 @@ static void test_the_field_is_found_behind_others_and_before_a_mac(void **state)
 	ds_ptp_field_write(DS_PTP_EXPERIMENTAL, 77, at);
 	at[7] ^= 1; /* the magic */
 	assert_false(field_of(DS_PTP_EXPERIMENTAL, bytes, 48 + DS_PTP_FIELD_SIZE, &ns));
+	at[7] ^= 1;
+	at[4] ^= 1;
+	assert_false(field_of(DS_PTP_EXPERIMENTAL, bytes, 48 + DS_PTP_FIELD_SIZE, &ns));
 }
 
 static enum ds_reason correct(struct ds_exchange *x, int64_t request_ns, int64_t answer_ns)
@@ -318,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_each_field_of_the_prefix_is_checked),
 		cmocka_unit_test(test_sub_versions_of_2_1),
 		cmocka_unit_test(test_every_length_short_of_the_whole_is_refused),
+		cmocka_unit_test(test_what_is_longer_than_a_datagram_is_refused),
 		cmocka_unit_test(test_the_correction_field_is_2_to_the_minus_16_ns),
 		cmocka_unit_test(test_no_ptp_is_no_prefix),
 		cmocka_unit_test(test_the_field_reads_back_to_the_nanosecond),

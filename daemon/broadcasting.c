@@ -6,8 +6,10 @@
 #include <net/if.h>
 #include <string.h>
 
+#include "daemon/cards.h"
 #include "daemon/log.h"
 #include "os/random.h"
+#include "os/route.h"
 
 #define NS_PER_S INT64_C(1000000000)
 #define FIRST_NS NS_PER_S /* the first broadcast, or sooner where the interval is shorter */
@@ -101,7 +103,7 @@ static size_t write_packet(struct ds_broadcasting *b, struct ds_broadcasting_one
 		.random = ds_random32(),
 	};
 
-	sending.now = ds_clock_tx_now(b->clock);
+	sending.now = one->held = ds_clock_tx_now(b->clock);
 	one->read_raw_ns = sending.now.raw_ns;
 	smooth(b, one, &sending);
 	ds_broadcaster_send(&one->broadcaster, &sending, state, bytes);
@@ -109,6 +111,18 @@ static size_t write_packet(struct ds_broadcasting *b, struct ds_broadcasting_one
 		return DS_WIRE_HEADER_SIZE;
 	return ds_keys_sign(b->keys, conf->key, bytes, DS_WIRE_HEADER_SIZE,
 			    one->broadcaster.version);
+}
+
+static int leaves_by(const struct ds_broadcasting *b, const struct ds_conf_broadcast *conf)
+{
+	const union ds_address any = {.family = 0};
+
+	if (b->serve->cards == NULL)
+		return 0;
+	if (conf->dev[0] != '\0')
+		return (int)if_nametoindex(conf->dev);
+	return b->serve->route != NULL ? ds_route_interface(b->serve->route, &conf->address, &any)
+				       : 0;
 }
 
 static bool send_packet(struct ds_broadcasting *b, struct ds_broadcasting_one *one,
@@ -133,6 +147,9 @@ static bool send_packet(struct ds_broadcasting *b, struct ds_broadcasting_one *o
 		if (out.interface == 0)
 			return false;
 	}
+	one->interface = leaves_by(b, conf);
+	one->by_card = one->card = out.card =
+		ds_cards_ask(b->serve->cards, one->interface, DS_CARDS_OWN);
 	if (socket->fd >= 0)
 		ds_socket_to_many(socket, true, conf->ttl);
 	sent = ds_serve_send(b->serve, &out, DS_PTP_NONE);
@@ -154,7 +171,7 @@ static void broadcast(struct ds_broadcasting *b, struct ds_broadcasting_one *one
 
 	one->token = (one->token & ~number) | ((one->token + 1) & number);
 	length = write_packet(b, one, state, bytes);
-	one->awaited = false;
+	one->awaited = one->card = false;
 	if (length == 0) {
 		say_failed(one, "no MAC can be made with its key");
 		return;
@@ -192,17 +209,25 @@ void ds_broadcasting_run(struct ds_broadcasting *b, int64_t now_ns)
 void ds_broadcasting_stamp(struct ds_broadcasting *b, const struct ds_datagram *d)
 {
 	uint32_t i = (d->token & ~DS_BROADCASTING_TOKENS) >> DS_BROADCASTING_INDEX;
-	struct ds_tx_stamp tx = ds_clock_tx_stamp(b->clock, d->realtime_ns, d->source);
-	struct ds_broadcasting_one *one;
+	struct ds_broadcasting_one *one = &b->table[i < DS_CONF_BROADCASTS ? i : 0];
+	struct ds_tx_stamp tx;
+	bool *awaited = d->card_ns != 0 ? &one->card : &one->awaited;
 
-	if (i >= b->count || b->table[i].token != d->token || !b->table[i].awaited) {
+	if (i >= b->count || one->token != d->token || !*awaited) {
 		ds_count(b->counters, DS_R_STAMP_WRONG_ID);
 		return;
 	}
-	one = &b->table[i];
-	one->awaited = false;
-	one->stamps++;
-	ds_departure_learn(&one->departure, 0, tx.raw_ns - one->read_raw_ns);
+	*awaited = false;
+	if (d->card_ns == 0) {
+		one->stamps++;
+		tx = one->held = ds_clock_tx_stamp(b->clock, d->realtime_ns, d->source);
+	} else if (!ds_cards_tx(b->serve->cards, d, one->interface, DS_CARDS_OWN, &one->held,
+				&tx)) {
+		return;
+	}
+	/* The next is told to leave when the better of the two will be taken. */
+	if (d->card_ns != 0 || !one->by_card)
+		ds_departure_learn(&one->departure, 0, tx.raw_ns - one->read_raw_ns);
 	enum ds_reason reason = ds_broadcaster_tx_stamp(&one->broadcaster, d->token, &tx);
 	if (reason != DS_R_OK)
 		ds_count(b->counters, reason);

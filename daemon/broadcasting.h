@@ -32,7 +32,11 @@ struct ds_broadcasting_one {
 	int64_t due_ns;	     /* CLOCK_MONOTONIC */
 	int64_t read_raw_ns; /* the clock as read for the packet whose stamp is awaited */
 	uint32_t token;
-	bool awaited;
+	struct ds_tx_stamp
+		held;	    /* what is known of its departure: that reading, the kernel's stamp */
+	int interface;	    /* by which it left; 0: not known */
+	bool awaited, card; /* its stamp by the kernel, by the card; by_card: that was asked for */
+	bool by_card;
 	bool said_failed;
 	uint64_t sent, stamps;
 };

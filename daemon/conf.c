@@ -15,6 +15,7 @@
 #include "core/exchange/ptp.h"
 #include "daemon/conf_broadcast.h"
 #include "daemon/conf_clock.h"
+#include "daemon/conf_card.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_leap.h"
 #include "daemon/conf_local.h"
@@ -140,6 +141,7 @@ void ds_conf_defaults(struct ds_conf *conf)
 	conf->min_samples = 6;
 	conf->min_sources = 1;
 	conf->cmd_port = 323;
+	conf->hwts_timeout_s = 0.01;
 }
 
 static void source_defaults(struct ds_conf_source *s, enum ds_source_kind kind, bool pool)
@@ -330,6 +332,31 @@ static void read_broadcast(struct reader *r, const struct words *words)
 	r->conf->broadcast_count++;
 	if (b->xleave && b->version != 4)
 		complain(r, false, "'xleave' needs version 4: these broadcasts stay basic");
+}
+
+static void read_card(struct reader *r, const struct words *words)
+{
+	struct ds_conf_card *c = &r->conf->cards[r->conf->card_count];
+	char why[DS_FIELD_WHY];
+
+	if (r->conf->card_count == DS_CONF_CARDS) {
+		complain(r, true, "more than %d lines 'hwtimestamp'", DS_CONF_CARDS);
+		return;
+	}
+	if (!ds_conf_card_parse(c, words->word, words->count, why)) {
+		complain(r, true, "%s", why);
+		return;
+	}
+	for (int i = 0; i < r->conf->card_count; i++) {
+		if (strcmp(r->conf->cards[i].interface, c->interface) != 0)
+			continue;
+		complain(r, true, "'hwtimestamp %s' stands in line %d already", c->interface,
+			 r->conf->cards[i].line);
+		return;
+	}
+	snprintf(c->file, sizeof(c->file), "%s", r->file);
+	c->line = r->line;
+	r->conf->card_count++;
 }
 
 static void listen_options(struct reader *r, struct ds_conf_listen *l, const struct words *words,
@@ -721,6 +748,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_listen(r, words, is(word, "multicastclient"));
 	else if (is(word, "refclock"))
 		read_refclock(r, words);
+	else if (is(word, "hwtimestamp"))
+		read_card(r, words);
 	else if (is(word, "allow") || is(word, "deny"))
 		read_access(r, words, &r->conf->access, is(word, "allow"));
 	else if (is(word, "cmdallow") || is(word, "cmddeny"))
@@ -1274,6 +1303,8 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 		ds_conf_refclock_print(&conf->refclocks[i], print_refclock_source, out);
 	for (int i = 0; i < conf->broadcast_count; i++)
 		ds_conf_broadcast_print(&conf->broadcasts[i], out);
+	for (int i = 0; i < conf->card_count; i++)
+		ds_conf_card_print(&conf->cards[i], out);
 	if (conf->local)
 		ds_conf_local_print(conf, out);
 	for (uint16_t i = 0; i < conf->access.count; i++)

@@ -24,6 +24,7 @@
 #define DS_CONF_BROADCASTS 16
 #define DS_CONF_LISTENS	   8
 #define DS_CONF_REFCLOCKS  16
+#define DS_CONF_CARDS	   16
 #define DS_CONF_REF_ID	   5 /* four characters and the end */
 #define DS_CONF_FROM	   8 /* subnets a `from` */
 #define DS_CONF_PATH	   256
@@ -157,6 +158,30 @@ struct ds_conf_clock {
 	int line;
 };
 
+/* `rxfilter`: which received packets a card is to stamp. */
+enum ds_conf_filter {
+	DS_CONF_FILTER_BEST, /* of what it can, the first of ntp, all, none */
+	DS_CONF_FILTER_NONE,
+	DS_CONF_FILTER_PTP,
+	DS_CONF_FILTER_ALL,
+	DS_CONF_FILTER_NTP,
+};
+
+#define DS_CONF_CARD_MAXPOLL_BY_MINPOLL INT8_MIN /* while the line is read: one above */
+
+/* `hwtimestamp`: a network card that stamps for us. */
+struct ds_conf_card {
+	char interface[DS_CONF_DEVICE];	  /* "*": each that can, and that no other line names */
+	int8_t minpoll, maxpoll;	  /* 0, 1; log2 seconds between readings of its clock */
+	uint8_t min_samples, max_samples; /* 2, 16 readings */
+	uint8_t filter;			  /* enum ds_conf_filter */
+	bool nocrossts;
+	double precision_s;	   /* 1e-7; of such a reading */
+	double txcomp_s, rxcomp_s; /* added to transmit stamps, taken from receive stamps */
+	char file[DS_CONF_PATH];
+	int line;
+};
+
 struct ds_conf {
 	struct ds_conf_clock clock;
 	struct ds_conf_source sources[DS_CONF_SOURCES];
@@ -167,6 +192,11 @@ struct ds_conf {
 	uint8_t listen_count;
 	struct ds_conf_refclock refclocks[DS_CONF_REFCLOCKS];
 	uint8_t refclock_count;
+
+	struct ds_conf_card cards[DS_CONF_CARDS];
+	uint8_t card_count;
+	double hwts_timeout_s; /* 0.01; so long an answer waits for the card's stamp of its request
+				*/
 
 	struct ds_access access;    /* allow, deny: who may ask us */
 	bool local;		    /* `local`: serve without sources */

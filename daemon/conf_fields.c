@@ -34,6 +34,7 @@ static const struct ds_field conf_fields[] = {
 	CONF("combinelimit", DOUBLE, combine_limit, 0, 1e6),
 	CONF("driftfile", TEXT, drift_file, 1, TEXT_MAX(drift_file)),
 	CONF("hwclockfile", TEXT, hwclock_file, 1, TEXT_MAX(hwclock_file)),
+	CONF("hwtstimeout", DOUBLE, hwts_timeout_s, 0, 1),
 	CONF("keyfile", TEXT, key_file, 1, TEXT_MAX(key_file)),
 	CONF("leapseclist", TEXT, leap_list, 1, TEXT_MAX(leap_list)),
 	CONF("leapsectz", TEXT, leap_zone, 1, TEXT_MAX(leap_zone)),

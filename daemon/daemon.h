@@ -6,6 +6,7 @@
 #define DS_DAEMON_DAEMON_H
 
 #include "daemon/broadcasting.h"
+#include "daemon/cards.h"
 #include "daemon/conf.h"
 #include "daemon/hearing.h"
 #include "daemon/keys.h"
@@ -29,6 +30,7 @@ struct ds_daemon {
 	struct ds_keys keys;
 	struct ds_clock clock;
 	struct ds_phckeeper phckeeper;
+	struct ds_cards cards;
 	struct ds_bound_page bound_page;
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;

@@ -55,6 +55,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
 	next = earliest(next, ds_rtckeeper_next_ns(&d->rtckeeper));
 	next = earliest(next, ds_phckeeper_next_ns(&d->phckeeper));
+	next = earliest(next, ds_cards_next_ns(&d->cards));
 	next = earliest(next, ds_shadowing_next_ns(&d->shadowing));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
@@ -203,7 +204,10 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 	sample |= ds_hearing_run(&d->hearing, now_ns);
 	sample |= ds_refclocks_run(&d->refclocks, now_ns);
 	ds_rtckeeper_run(&d->rtckeeper, now_ns);
+	ds_cards_run(&d->cards, now_ns);
 	sample |= ds_sources_run(&d->sources, now_ns);
+	ds_cards_own_due(&d->cards, earliest(ds_sources_next_ns(&d->sources),
+					     ds_broadcasting_next_ns(&d->broadcasting)));
 	if (sample && d->once == DS_ONCE_NO)
 		update_clock(d);
 	if (now_ns >= d->timekeeper.due_monotonic_ns)

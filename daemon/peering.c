@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "daemon/cards.h"
 #include "daemon/log.h"
 #include "daemon/serve.h"
 #include "os/random.h"
@@ -193,6 +194,8 @@ static void send_packet(struct ds_source *s, const struct ds_source_context *c, 
 	out.local = s->local.family != 0 ? &s->local : NULL;
 	out.stamp = ds_serve_socket(c->serve, s->address.family, form)->stamping.transmit;
 	out.token = (uint32_t)s->place << DS_SOURCE_TOKEN_BITS | (s->tx_id & DS_SOURCE_TOKEN_MASK);
+	s->peering.card = out.card =
+		out.stamp && ds_cards_ask(c->cards, s->peering.interface, DS_CARDS_OWN);
 	if (!ds_serve_send(c->serve, &out, form))
 		ds_source_say_once(s, &s->said_refused, strerror(errno));
 }
@@ -298,14 +301,22 @@ uint8_t ds_peering_place(uint32_t token)
 void ds_peering_stamp(struct ds_source *s, const struct ds_source_context *c,
 		      const struct ds_datagram *d)
 {
-	struct ds_tx_stamp tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
-	enum ds_reason reason =
-		ds_peer_tx_stamp(&s->peering.core, d->token & DS_SOURCE_TOKEN_MASK, &tx);
+	struct ds_tx_stamp tx;
+	enum ds_reason reason;
 
+	if (d->card_ns == 0)
+		tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
+	else if (!ds_cards_tx(c->cards, d, s->peering.interface, DS_CARDS_OWN, &s->peering.core.t1,
+			      &tx))
+		return;
+	reason = ds_peer_tx_stamp(&s->peering.core, d->token & DS_SOURCE_TOKEN_MASK, &tx);
 	if (reason != DS_R_OK) {
 		ds_count(c->counters, reason);
 		return;
 	}
+	/* What the next packet is told to leave at is when the better of the two is taken. */
+	if (d->card_ns == 0 && s->peering.card)
+		return;
 	ds_departure_learn(ds_serve_departure(c->serve, s->peering.interface, s->address.family), 0,
 			   tx.raw_ns - s->peering.read_raw_ns);
 }

@@ -144,6 +144,7 @@ void ds_report(const struct ds_daemon *d)
 	for (int i = 0; i < d->broadcasting.count; i++)
 		report_broadcast(&d->broadcasting.table[i]);
 	ds_phckeeper_report(&d->phckeeper);
+	ds_cards_report(&d->cards);
 	report_served(&d->serve);
 	report_counters(d);
 }

@@ -11,6 +11,7 @@
 
 #include "core/exchange/interleave.h"
 #include "daemon/access.h"
+#include "daemon/cards.h"
 #include "daemon/log.h"
 #include "os/random.h"
 
@@ -194,18 +195,34 @@ static int64_t served_ns(const struct ds_serve *s, int64_t clock_ns, int64_t raw
 	return clock_ns + ds_timekeeper_served_minus_clock_ns(s->timekeeper, &at);
 }
 
+/* The stamp of an answer, the kernel's or the card's. False: none, and it was counted. */
+static bool stamp_of(struct ds_serve *s, const struct ds_datagram *d, struct ds_sent *sent,
+		     struct ds_tx_stamp *tx)
+{
+	bool *awaited = d->card_ns != 0 ? &sent->card : &sent->waiting;
+
+	if (sent->token != d->token || !*awaited) {
+		ds_count(s->counters, DS_R_STAMP_WRONG_ID);
+		return false;
+	}
+	*awaited = false;
+	if (d->card_ns != 0)
+		return ds_cards_tx(s->cards, d, sent->interface, DS_CARDS_SERVED, &sent->held, tx);
+	*tx = ds_clock_tx_stamp(s->clock, d->realtime_ns, d->source);
+	sent->held = *tx;
+	s->stamps_got++;
+	return true;
+}
+
 static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 {
 	struct ds_sent *sent = &s->sent[d->token % DS_SERVE_SENT];
-	struct ds_tx_stamp tx = ds_clock_tx_stamp(s->clock, d->realtime_ns, d->source);
+	struct ds_tx_stamp tx;
 
-	if (sent->token != d->token || !sent->waiting) {
-		ds_count(s->counters, DS_R_STAMP_WRONG_ID);
+	if (!stamp_of(s, d, sent, &tx))
 		return;
-	}
-	sent->waiting = false;
-	s->stamps_got++;
-	if (sent->learns)
+	/* What an answer is told to leave at is when the better of the two will be taken. */
+	if (sent->learns && (d->card_ns != 0 || !sent->by_card))
 		ds_departure_learn(&s->departures[sent->departure].learnt, sent->position,
 				   tx.raw_ns - sent->read_raw_ns);
 	if (sent->slot == DS_SLOT_NONE)
@@ -300,6 +317,8 @@ static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
 		request->rx = (struct ds_rx_stamp){now->clock_ns, now->raw_ns, DS_STAMP_DAEMON, 0};
 		ds_count(s->counters, DS_R_RX_STAMP_DAEMON);
 	}
+	if (s->cards != NULL)
+		ds_cards_rx(s->cards, d, DS_CARDS_SERVED, &request->rx);
 	request->rx.clock_ns = served_ns(s, request->rx.clock_ns, request->rx.raw_ns);
 	request->prefix = ds_address_prefix_hash(&d->remote, s->prefix_key);
 	request->port = ds_address_port(&d->remote);
@@ -342,9 +361,11 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_re
 }
 
 /* Remember an answer whose drivestamp is asked for. */
-static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t read_raw_ns,
-			 bool learns)
+static void expect_stamp(struct ds_serve *s, struct answers *a, int i,
+			 const struct ds_reading *read, bool learns)
 {
+	int interface = s->departures[a->departures[i]].interface;
+	bool card = s->cards != NULL && ds_cards_ask(s->cards, interface, DS_CARDS_SERVED);
 	uint32_t token = s->next_token++ % DS_SERVE_TOKENS;
 	struct ds_sent *sent = &s->sent[token % DS_SERVE_SENT];
 
@@ -353,13 +374,18 @@ static void expect_stamp(struct ds_serve *s, struct answers *a, int i, int64_t r
 		.token = token,
 		.slot = a->responses[i].wants_drivestamp ? a->responses[i].slot : DS_SLOT_NONE,
 		.rx_served_ns = a->rx_served_ns[i],
-		.read_raw_ns = read_raw_ns,
+		.read_raw_ns = read->raw_ns,
+		.held = {read->clock_ns, read->raw_ns, DS_STAMP_DAEMON, 0},
+		.interface = interface,
 		.position = (uint8_t)i,
 		.departure = a->departures[i],
-		.learns = learns,
+		.learns = learns && (card || !ds_cards_sends(s->cards, interface)),
 		.waiting = true,
+		.card = card,
+		.by_card = card,
 	};
 	a->out[i].stamp = true;
+	a->out[i].card = card;
 	a->out[i].token = token;
 	s->stamps_asked++;
 }
@@ -426,7 +452,7 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 					  ds_departure_expected_ns(d, (uint32_t)i),
 				  a->randoms[i]);
 		if (i == learn || (socket->stamping.transmit && a->responses[i].wants_drivestamp))
-			expect_stamp(s, a, i, now.raw_ns, i == learn);
+			expect_stamp(s, a, i, &now, i == learn);
 	}
 	if (a->any_built)
 		ready = build_answers(s, a);
@@ -441,7 +467,8 @@ static void send_answers(struct ds_serve *s, struct ds_socket *socket, struct an
 	for (int i = sent; i < a->count; i++) {
 		ds_count(s->counters, DS_R_SEND_FAILED);
 		if (a->out[i].stamp)
-			s->sent[a->out[i].token % DS_SERVE_SENT].waiting = false;
+			s->sent[a->out[i].token % DS_SERVE_SENT].waiting =
+				s->sent[a->out[i].token % DS_SERVE_SENT].card = false;
 	}
 }
 
@@ -615,5 +642,5 @@ void ds_serve_clock_stepped(struct ds_serve *s)
 {
 	ds_server_forget(&s->server);
 	for (int i = 0; i < DS_SERVE_SENT; i++)
-		s->sent[i].waiting = false;
+		s->sent[i].waiting = s->sent[i].card = false;
 }

@@ -37,16 +37,23 @@
 #define DS_SERVE_DEPARTURES 16	 /* interfaces and families that are calibrated */
 #define DS_SERVE_TOKENS	    (UINT32_C(1) << 31) /* the server's lie below; others use as many */
 
+struct ds_cards;
+struct ds_route;
+
 /* An answer that a drivestamp was asked for. */
 struct ds_sent {
 	uint32_t token;
-	uint32_t slot;	      /* DS_SLOT_NONE: only to learn */
-	int64_t rx_served_ns; /* when its request came, on the time that is served */
-	int64_t read_raw_ns;  /* of the reading that its departure counts from */
-	uint8_t position;     /* in its batch */
-	uint8_t departure;    /* which calibration */
-	bool learns;	      /* its departure is an observation for that calibration */
-	bool waiting;
+	uint32_t slot;		 /* DS_SLOT_NONE: only to learn */
+	int64_t rx_served_ns;	 /* when its request came, on the time that is served */
+	int64_t read_raw_ns;	 /* of the reading that its departure counts from */
+	struct ds_tx_stamp held; /* what is known of its departure: that reading, the kernel's */
+	int interface;		 /* by which it left */
+	uint8_t position;	 /* in its batch */
+	uint8_t departure;	 /* which calibration */
+	bool learns;		 /* its departure is an observation for that calibration */
+	bool waiting;		 /* for the kernel's stamp */
+	bool card;		 /* ... the card's */
+	bool by_card;		 /* that was asked for */
 };
 
 struct ds_serve_departure {
@@ -80,6 +87,9 @@ struct ds_serve {
 	const struct ds_timekeeper *timekeeper;
 	struct ds_batch *batch;
 	struct ds_counters *counters;
+	/* Set by the owner after ds_serve_open(), or NULL: */
+	struct ds_cards *cards; /* there are none */
+	struct ds_route *route; /* whose card stamps a broadcast is not known */
 	struct ds_serve_other others[DS_SERVE_OTHERS];
 	uint8_t other_count;
 	struct ds_server server;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/cards.h"
 #include "daemon/listening.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
@@ -193,13 +194,27 @@ static bool ptp_local(const struct ds_source *s, const struct ds_source_context 
 	return local->family != 0 || ds_socket_local_for(&s->address, local);
 }
 
+/* Whose card stamps the request. A socket bound to an interface has no route to be asked for. */
+static int leaves_by(const struct ds_source *s, const struct ds_source_context *c,
+		     const union ds_address *local)
+{
+	const char *device = s->by_ptp ? c->conf->bind_device : c->conf->bind_acq_device;
+
+	if (s->interface != 0)
+		return s->interface;
+	if (device[0] != '\0')
+		return (int)if_nametoindex(device);
+	return s->by_ptp ? ds_route_interface(c->route, &s->address, local)
+			 : ds_route_of_socket(c->route, &s->socket, &s->address, local);
+}
+
 /* An origin field links our requests: it may not follow us to another network (RFC 9769
  * section 6). */
 static void note_local_address(struct ds_source *s, const struct ds_source_context *c)
 {
 	union ds_address local;
 
-	s->interface = 0;
+	s->interface = s->leaves_by = 0;
 	if (!(s->by_ptp ? ptp_local(s, c, &local) : ds_socket_local(&s->socket, &local)))
 		return;
 	if (s->local.family != 0 && !ds_address_same_host(&s->local, &local))
@@ -209,6 +224,8 @@ static void note_local_address(struct ds_source *s, const struct ds_source_conte
 		s->interface = ds_route_interface(c->route, &s->address, &local);
 	else if (!s->conf->any_interface)
 		s->interface = ds_route_of_socket(c->route, &s->socket, &s->address, &local);
+	if (c->cards != NULL)
+		s->leaves_by = leaves_by(s, c, &local);
 }
 
 void ds_source_count_unanswered(struct ds_source *s)
@@ -308,6 +325,9 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 		s->tx_id &= DS_SOURCE_TOKEN_MASK;
 	out.token = s->tx_id;
 	out.stamp = stamps(s, c);
+	s->kernel_tx.source = DS_STAMP_NONE;
+	s->awaits_card = out.card =
+		out.stamp && ds_cards_ask(c->cards, s->leaves_by, DS_CARDS_OWN);
 	t1 = ds_clock_tx_now(c->clock);
 	ds_client_request(&s->client, &t1, s->tx_id, out.stamp, random, bytes);
 	if (!send_signed(s, c, &out, bytes)) {
@@ -390,7 +410,8 @@ static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t
 		.server_minus_raw_ns = x->server_minus_raw_ns,
 		.delay_ns = x->delay_ns,
 		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 +
-			       x->remote.root_dispersion_ns + precision_ns,
+			       x->remote.root_dispersion_ns + precision_ns +
+			       ((int64_t)x->t1.error_ns + x->t4.error_ns) / 2,
 	};
 	if (!ds_exchange_is_interleaved(x->kind) || is_broadcast(x))
 		s->interleaved_run = 0;
@@ -533,6 +554,19 @@ static void correct(const struct ds_source *s, const struct ds_source_context *c
 		ds_count(c->counters, reason);
 }
 
+/* An answer waits for its request's transmit stamp; from when the kernel's was there it is the
+ * card's that is waited for. */
+static void park(struct ds_source *s, const struct ds_source_context *c)
+{
+	int64_t wait_ns = PARK_NS;
+
+	if (s->deadline_ns != INT64_MAX)
+		return;
+	if (s->awaits_card && ds_cards_timeout_ns(c->cards) > wait_ns)
+		wait_ns = ds_cards_timeout_ns(c->cards);
+	s->deadline_ns = ds_monotonic_ns() + wait_ns;
+}
+
 /* What an event at the client came to. Returns whether there is a new sample. */
 static bool conclude(struct ds_source *s, const struct ds_source_context *c, enum ds_reason reason,
 		     struct ds_client_outcome *outcome, const struct ds_rx_stamp *t4)
@@ -554,7 +588,7 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 	if (outcome->refused)
 		refuse(s, outcome->answered);
 	if (reason == DS_R_PARKED)
-		s->deadline_ns = ds_monotonic_ns() + PARK_NS;
+		park(s, c);
 	if (!outcome->answered) {
 		if (reason != DS_R_OK && reason != DS_R_PARKED)
 			ds_source_record(s, reason, x, t4);
@@ -574,19 +608,57 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 	return sample;
 }
 
-bool ds_source_run(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
+/* What a transmit stamp of the request under way came to. */
+static bool give_stamp(struct ds_source *s, const struct ds_source_context *c, uint32_t token,
+		       const struct ds_tx_stamp *tx)
+{
+	struct ds_rx_stamp t4 = s->client.parked_t4;
+	struct ds_client_outcome outcome;
+	bool parked = s->client.parked;
+	enum ds_reason reason = ds_client_tx_stamp(&s->client, token, tx, c->freq_ppb, &outcome);
+
+	if (parked && outcome.answered)
+		return conclude(s, c, reason, &outcome, &t4);
+	if (reason != DS_R_OK)
+		ds_count(c->counters, reason);
+	return false;
+}
+
+/* Nobody waits for the card any longer: the kernel's stamp, if it is there, is the best there will
+ * be. */
+static bool do_without_card(struct ds_source *s, const struct ds_source_context *c)
+{
+	const struct ds_tx_stamp tx = s->kernel_tx;
+
+	s->awaits_card = false;
+	s->kernel_tx.source = DS_STAMP_NONE;
+	return tx.source != DS_STAMP_NONE && give_stamp(s, c, s->tx_id, &tx);
+}
+
+/* The wait for the card's stamp is over, or that for any stamp. */
+static bool deadline(struct ds_source *s, const struct ds_source_context *c)
 {
 	struct ds_client_outcome outcome;
+	struct ds_rx_stamp t4;
+	enum ds_reason reason;
+	bool news;
+
+	s->deadline_ns = INT64_MAX;
+	news = do_without_card(s, c);
+	if (!s->client.parked)
+		return news;
+	t4 = s->client.parked_t4;
+	reason = ds_client_deadline(&s->client, c->freq_ppb, &outcome);
+	ds_count(c->counters, DS_R_STAMP_MISSING);
+	return conclude(s, c, reason, &outcome, &t4) || news;
+}
+
+bool ds_source_run(struct ds_source *s, const struct ds_source_context *c, int64_t now_ns)
+{
 	bool news = false;
 
-	if (now_ns >= s->deadline_ns) {
-		struct ds_rx_stamp t4 = s->client.parked_t4;
-		enum ds_reason reason = ds_client_deadline(&s->client, c->freq_ppb, &outcome);
-
-		ds_count(c->counters, DS_R_STAMP_MISSING);
-		s->deadline_ns = INT64_MAX;
-		news = conclude(s, c, reason, &outcome, &t4);
-	}
+	if (now_ns >= s->deadline_ns)
+		news = deadline(s, c);
 	if (now_ns >= s->give_up_ns) {
 		close_socket(s, c->counters);
 		ds_client_disarm(&s->client);
@@ -601,20 +673,45 @@ bool ds_source_run(struct ds_source *s, const struct ds_source_context *c, int64
 	return news;
 }
 
+/* The card's stamp: what it is worth is seen beside the kernel's, which was held back for it. */
+static bool handle_card_stamp(struct ds_source *s, const struct ds_source_context *c,
+			      const struct ds_datagram *d)
+{
+	const struct ds_tx_stamp *held =
+		s->kernel_tx.source != DS_STAMP_NONE ? &s->kernel_tx : &s->client.t1;
+	bool awaited = s->awaits_card;
+	struct ds_tx_stamp tx;
+
+	if (d->token != s->tx_id) {
+		ds_count(c->counters, DS_R_STAMP_WRONG_ID);
+		return false;
+	}
+	if (!ds_cards_tx(c->cards, d, s->leaves_by, DS_CARDS_OWN, held, &tx))
+		return do_without_card(s, c);
+	s->awaits_card = false;
+	s->kernel_tx.source = DS_STAMP_NONE;
+	if (!s->client.parked)
+		s->deadline_ns = INT64_MAX;
+	if (!awaited && !s->client.armed && !s->client.parked) {
+		ds_count(c->counters, DS_R_CARD_TX_LATE);
+		return false;
+	}
+	return give_stamp(s, c, d->token, &tx);
+}
+
 static bool handle_stamp(struct ds_source *s, const struct ds_source_context *c,
 			 const struct ds_datagram *d)
 {
-	struct ds_tx_stamp tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
-	struct ds_rx_stamp t4 = s->client.parked_t4;
-	struct ds_client_outcome outcome;
-	bool parked = s->client.parked;
-	enum ds_reason reason =
-		ds_client_tx_stamp(&s->client, d->token, &tx, c->freq_ppb, &outcome);
+	struct ds_tx_stamp tx;
 
-	if (parked && outcome.answered)
-		return conclude(s, c, reason, &outcome, &t4);
-	if (reason != DS_R_OK)
-		ds_count(c->counters, reason);
+	if (d->card_ns != 0)
+		return handle_card_stamp(s, c, d);
+	tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
+	if (!s->awaits_card || d->token != s->tx_id)
+		return give_stamp(s, c, d->token, &tx);
+	s->kernel_tx = tx;
+	if (s->deadline_ns == INT64_MAX)
+		s->deadline_ns = ds_monotonic_ns() + ds_cards_timeout_ns(c->cards);
 	return false;
 }
 
@@ -634,6 +731,7 @@ struct ds_rx_stamp ds_source_rx_stamp(const struct ds_source_context *c,
 	}
 	if (c->shadowing != NULL)
 		ds_shadowing_stamp(c->shadowing, rx.raw_ns, realtime_ns);
+	ds_cards_rx(c->cards, d, DS_CARDS_OWN, &rx);
 	return rx;
 }
 

@@ -27,6 +27,7 @@
 #include "os/route.h"
 #include "os/socket.h"
 
+struct ds_cards;
 struct ds_listening;
 struct ds_shadowing;
 struct ds_serve;
@@ -39,6 +40,7 @@ struct ds_peering {
 	int64_t counted_ns;	/* reach was last counted on */
 	int64_t read_raw_ns;	/* the reading that the departure of our last packet counts from */
 	int interface;		/* by which it is heard; 0: not yet */
+	bool card;		/* the card's stamp of our last packet was asked for */
 	int8_t their_poll_log2; /* as its packets say, within bounds */
 	int8_t their_interval_log2; /* as its packets come */
 	uint8_t their_mode;	    /* active or passive */
@@ -59,7 +61,10 @@ struct ds_source {
 	struct ds_listening *listening; /* DS_SOURCE_LISTENER; else NULL */
 	struct ds_estimate estimate;
 	struct ds_socket socket; /* fd -1: nothing is under way */
-	int interface; /* by which the request under way left; 0: not known, or not asked for */
+	int interface;	  /* by which the request under way left; 0: not known, or not asked for */
+	int leaves_by;	  /* the same, asked for or not */
+	bool awaits_card; /* its card's transmit stamp is awaited; meanwhile ... */
+	struct ds_tx_stamp kernel_tx; /* ... the kernel's is held back (source NONE: none yet) */
 	uint32_t tx_id;
 	uint8_t place; /* in the table of sources: in tokens of what leaves by `ptpport` */
 	bool by_ptp;   /* what goes to it and comes from it goes by `ptpport` */
@@ -82,7 +87,7 @@ struct ds_source {
 	bool said_rate, said_deny; /* never again, or who asks at every packet fills the log */
 	int64_t due_ns;		   /* CLOCK_MONOTONIC of the next request; INT64_MAX: none */
 	int64_t give_up_ns;	   /* close the socket then */
-	int64_t deadline_ns;	   /* of a parked answer */
+	int64_t deadline_ns;	   /* of a parked answer, and of the wait for the card's stamp */
 	struct ds_remote remote;   /* of the last exchange */
 	bool has_remote;
 	struct ds_source_claim {
@@ -108,6 +113,7 @@ struct ds_source_context {
 	struct ds_counters *counters;
 	struct ds_serve *serve; /* whose port other kinds share */
 	struct ds_route *route; /* open, or not (fd -1): then no interface is compared */
+	struct ds_cards *cards; /* NULL: there are none */
 	const struct ds_keys *keys;
 	const struct ds_leaps *leaps;	/* NULL: there are none */
 	double freq_ppb;		/* the clock's present frequency correction */

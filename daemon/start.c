@@ -99,6 +99,12 @@ static void open_bound_page(struct ds_daemon *d)
 	ds_log(DS_LOG_WARNING, "boundfile %s; the bound is not told there", why);
 }
 
+/* NULL where none is asked for: then nothing is looked for in any packet. */
+static struct ds_cards *cards_of(struct ds_daemon *d)
+{
+	return d->cards.conf != NULL ? &d->cards : NULL;
+}
+
 bool ds_start_open(struct ds_daemon *d)
 {
 	if (d->conf.clock_precision_s > 0.0)
@@ -108,6 +114,7 @@ bool ds_start_open(struct ds_daemon *d)
 		ds_log_fatal("no memory");
 		return false;
 	}
+	ds_cards_open(&d->cards, &d->conf, &d->clock, &d->counters);
 	/* Who only looks once serves nobody, but may ask by `ptpport`. */
 	if (d->once != DS_ONCE_NO) {
 		d->conf.port = 0;
@@ -118,6 +125,8 @@ bool ds_start_open(struct ds_daemon *d)
 	if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper, d->batch,
 			   &d->counters))
 		return false;
+	d->serve.cards = cards_of(d);
+	d->serve.route = &d->route;
 	say_stamping(d);
 	open_route(d);
 	open_bound_page(d);
@@ -184,6 +193,7 @@ void ds_start_work(struct ds_daemon *d)
 		.counters = &d->counters,
 		.serve = &d->serve,
 		.route = &d->route,
+		.cards = cards_of(d),
 		.keys = &d->keys,
 		.leaps = &d->timekeeper.leaping.leaps,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
@@ -200,6 +210,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_timekeeper_close(&d->timekeeper);
 	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
+	ds_cards_close(&d->cards);
 	ds_sources_close(&d->sources);
 	ds_phckeeper_close(&d->phckeeper);
 	ds_refclocks_close(&d->refclocks);

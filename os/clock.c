@@ -19,7 +19,8 @@
 #define NS_PER_S	    INT64_C(1000000000)
 #define ANCHOR_MAX_AGE_NS   (1000 * NS_PER_S)
 #define JUMP_LEAST_NS	    INT64_C(1000000)
-#define ANCHOR_TOLERANCE_NS 30	  /* the kernel dithers the rate to keep its average */
+#define ANCHOR_TOLERANCE_NS 30 /* the kernel dithers the rate to keep its average */
+#define ANCHOR_NARROW_NS    2000
 #define TICK_NOMINAL	    10000 /* microseconds a tick, at any HZ: USER_HZ is 100 */
 #define TICK_UNIT_PPB	    1e5
 #define TICK_MAX	    1000 /* units; the kernel allows 10 % */
@@ -131,7 +132,8 @@ static void drop_anchor(struct ds_clock *c, double rate_ppb)
 	const double back = -rate_ppb / (1.0 + rate_ppb * 1e-9);
 	struct pair best = read_pair();
 
-	for (int i = 0; i < 2; i++) {
+	/* Where a reading takes long it is often held up on one side: more of them are worth it. */
+	for (int i = 0; i < (best.width_ns > ANCHOR_NARROW_NS ? 9 : 2); i++) {
 		struct pair other = read_pair();
 
 		if (other.width_ns < best.width_ns)

@@ -57,15 +57,15 @@ static bool set_flags(int fd, uint32_t flags)
 	return setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &value, sizeof(value)) == 0;
 }
 
-/* Kernels before 4.7 ignore SO_TIMESTAMPING as a control message. */
-static bool kernel_stamps_per_packet(void)
+/* Is the kernel at least that old? Where it does not tell: yes, and what it does not know shows. */
+static bool kernel_is(unsigned major_least, unsigned minor_least)
 {
 	struct utsname name;
 	unsigned major, minor;
 
 	if (uname(&name) < 0 || sscanf(name.release, "%u.%u", &major, &minor) != 2)
 		return true;
-	return major > 4 || (major == 4 && minor >= 7);
+	return major > major_least || (major == major_least && minor >= minor_least);
 }
 
 /* What is asked for a card besides, best first; the last is nothing. */
@@ -144,15 +144,18 @@ void ds_stamping_open(struct ds_stamping *s, int fd, const struct ds_stamping_wi
 	s->ring = wish->ring;
 	s->ring_size = wish->ring ? wish->ring_size : DS_STAMPING_OWN;
 	s->join = wish->best;
+	/* Older kernels refuse or ignore the message. That is found out as well, but by the loss of
+	 * the first stamp. */
 	if (s->join == DS_JOIN_CHOSEN_ID &&
-	    atomic_load_explicit(&no_chosen_ids, memory_order_relaxed))
+	    (atomic_load_explicit(&no_chosen_ids, memory_order_relaxed) || !kernel_is(6, 13)))
 		s->join = DS_JOIN_COUNTER;
 	if (!wish->transmit) {
 		s->join = DS_JOIN_NONE;
 		ask_receive_only(s, fd);
 		return;
 	}
-	s->per_packet = wish->per_packet && kernel_stamps_per_packet();
+	/* Kernels before 4.7 ignore SO_TIMESTAMPING as a control message. */
+	s->per_packet = wish->per_packet && kernel_is(4, 7);
 	ask(s, fd);
 	s->next_id = s->join == DS_JOIN_CHOSEN_ID ? DS_STAMPING_FIRST_ID : 0;
 }

@@ -17,6 +17,7 @@
 
 #include "daemon/conf.h"
 #include "daemon/conf_clock.h"
+#include "daemon/conf_card.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_words.h"
 
@@ -1412,6 +1413,97 @@ static void test_leap_errors(void **state)
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, make_folder, remove_folder)
 
+/* ---- cards ---- */
+
+static void test_card_values(void **state)
+{
+	const struct ds_conf_card *c = &conf.cards[0];
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	assert_true(conf.hwts_timeout_s == 0.01);
+	good("HWtimestamp eth0");
+	assert_string_equal(c->interface, "eth0");
+	assert_int_equal(c->minpoll, 0);
+	assert_int_equal(c->maxpoll, 1);
+	assert_int_equal(c->min_samples, 2);
+	assert_int_equal(c->max_samples, 16);
+	assert_int_equal(c->filter, DS_CONF_FILTER_BEST);
+	assert_true(c->precision_s == 1e-7 && c->txcomp_s == 0 && c->rxcomp_s == 0);
+	assert_false(c->nocrossts);
+	assert_null(ds_conf_card_of(&conf, "eth1"));
+	good("hwtimestamp * minpoll -3 rxfilter PTP NoCrossTS");
+	assert_int_equal(conf.cards[1].maxpoll, -2);
+	assert_int_equal(conf.cards[1].filter, DS_CONF_FILTER_PTP);
+	assert_true(conf.cards[1].nocrossts);
+	assert_ptr_equal(ds_conf_card_of(&conf, "eth1"), &conf.cards[1]);
+	assert_ptr_equal(ds_conf_card_of(&conf, "eth0"), c);
+	assert_int_equal(conf.cards[1].line, 1);
+	for (int i = 2; i < DS_CONF_CARDS; i++) {
+		char line[64];
+
+		snprintf(line, sizeof(line), "hwtimestamp e%d", i);
+		good(line);
+	}
+	assert_int_equal(conf.card_count, DS_CONF_CARDS);
+	assert_false(line("hwtimestamp one-too-many"));
+	assert_string_equal(said, "error command line:1: more than 16 lines 'hwtimestamp'\n");
+}
+
+static void test_card_round_trip(void **state)
+{
+	static const char lines[] =
+		"hwtimestamp eth0 maxpoll 4 maxsamples 64 minpoll 2 minsamples 4 nocrossts "
+		"precision 5e-08 rxcomp -1e-07 txcomp 2.5e-07 rxfilter all\n"
+		"hwtimestamp * rxfilter none\n"
+		"hwtstimeout 0.001\n";
+	char again[1024] = "";
+	char text[1024];
+	FILE *out;
+
+	(void)state;
+	ds_conf_defaults(&conf);
+	memcpy(text, lines, sizeof(lines));
+	for (char *rest = text, *at; (at = strsep(&rest, "\n")) != NULL;)
+		ds_conf_read_line(&conf, at, 1, say, NULL);
+	out = fmemopen(again, sizeof(again), "w");
+	ds_conf_print(&conf, out);
+	fclose(out);
+	assert_string_equal(again, lines);
+}
+
+static void test_card_messages(void **state)
+{
+	(void)state;
+	ds_conf_defaults(&conf);
+	message("hwtimestamp an-interface-too-long",
+		"error command line:1: 'an-interface-too-long' is no name of an interface: it takes 1 "
+		"to 15 characters");
+	message("hwtimestamp eth0 minpoll 4 maxpoll 3",
+		"error command line:1: 'maxpoll' 3 is below 'minpoll' 4");
+	message("hwtimestamp eth0 minsamples 20",
+		"error command line:1: 'minsamples' 20 is above 'maxsamples' 16");
+	message("hwtimestamp eth0 maxsamples 65",
+		"error command line:1: 'maxsamples' takes a whole number from 2 to 64, not '65'");
+	message("hwtimestamp eth0 rxfilter ptpv2",
+		"error command line:1: 'rxfilter' takes none, ntp, ptp or all, not 'ptpv2'");
+	message("hwtimestamp eth0 precision", "error command line:1: 'precision' needs a value");
+	message("hwtimestamp eth0 txcomp 2",
+		"error command line:1: 'txcomp' takes a number from -1 to 1, not '2'");
+	message("hwtimestamp eth0 hwtstimeout 1",
+		"error command line:1: unknown option of 'hwtimestamp' 'hwtstimeout': there are "
+		"minpoll, maxpoll, minsamples, maxsamples, precision, txcomp, rxcomp, nocrossts and "
+		"rxfilter");
+	message("hwtstimeout -1",
+		"error command line:1: 'hwtstimeout' takes a number from 0 to 1, not '-1'");
+	assert_int_equal(conf.card_count, 0);
+	ds_conf_defaults(&conf);
+	good("hwtimestamp eth0");
+	assert_false(line("hwtimestamp eth0 minpoll 1"));
+	assert_string_equal(said,
+			    "error command line:1: 'hwtimestamp eth0' stands in line 1 already\n");
+}
+
 /* ---- broadcasts ---- */
 
 static void test_broadcast_round_trip(void **state)
@@ -1785,6 +1877,9 @@ int main(void)
 		cmocka_unit_test(test_broadcast_round_trip),
 		cmocka_unit_test(test_broadcast_values),
 		cmocka_unit_test(test_broadcast_messages),
+		cmocka_unit_test(test_card_values),
+		cmocka_unit_test(test_card_round_trip),
+		cmocka_unit_test(test_card_messages),
 		cmocka_unit_test(test_refclock_round_trip),
 		cmocka_unit_test(test_refclock_values),
 		cmocka_unit_test(test_refclock_messages),

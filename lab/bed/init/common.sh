@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# shellcheck shell=sh
+# shellcheck disable=SC2034,SC2154
+# Sourced by the init scripts: mounts, search path, network, and what "bed tell" says.
+#
+# The kernel hands the words of its command line that it does not know on to
+# init as environment variables. That is how these arrive:
+#   node   number of this host          bed    folder of the bed
+#   netem  delay,5ms,1ms and the like   tools  unpacked packages
+#   out    folder of this host on the   work   what was built for the guests
+#          machine; it may write there
+# and whatever else was given to "bed host".
+
+export PATH="$tools/usr/sbin:$tools/usr/bin:$tools/sbin:$tools/bin:$work/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+export LD_LIBRARY_PATH="$tools/usr/lib/x86_64-linux-gnu"
+
+# / is the machine's own, through hostfs, read-only: here a host may write.
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t tmpfs run /run
+mount -t tmpfs lib /var/lib
+mount -t hostfs -o "$out" out "$out"
+mkdir -p /var/lib/chrony /run/chrony /run/lock
+chmod 750 /run/chrony	# chronyc makes its socket nowhere else
+
+# hw0, with hardware stamps, stands on vec0 and has the address.
+echo vec0 > /sys/module/bedclk/parameters/lower
+ip link set lo up
+ip link set vec0 up
+ip addr add "10.77.0.$node/24" dev hw0
+ip link set hw0 up
+
+modules=$tools/usr/lib/uml/modules/$(uname -r)/kernel
+if [ -n "$netem" ]; then
+	busybox insmod "$modules/net/sched/sch_netem.ko"
+	# shellcheck disable=SC2046  # commas stand for the spaces between words
+	tc qdisc add dev vec0 root netem $(echo "$netem" | tr , ' ')
+fi
+
+# A module parameter of bedclk, as it is now: fault NAME VALUE
+fault()
+{
+	echo "$2" > "/sys/module/bedclk/parameters/$1"
+}
+
+# What comes in at the console: the number of a file that holds a command, or "end".
+ending=/run/bed-end
+mkfifo "$ending"
+tell_status()
+{
+	bash "$out/tell-$1" > "$out/tell-$1.out" 2>&1 < /dev/null
+	status=$?
+	echo $status > "$out/tell-$1.new"
+	mv "$out/tell-$1.new" "$out/tell-$1.status"
+}
+busybox stty -F /dev/tty1 raw -echo
+while read -r number; do
+	case $number in
+	end) echo end > "$ending" & ;;
+	[0-9]*) tell_status "$number" & ;;
+	esac
+done < /dev/tty1 &
+
+echo "host $node: up after $(cut -d' ' -f1 /proc/uptime) s with $(echo /dev/pps[0-9]* /dev/ptp[0-9]*)"
+
+# wait_for_end SECONDS: until so long has passed (0: for ever), or "bed end" was said
+wait_for_end()
+{
+	if [ "$1" -gt 0 ]; then
+		timeout "$1" cat "$ending" > /dev/null
+	else
+		cat "$ending" > /dev/null
+	fi
+}
+
+finish()
+{
+	busybox poweroff -f
+}

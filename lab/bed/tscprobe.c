@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-2-Clause
+/*
+ * tscprobe: compares clocks with the TSC. It must never set one. rdtsc is a native instruction also
+ * in the user space of a UML guest, so that the hosts of a bed and the machine below them share
+ * this time base.
+ *
+ *   tscprobe cal                  on the machine: prints "TSC0 UTC0_NS TSC_HZ", the definition of
+ *                                 true time for one run
+ *   tscprobe run SEC [MS [DEV]]   anywhere: prints "P TSC REALTIME_NS BRACKET_TICKS" each MS (1000)
+ *                                 milliseconds for SEC seconds (0: until it is ended), and for the
+ *                                 device DEV (/dev/ptp0) also "C TSC CLOCK_NS BRACKET_TICKS"
+ */
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include <x86intrin.h>
+
+#define NS_PER_S INT64_C(1000000000)
+#define TRIES	 25
+
+struct sample {
+	uint64_t tsc; /* the middle of the bracket */
+	int64_t clock_ns;
+	uint64_t bracket; /* ticks between the two readings of the TSC */
+};
+
+static uint64_t read_tsc(void)
+{
+	unsigned int cpu;
+	uint64_t ticks = __rdtscp(&cpu);
+
+	_mm_lfence();
+	return ticks;
+}
+
+static int64_t read_clock(clockid_t clock)
+{
+	struct timespec ts = {0, 0};
+
+	clock_gettime(clock, &ts);
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* The narrowest of several brackets tsc, clock, tsc: the one least disturbed. */
+static struct sample compare(clockid_t clock, int tries)
+{
+	struct sample best = {0, 0, UINT64_MAX};
+
+	for (int i = 0; i < tries; i++) {
+		uint64_t before = read_tsc();
+		int64_t now = read_clock(clock);
+		uint64_t width = read_tsc() - before;
+
+		if (width < best.bracket)
+			best = (struct sample){before + width / 2, now, width};
+	}
+	return best;
+}
+
+static void wait_ms(long ms)
+{
+	struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+
+	nanosleep(&time, NULL);
+}
+
+static void calibrate(void)
+{
+	struct sample from = compare(CLOCK_MONOTONIC_RAW, 1000), to, utc;
+	double hz;
+
+	wait_ms(3000);
+	to = compare(CLOCK_MONOTONIC_RAW, 1000);
+	hz = (double)(to.tsc - from.tsc) * 1e9 / (double)(to.clock_ns - from.clock_ns);
+	utc = compare(CLOCK_REALTIME, 1000);
+	printf("%" PRIu64 " %" PRId64 " %.0f\n", utc.tsc, utc.clock_ns, hz);
+}
+
+static void print_sample(char kind, struct sample s)
+{
+	printf("%c %" PRIu64 " %" PRId64 " %" PRIu64 "\n", kind, s.tsc, s.clock_ns, s.bracket);
+}
+
+/* The kernel's dynamic clock of an open device, as clock_getcpuclockid(3) has its like. */
+static clockid_t clock_of(int fd)
+{
+	return (clockid_t)(~(unsigned int)fd << 3 | 3);
+}
+
+static int probe(long seconds, long interval_ms, const char *device)
+{
+	long left = seconds ? seconds * 1000 / interval_ms : -1;
+	int fd = -1;
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (device && (fd = open(device, O_RDONLY | O_CLOEXEC)) < 0) {
+		perror(device);
+		return 1;
+	}
+	for (; left != 0; left -= left > 0) {
+		print_sample('P', compare(CLOCK_REALTIME, TRIES));
+		if (device)
+			print_sample('C', compare(clock_of(fd), TRIES));
+		wait_ms(interval_ms);
+	}
+	return 0;
+}
+
+static long number(const char *text)
+{
+	char *end;
+	long value = strtol(text, &end, 10);
+
+	return *text && !*end && value >= 0 && value <= 10000000 ? value : -1;
+}
+
+int main(int argc, char **argv)
+{
+	if (argc == 2 && !strcmp(argv[1], "cal")) {
+		calibrate();
+		return 0;
+	}
+	if (argc >= 3 && argc <= 5 && !strcmp(argv[1], "run")) {
+		long seconds = number(argv[2]), interval_ms = argc > 3 ? number(argv[3]) : 1000;
+
+		if (seconds >= 0 && interval_ms > 0)
+			return probe(seconds, interval_ms, argc > 4 ? argv[4] : NULL);
+	}
+	fputs("usage: tscprobe cal | tscprobe run SEC [MS [DEVICE]]\n", stderr);
+	return 2;
+}

@@ -14,7 +14,6 @@
 
 #include "core/exchange/ptp.h"
 #include "daemon/conf_broadcast.h"
-#include "daemon/conf_card.h"
 #include "daemon/conf_clock.h"
 #include "daemon/conf_card.h"
 #include "daemon/conf_fields.h"

@@ -29,7 +29,6 @@ struct ds_daemon {
 	struct ds_conf conf;
 	struct ds_keys keys;
 	struct ds_clock clock;
-	struct ds_cards cards;
 	struct ds_phckeeper phckeeper;
 	struct ds_cards cards;
 	struct ds_bound_page bound_page;

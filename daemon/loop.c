@@ -54,7 +54,6 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_hearing_next_ns(&d->hearing));
 	next = earliest(next, ds_refclocks_next_ns(&d->refclocks));
 	next = earliest(next, ds_rtckeeper_next_ns(&d->rtckeeper));
-	next = earliest(next, ds_cards_next_ns(&d->cards));
 	next = earliest(next, ds_phckeeper_next_ns(&d->phckeeper));
 	next = earliest(next, ds_cards_next_ns(&d->cards));
 	next = earliest(next, ds_shadowing_next_ns(&d->shadowing));

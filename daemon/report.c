@@ -143,7 +143,6 @@ void ds_report(const struct ds_daemon *d)
 		report_refclock(&d->refclocks.table[i]);
 	for (int i = 0; i < d->broadcasting.count; i++)
 		report_broadcast(&d->broadcasting.table[i]);
-	ds_cards_report(&d->cards);
 	ds_phckeeper_report(&d->phckeeper);
 	ds_cards_report(&d->cards);
 	report_served(&d->serve);

@@ -254,6 +254,13 @@ static void say_step(struct ds_cards_one *one)
 	one->said_step = true;
 }
 
+/* Is it the clock that we keep? Then what it shows is known, and each correction of ours would look
+ * like somebody else's. */
+static bool is_ours(const struct ds_cards *c, const struct ds_cards_one *one)
+{
+	return ds_clock_is_phc(c->clock, one->card.phc_index);
+}
+
 static void read_clock(struct ds_cards *c, struct ds_cards_one *one, int64_t now_ns)
 {
 	int64_t most = interval_ns(one->conf->maxpoll), next;
@@ -261,6 +268,11 @@ static void read_clock(struct ds_cards *c, struct ds_cards_one *one, int64_t now
 	struct ds_refsample sample;
 	struct ds_reading at;
 
+	if (is_ours(c, one)) {
+		one->read_ns = now_ns;
+		one->due_ns = INT64_MAX;
+		return;
+	}
 	next = one->clock.taken < 32 ? FIRST_NS << one->clock.taken : most;
 	one->due_ns = now_ns + (next < most ? next : most);
 	if (ds_phc_read(&one->phc, &sample) != DS_REF_SAMPLE)
@@ -418,11 +430,15 @@ struct seen {
 static bool convert(struct ds_cards *c, struct ds_cards_one *one, int64_t card_ns, bool received,
 		    const struct seen *seen, struct seen *out, uint32_t *error_ns)
 {
+	struct ds_reading own;
 	int64_t raw_ns, later_ns;
 	double error;
+	bool ours = ds_clock_carry_device(c->clock, one->card.phc_index, card_ns, &own, &error);
 
-	if (!ds_cardclock_raw(&one->clock, card_ns, &raw_ns, &error) ||
-	    !(error <= DS_CARD_ERROR_MAX_NS)) {
+	if (ours) {
+		raw_ns = own.raw_ns;
+	} else if (!ds_cardclock_raw(&one->clock, card_ns, &raw_ns, &error) ||
+		   !(error <= DS_CARD_ERROR_MAX_NS)) {
 		ds_count(c->counters, DS_R_CARD_CLOCK);
 		return false;
 	}
@@ -436,8 +452,9 @@ static bool convert(struct ds_cards *c, struct ds_cards_one *one, int64_t card_n
 		return false;
 	}
 	out->raw_ns = raw_ns;
-	out->clock_ns =
-		seen->clock_ns + later_ns + ds_gained_ns(later_ns, ds_clock_rate_ppb(c->clock));
+	out->clock_ns = ours ? own.clock_ns
+			     : seen->clock_ns + later_ns +
+					ds_gained_ns(later_ns, ds_clock_rate_ppb(c->clock));
 	*error_ns = (uint32_t)ceil(error);
 	one->error_ns = error;
 	one->error_most_ns = fmax(one->error_most_ns, error);

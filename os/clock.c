@@ -218,13 +218,19 @@ void ds_clock_read(struct ds_clock *clock, struct ds_reading *reading)
 	ds_clock_carry(clock, real, reading);
 }
 
+/* Of a PHC, the kernel's stamps and readings are by a line. */
+static uint32_t carry_error_ns(const struct ds_clock *clock)
+{
+	return (uint32_t)ceil(fmin(ds_clock_phc_error_ns(clock), UINT32_MAX));
+}
+
 struct ds_rx_stamp ds_clock_rx_stamp(const struct ds_clock *clock, int64_t realtime_ns,
 				     enum ds_stamp_source source)
 {
 	struct ds_reading r;
 
 	ds_clock_carry(clock, realtime_ns, &r);
-	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, source, 0};
+	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, source, carry_error_ns(clock)};
 }
 
 struct ds_tx_stamp ds_clock_tx_stamp(const struct ds_clock *clock, int64_t realtime_ns,
@@ -233,7 +239,7 @@ struct ds_tx_stamp ds_clock_tx_stamp(const struct ds_clock *clock, int64_t realt
 	struct ds_reading r;
 
 	ds_clock_carry(clock, realtime_ns, &r);
-	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, source, 0};
+	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, source, carry_error_ns(clock)};
 }
 
 struct ds_tx_stamp ds_clock_tx_now(struct ds_clock *clock)
@@ -241,7 +247,7 @@ struct ds_tx_stamp ds_clock_tx_now(struct ds_clock *clock)
 	struct ds_reading r;
 
 	ds_clock_read(clock, &r);
-	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON, 0};
+	return (struct ds_tx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON, carry_error_ns(clock)};
 }
 
 struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock)
@@ -249,7 +255,7 @@ struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock)
 	struct ds_reading r;
 
 	ds_clock_read(clock, &r);
-	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON, 0};
+	return (struct ds_rx_stamp){r.clock_ns, r.raw_ns, DS_STAMP_DAEMON, carry_error_ns(clock)};
 }
 
 int64_t ds_clock_take_jump(struct ds_clock *clock)

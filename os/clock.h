@@ -91,11 +91,13 @@ struct ds_tx_stamp ds_clock_tx_stamp(const struct ds_clock *clock, int64_t realt
 				     enum ds_stamp_source source);
 /* The same moment on CLOCK_MONOTONIC_RAW. */
 int64_t ds_clock_mono_raw_ns(const struct ds_clock *clock, int64_t realtime_ns);
-/* A stamp of /dev/ptpN on both scales, if that is the clock: exact, whatever was done to it since
- * (but for what is older than the last but one correction). False, and nothing written: it is
- * another. */
+/* Is /dev/ptpN the clock that is kept? */
+bool ds_clock_is_phc(const struct ds_clock *clock, int phc_index);
+/* Then: a stamp that it took on both scales, exact where we steer it, whatever was done to it since
+ * (but for what is older than the last but one correction). *error_ns: what the raw scale may be
+ * wrong by where it is only read; else 0. False, and nothing written: it is another clock. */
 bool ds_clock_carry_device(const struct ds_clock *clock, int phc_index, int64_t device_ns,
-			   struct ds_reading *reading);
+			   struct ds_reading *reading, double *error_ns);
 /* Stamps of the clock as read now: DS_STAMP_DAEMON. */
 struct ds_tx_stamp ds_clock_tx_now(struct ds_clock *clock);
 struct ds_rx_stamp ds_clock_rx_now(struct ds_clock *clock);

@@ -39,15 +39,19 @@ static const struct ds_line *line_of(const struct ds_clock *c, int64_t clock_ns)
 	return clock_ns < c->clock.to_ns ? &c->clock_before : &c->clock;
 }
 
-bool ds_clock_carry_device(const struct ds_clock *clock, int phc_index, int64_t device_ns,
-			   struct ds_reading *reading)
+bool ds_clock_is_phc(const struct ds_clock *clock, int phc_index)
 {
-	const struct ds_clock_phc *p = clock->phc;
+	return clock->kind == DS_CLOCK_PHC && phc_index >= 0 && clock->phc->index == phc_index;
+}
 
-	if (clock->kind != DS_CLOCK_PHC || p->index < 0 || p->index != phc_index)
+bool ds_clock_carry_device(const struct ds_clock *clock, int phc_index, int64_t device_ns,
+			   struct ds_reading *reading, double *error_ns)
+{
+	if (!ds_clock_is_phc(clock, phc_index))
 		return false;
-	reading->clock_ns = device_ns - p->tai_ns;
+	reading->clock_ns = device_ns - clock->phc->tai_ns;
 	reading->raw_ns = invert(line_of(clock, reading->clock_ns), reading->clock_ns);
+	*error_ns = clock->phc->steer ? 0.0 : clock->phc->error_ns;
 	return true;
 }
 

@@ -278,6 +278,7 @@ static void its_own_stamps_are_exact(void **state)
 {
 	struct ds_reading early, late, kernel;
 	int64_t stamp_ns, real_ns;
+	double error_ns = -1.0;
 
 	(void)state;
 	make_device(1700000000 * S, 10000);
@@ -286,14 +287,17 @@ static void its_own_stamps_are_exact(void **state)
 	sleep_ms(5);
 	real_ns = read_ns(CLOCK_REALTIME);
 	stamp_ns = ds_phc_now_ns(0);
-	assert_true(ds_clock_carry_device(&the_clock, INDEX, stamp_ns, &early));
+	assert_true(ds_clock_carry_device(&the_clock, INDEX, stamp_ns, &early, &error_ns));
 	assert_int_equal(early.clock_ns, stamp_ns);
+	assert_true(fpclassify(error_ns) == FP_ZERO);
+	assert_in_range(ds_clock_rx_stamp(&the_clock, real_ns, DS_STAMP_KERNEL).error_ns, 1,
+			100000);
 	ds_clock_carry(&the_clock, real_ns, &kernel);
 	assert_near(kernel.raw_ns, early.raw_ns, 100000);
 	/* the stamp comes late, when we have begun to slew */
 	sleep_ms(5);
 	assert_int_equal(ds_clock_set_rate(&the_clock, 5e7), 0);
-	assert_true(ds_clock_carry_device(&the_clock, INDEX, stamp_ns, &late));
+	assert_true(ds_clock_carry_device(&the_clock, INDEX, stamp_ns, &late, &error_ns));
 	assert_int_equal(late.clock_ns, stamp_ns);
 	assert_near(late.raw_ns, early.raw_ns, 1);
 	/* and the kernel's of that moment knows nothing of it, either */
@@ -301,20 +305,21 @@ static void its_own_stamps_are_exact(void **state)
 	assert_near(kernel.clock_ns, stamp_ns, 100000);
 	/* ... or have stepped, to and fro */
 	assert_int_equal(ds_clock_step(&the_clock, 3 * S), 0);
-	assert_true(ds_clock_carry_device(&the_clock, INDEX, ds_phc_now_ns(0), &early));
+	assert_true(ds_clock_carry_device(&the_clock, INDEX, ds_phc_now_ns(0), &early, &error_ns));
 	ds_clock_read(&the_clock, &late);
 	assert_near(early.raw_ns, late.raw_ns, 1000000);
-	assert_false(ds_clock_carry_device(&the_clock, INDEX + 1, stamp_ns, &late));
+	assert_false(ds_clock_carry_device(&the_clock, INDEX + 1, stamp_ns, &late, &error_ns));
 }
 
 static void other_clocks_have_no_device(void **state)
 {
 	struct ds_clock c;
 	struct ds_reading r;
+	double error_ns;
 
 	(void)state;
 	assert_int_equal(ds_clock_open_virtual(&c, 0.0, 0.0), 0);
-	assert_false(ds_clock_carry_device(&c, INDEX, S, &r));
+	assert_false(ds_clock_carry_device(&c, INDEX, S, &r, &error_ns));
 	assert_false(ds_clock_keeps_tai(&c));
 	assert_false(ds_clock_phc_leap(&c, S));
 	assert_true(fpclassify(ds_clock_phc_error_ns(&c)) == FP_ZERO);
@@ -440,6 +445,7 @@ static void keeps_tai(void **state)
 	const struct ds_clock_phc_config config = {.path = "x", .steer = true, .tai_s = 37};
 	struct ds_reading r, before;
 	int64_t shown;
+	double error_ns;
 	char why[DS_WHY];
 
 	(void)state;
@@ -457,7 +463,7 @@ static void keeps_tai(void **state)
 	assert_int_equal(ds_clock_take_jump(&the_clock), 0);
 	assert_int_equal(device.steps, 0);
 	shown = ds_phc_now_ns(0);
-	assert_true(ds_clock_carry_device(&the_clock, INDEX, shown, &r));
+	assert_true(ds_clock_carry_device(&the_clock, INDEX, shown, &r, &error_ns));
 	assert_int_equal(r.clock_ns, shown - 38 * S);
 }
 

@@ -1,4 +1,4 @@
-/* card: see card.h. Abilities and settings by ioctl, of which every kernel has the same. */
+/* card: see card.h. Abilities and settings by netlink where the kernel has it, else by ioctl. */
 #include "os/card.h"
 
 #include <errno.h>
@@ -13,16 +13,12 @@
 #include <linux/net_tstamp.h>
 #include <linux/sockios.h>
 
+#include "os/ethtool.h"
 #include "os/links.h"
 
 #define LINKS_MAX    512
 #define BIT(n)	     (UINT32_C(1) << (n))
 #define ETHERNET_FCS 4
-
-/* Linux 5.19: without it a bond says which member's settings it may touch. */
-#ifndef HWTSTAMP_FLAG_BONDED_PHC_INDEX
-#define HWTSTAMP_FLAG_BONDED_PHC_INDEX 1
-#endif
 
 /* Filters that stamp event messages of PTP over UDP, best first. */
 static const int ptp_filters[] = {
@@ -33,35 +29,48 @@ static const int ptp_filters[] = {
 
 /* ---- asking the driver ---- */
 
-static int ask(const char *interface, unsigned long request, void *data)
+/* Two ways to ask, open for one call of this room. */
+struct ways {
+	int fd; /* for ioctls */
+	struct ds_ethtool ethtool;
+};
+
+static void open_ways(struct ways *w)
+{
+	w->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	ds_ethtool_open(&w->ethtool);
+}
+
+static void close_ways(struct ways *w)
+{
+	if (w->fd >= 0)
+		close(w->fd);
+	ds_ethtool_close(&w->ethtool);
+}
+
+static int ask(const struct ways *w, const char *interface, unsigned long request, void *data)
 {
 	struct ifreq r;
-	int fd, error;
 
 	memset(&r, 0, sizeof r);
 	if (strlen(interface) >= sizeof r.ifr_name)
 		return -ENODEV;
 	memcpy(r.ifr_name, interface, strlen(interface) + 1);
 	r.ifr_data = data;
-	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0)
-		return -errno;
-	error = ioctl(fd, request, &r) < 0 ? -errno : 0;
-	close(fd);
-	return error;
+	return ioctl(w->fd, request, &r) < 0 ? -errno : 0;
 }
 
-static void ask_driver(struct ds_card *card)
+static void ask_driver(const struct ways *w, struct ds_card *card)
 {
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
 
-	if (ask(card->stamper, SIOCETHTOOL, &info) != 0)
+	if (ask(w, card->stamper, SIOCETHTOOL, &info) != 0)
 		return;
 	snprintf(card->driver, sizeof card->driver, "%.*s", (int)sizeof card->driver - 1,
 		 info.driver);
 }
 
-static void ask_speed(struct ds_card *card)
+static void ask_speed(const struct ways *w, struct ds_card *card)
 {
 	union {
 		struct ethtool_link_settings head; /* its masks are behind it */
@@ -71,12 +80,12 @@ static void ask_speed(struct ds_card *card)
 	memset(&settings, 0, sizeof settings);
 	settings.head.cmd = ETHTOOL_GLINKSETTINGS;
 	/* The first answer says how many words its masks have, as a negative number. */
-	if (ask(card->stamper, SIOCETHTOOL, &settings) != 0 ||
+	if (ask(w, card->stamper, SIOCETHTOOL, &settings) != 0 ||
 	    settings.head.link_mode_masks_nwords >= 0)
 		return;
 	settings.head.link_mode_masks_nwords = (int8_t)-settings.head.link_mode_masks_nwords;
 	settings.head.cmd = ETHTOOL_GLINKSETTINGS;
-	if (ask(card->stamper, SIOCETHTOOL, &settings) != 0)
+	if (ask(w, card->stamper, SIOCETHTOOL, &settings) != 0)
 		return;
 	if (settings.head.speed != 0 && settings.head.speed != (uint32_t)SPEED_UNKNOWN)
 		card->speed_mbps = settings.head.speed;
@@ -91,19 +100,38 @@ static void take_filters(struct ds_card *card, uint32_t filters)
 		card->filters[DS_CARD_FILTER_PTP] |= (filters & BIT(ptp_filters[i])) != 0;
 }
 
-static void ask_abilities(struct ds_card *card)
+/* By netlink or by ioctl: the same. */
+static int ask_info(struct ways *w, const struct ds_card *card, struct ds_ethtool_info *info)
 {
-	struct ethtool_ts_info info = {.cmd = ETHTOOL_GET_TS_INFO, .phc_index = -1};
+	struct ethtool_ts_info old = {.cmd = ETHTOOL_GET_TS_INFO, .phc_index = -1};
+	int error = ds_ethtool_info(&w->ethtool, card->stamper_index, info);
+
+	if (error == 0)
+		return 0;
+	error = ask(w, card->stamper, SIOCETHTOOL, &old);
+	*info = (struct ds_ethtool_info){.so_timestamping = old.so_timestamping,
+					 .tx_types = old.tx_types,
+					 .rx_filters = old.rx_filters,
+					 .phc_index = old.phc_index};
+	return error;
+}
+
+static void ask_abilities(struct ways *w, struct ds_card *card)
+{
+	struct ds_ethtool_info info;
 
 	card->phc_index = -1;
-	if (ask(card->stamper, SIOCETHTOOL, &info) != 0) {
+	if (ask_info(w, card, &info) != 0) {
 		snprintf(card->note, sizeof card->note, "%s does not tell what it can stamp",
 			 card->stamper);
 		return;
 	}
 	card->tx_software = (info.so_timestamping & SOF_TIMESTAMPING_TX_SOFTWARE) != 0;
 	card->rx_software = (info.so_timestamping & SOF_TIMESTAMPING_RX_SOFTWARE) != 0;
-	card->phc_index = info.phc_index;
+	card->phc_index = info.phc_index >= 0 ? info.phc_index : -1;
+	card->has_counts = info.has_counts;
+	card->tx_stamped = info.tx_stamped;
+	card->tx_lost = info.tx_lost;
 	take_filters(card, info.rx_filters);
 	if (!(info.so_timestamping & SOF_TIMESTAMPING_RAW_HARDWARE))
 		return;
@@ -131,94 +159,118 @@ static int count_vclocks(int phc_index)
 	return (int)strtol(text, NULL, 10);
 }
 
+static void ask_vclocks(struct ways *w, struct ds_card *card)
+{
+	int count = ds_ethtool_vclocks(&w->ethtool, card->stamper_index, card->vclock_index,
+				       DS_CARD_VCLOCKS);
+
+	card->vclocks = count >= 0 ? count : count_vclocks(card->phc_index);
+	for (int i = count > 0 ? count : 0; i < DS_CARD_VCLOCKS; i++)
+		card->vclock_index[i] = -1;
+}
+
 /* ---- which interface stamps ---- */
-
-static const struct ds_link *find(const struct ds_link *links, int count, int index)
-{
-	for (int i = 0; i < count; i++)
-		if (links[i].index == index)
-			return &links[i];
-	return NULL;
-}
-
-static bool can_stamp(const struct ds_link *link)
-{
-	struct ds_card port;
-
-	memset(&port, 0, sizeof port);
-	memcpy(port.stamper, link->name, sizeof port.stamper);
-	ask_abilities(&port);
-	return port.tx_hardware || port.rx_hardware;
-}
-
-/* The one port that stamps, or the only one there is; NULL where more than one may. */
-static const struct ds_link *one_port(const struct ds_link *links, int count, int bridge)
-{
-	const struct ds_link *port = NULL;
-	int ports = 0;
-
-	for (int i = 0; i < count; i++) {
-		if (links[i].master != bridge || !can_stamp(&links[i]))
-			continue;
-		port = &links[i];
-		ports++;
-	}
-	return ports == 1 ? port : NULL;
-}
 
 static enum ds_card_kind kind_of(const struct ds_link *link)
 {
 	if (link->is_loopback)
 		return DS_CARD_LOOPBACK;
-	if (strcmp(link->kind, "vlan") == 0)
+	/* these two hand packets on with their stamps as well */
+	if (strcmp(link->kind, "vlan") == 0 || strcmp(link->kind, "macvlan") == 0 ||
+	    strcmp(link->kind, "ipvlan") == 0)
 		return DS_CARD_VLAN;
 	if (strcmp(link->kind, "bond") == 0)
 		return DS_CARD_BOND;
 	return strcmp(link->kind, "bridge") == 0 ? DS_CARD_BRIDGE : DS_CARD_PLAIN;
 }
 
-static const struct ds_link *below(const struct ds_link *links, int count,
-				   const struct ds_link *link)
+/* All interfaces there are. */
+struct all {
+	const struct ds_link *links;
+	int count;
+};
+
+static const struct ds_link *find(const struct all *all, int index)
 {
-	switch (kind_of(link)) {
-	case DS_CARD_VLAN:
-		return find(links, count, link->lower);
-	case DS_CARD_BOND:
-		return find(links, count, link->active);
-	case DS_CARD_BRIDGE:
-		return one_port(links, count, link->index);
-	default:
-		return NULL;
-	}
+	for (int i = 0; i < all->count; i++)
+		if (all->links[i].index == index)
+			return &all->links[i];
+	return NULL;
 }
 
-static const struct ds_link *find_stamper(const struct ds_link *links, int count,
-					  const struct ds_link *top, char note[128])
+/* Down from VLANs and bonds, to a card or a bridge. NULL with a word in `note`. */
+static const struct ds_link *go_down(const struct all *all, const struct ds_link *at,
+				     char note[128])
 {
-	const struct ds_link *at = top;
-
 	for (int depth = 0; depth <= DS_CARD_DEPTH; depth++) {
-		const enum ds_card_kind kind = kind_of(at);
-		const struct ds_link *next = below(links, count, at);
+		enum ds_card_kind kind = kind_of(at);
+		const struct ds_link *next;
 
-		if (kind == DS_CARD_PLAIN || kind == DS_CARD_LOOPBACK)
+		if (kind != DS_CARD_VLAN && kind != DS_CARD_BOND)
 			return at;
+		next = find(all, kind == DS_CARD_VLAN ? at->lower : at->active);
 		if (next == NULL) {
-			const char *why = kind == DS_CARD_VLAN ? "stands on no interface of here"
-					  : kind == DS_CARD_BOND
-						  ? "has no active member"
-						  : "has no port that stamps, or more than one";
-
-			snprintf(note, 128, "%s %s", at->name, why);
-			return top;
+			snprintf(note, 128, "%s %s", at->name,
+				 kind == DS_CARD_VLAN ? "stands on no interface of here"
+						      : "has no active member");
+			return NULL;
 		}
 		at = next;
 	}
-	snprintf(note, 128, "%s stands on too many others", top->name);
-	return top;
+	snprintf(note, 128, "%s stands on too many others", at->name);
+	return NULL;
 }
 
-static void fill(struct ds_card *card, const struct ds_link *links, int count,
+static bool can_stamp(struct ways *w, const struct ds_link *link)
+{
+	struct ds_card port;
+
+	memset(&port, 0, sizeof port);
+	port.stamper_index = link->index;
+	memcpy(port.stamper, link->name, sizeof port.stamper);
+	ask_abilities(w, &port);
+	return port.tx_hardware || port.rx_hardware;
+}
+
+/* The one card that stamps below the ports of a bridge; NULL where there is none, or another. A
+ * bridge as a port of one has no ports that the first cannot see: it is not looked into. */
+static const struct ds_link *one_port(struct ways *w, const struct all *all,
+				      const struct ds_link *bridge, char note[128])
+{
+	const struct ds_link *found = NULL;
+	char unused[128];
+
+	for (int i = 0; i < all->count; i++) {
+		const struct ds_link *card;
+
+		if (all->links[i].master != bridge->index)
+			continue;
+		card = go_down(all, &all->links[i], unused);
+		if (card == NULL || card == found || kind_of(card) == DS_CARD_BRIDGE ||
+		    !can_stamp(w, card))
+			continue;
+		if (found != NULL) {
+			snprintf(note, 128, "%s has more than one port that stamps", bridge->name);
+			return NULL;
+		}
+		found = card;
+	}
+	if (found == NULL)
+		snprintf(note, 128, "%s has no port that stamps", bridge->name);
+	return found;
+}
+
+static const struct ds_link *find_stamper(struct ways *w, const struct all *all,
+					  const struct ds_link *top, char note[128])
+{
+	const struct ds_link *at = go_down(all, top, note);
+
+	if (at != NULL && kind_of(at) == DS_CARD_BRIDGE)
+		at = one_port(w, all, at, note);
+	return at != NULL ? at : top;
+}
+
+static void fill(struct ways *w, struct ds_card *card, const struct all *all,
 		 const struct ds_link *link)
 {
 	const struct ds_link *stamper;
@@ -228,69 +280,104 @@ static void fill(struct ds_card *card, const struct ds_link *links, int count,
 	card->kind = kind_of(link);
 	card->is_up = link->is_up;
 	memcpy(card->interface, link->name, sizeof card->interface);
-	stamper = find_stamper(links, count, link, card->note);
+	stamper = find_stamper(w, all, link, card->note);
 	card->stamper_index = stamper->index;
 	memcpy(card->stamper, stamper->name, sizeof card->stamper);
-	ask_driver(card);
-	ask_speed(card);
-	ask_abilities(card);
+	ask_driver(w, card);
+	ask_speed(w, card);
+	ask_abilities(w, card);
 	if (card->phc_index >= 0)
-		card->vclocks = count_vclocks(card->phc_index);
+		ask_vclocks(w, card);
 }
 
 static struct ds_link known[LINKS_MAX]; /* 20 KiB; not for threads */
 
 int ds_card_look(const char *interface, struct ds_card *card, char why[DS_WHY])
 {
-	int count = ds_links_list(known, LINKS_MAX);
+	const struct all all = {known, ds_links_list(known, LINKS_MAX)};
+	int error = all.count < 0 ? all.count : -ENODEV;
+	struct ways w;
 
-	for (int i = 0; i < count; i++) {
+	for (int i = 0; i < all.count; i++) {
 		if (strcmp(known[i].name, interface) != 0)
 			continue;
-		fill(card, known, count, &known[i]);
+		open_ways(&w);
+		fill(&w, card, &all, &known[i]);
+		close_ways(&w);
 		return 0;
 	}
-	if (count >= 0)
-		count = -ENODEV;
 	snprintf(why, DS_WHY, "%s: %s", interface,
-		 count == -ENODEV ? "no such interface" : strerror(-count));
-	return count;
+		 error == -ENODEV ? "no such interface" : strerror(-error));
+	return error;
 }
 
 int ds_card_list(struct ds_card *cards, int room)
 {
-	int count = ds_links_list(known, LINKS_MAX);
+	const struct all all = {known, ds_links_list(known, LINKS_MAX)};
+	struct ways w;
 
-	for (int i = 0; i < count && i < room; i++)
-		fill(&cards[i], known, count, &known[i]);
-	return count < room ? count : room;
+	open_ways(&w);
+	for (int i = 0; i < all.count && i < room; i++)
+		fill(&w, &cards[i], &all, &known[i]);
+	close_ways(&w);
+	return all.count < room ? all.count : room;
 }
 
 /* ---- settings ---- */
 
-int ds_card_setting(const struct ds_card *card, struct ds_card_setting *setting)
+static int ask_setting(struct ways *w, const struct ds_card *card, struct ds_card_setting *setting)
 {
-	struct hwtstamp_config config;
-	int error;
+	struct ds_ethtool_config new;
+	struct hwtstamp_config old;
+	int error = ds_ethtool_get(&w->ethtool, card->stamper_index, &new);
 
-	memset(&config, 0, sizeof config);
-	error = ask(card->stamper, SIOCGHWTSTAMP, &config);
-	*setting = (struct ds_card_setting){config.tx_type, config.rx_filter, config.flags};
+	if (error == 0) {
+		*setting = (struct ds_card_setting){new.tx_type, new.rx_filter, (int)new.flags};
+		return 0;
+	}
+	memset(&old, 0, sizeof old);
+	error = ask(w, card->stamper, SIOCGHWTSTAMP, &old);
+	*setting = (struct ds_card_setting){old.tx_type, old.rx_filter, old.flags};
 	return error;
 }
 
-static int set(const struct ds_card *card, const struct ds_card_setting *setting,
+int ds_card_setting(const struct ds_card *card, struct ds_card_setting *setting)
+{
+	struct ways w;
+	int error;
+
+	open_ways(&w);
+	error = ask_setting(&w, card, setting);
+	close_ways(&w);
+	return error;
+}
+
+/* A driver's last word, which the older way would hear as well. */
+static bool is_refusal(int error)
+{
+	return error == -EPERM || error == -ERANGE || error == -EBUSY;
+}
+
+/* *got, where it is not NULL: what the driver made of it. */
+static int set(struct ways *w, const struct ds_card *card, const struct ds_card_setting *setting,
 	       struct ds_card_setting *got)
 {
-	struct hwtstamp_config config = {
+	const struct ds_ethtool_config new = {setting->tx_type, setting->rx_filter,
+					      (uint32_t)setting->flags};
+	struct hwtstamp_config old = {
 		.flags = setting->flags,
 		.tx_type = setting->tx_type,
 		.rx_filter = setting->rx_filter,
 	};
-	int error = ask(card->stamper, SIOCSHWTSTAMP, &config);
+	int error = ds_ethtool_set(&w->ethtool, card->stamper_index, &new);
 
+	if (is_refusal(error))
+		return error;
+	if (error == 0)
+		return got != NULL ? ask_setting(w, card, got) : 0;
+	error = ask(w, card->stamper, SIOCSHWTSTAMP, &old);
 	if (error == 0 && got != NULL)
-		*got = (struct ds_card_setting){config.tx_type, config.rx_filter, config.flags};
+		*got = (struct ds_card_setting){old.tx_type, old.rx_filter, old.flags};
 	return error;
 }
 
@@ -318,58 +405,82 @@ static int filter_named(enum ds_card_filter filter, size_t i)
 	return filter == DS_CARD_FILTER_ALL ? HWTSTAMP_FILTER_ALL : HWTSTAMP_FILTER_NONE;
 }
 
-static bool does_already(const struct ds_card *card, int tx_type, enum ds_card_filter filter,
+/* Others may have more of it: stamps of all packets, one-step Syncs of PTP. That is left alone. */
+static bool does_already(struct ways *w, const struct ds_card *card, enum ds_card_filter filter,
 			 enum ds_card_filter *got)
 {
 	struct ds_card_setting now;
 
-	if (ds_card_setting(card, &now) != 0 || now.tx_type != tx_type)
+	if (ask_setting(w, card, &now) != 0 ||
+	    (card->tx_hardware && now.tx_type == HWTSTAMP_TX_OFF))
 		return false;
 	*got = filter_of(now.rx_filter);
-	/* all packets are those of NTP as well, and nothing besides none is what stamps none */
-	return *got == filter || (*got == DS_CARD_FILTER_ALL && filter != DS_CARD_FILTER_NONE) ||
-	       filter == DS_CARD_FILTER_NONE;
+	return filter == DS_CARD_FILTER_NONE || *got == filter || *got == DS_CARD_FILTER_ALL;
+}
+
+static const char *word_of(int error)
+{
+	switch (error) {
+	case -ERANGE:
+		return "it cannot";
+	case -EBUSY:
+		return "another program uses it";
+	case -EPERM:
+		return "needs CAP_NET_ADMIN";
+	default:
+		return strerror(-error);
+	}
 }
 
 static int refused(const struct ds_card *card, enum ds_card_filter filter, int error,
 		   char why[DS_WHY])
 {
-	snprintf(why, DS_WHY, "%s (%s) refuses to stamp (transmit %s, receive filter %s): %s%s",
+	snprintf(why, DS_WHY, "%s (%s) refuses to stamp (transmit %s, receive filter %s): %s",
 		 card->stamper, card->driver[0] != '\0' ? card->driver : "driver unknown",
-		 card->tx_hardware ? "on" : "off", ds_card_filter_word(filter), strerror(-error),
-		 error == -EPERM ? " (needs CAP_NET_ADMIN)" : "");
+		 card->tx_hardware ? "on" : "off", ds_card_filter_word(filter), word_of(error));
+	return error;
+}
+
+static int configure(struct ways *w, const struct ds_card *card, enum ds_card_filter filter,
+		     enum ds_card_filter *got)
+{
+	const int tx_type = card->tx_hardware ? HWTSTAMP_TX_ON : HWTSTAMP_TX_OFF;
+	int error = -ERANGE;
+
+	if (does_already(w, card, filter, got))
+		return 0;
+	for (size_t i = 0; error == -ERANGE && filter_named(filter, i) >= 0; i++) {
+		const struct ds_card_setting wanted = {tx_type, filter_named(filter, i), 0};
+		struct ds_card_setting granted;
+
+		error = set(w, card, &wanted, &granted);
+		if (error == 0)
+			*got = filter_of(granted.rx_filter);
+	}
 	return error;
 }
 
 int ds_card_configure(const struct ds_card *card, enum ds_card_filter filter,
 		      enum ds_card_filter *got, char why[DS_WHY])
 {
-	const int tx_type = card->tx_hardware ? HWTSTAMP_TX_ON : HWTSTAMP_TX_OFF;
-	int error = -ERANGE;
+	struct ways w;
+	int error;
 
-	if (does_already(card, tx_type, filter, got))
-		return 0;
-	for (size_t i = 0; filter_named(filter, i) >= 0; i++) {
-		struct ds_card_setting wanted = {tx_type, filter_named(filter, i), 0}, granted;
-
-		error = set(card, &wanted, &granted);
-		if (error == -EINVAL && card->kind == DS_CARD_BOND) {
-			wanted.flags = HWTSTAMP_FLAG_BONDED_PHC_INDEX;
-			error = set(card, &wanted, &granted);
-		}
-		if (error == 0) {
-			*got = filter_of(granted.rx_filter);
-			return 0;
-		}
-		if (error != -ERANGE)
-			break;
-	}
-	return refused(card, filter, error, why);
+	open_ways(&w);
+	error = configure(&w, card, filter, got);
+	close_ways(&w);
+	return error == 0 ? 0 : refused(card, filter, error, why);
 }
 
 int ds_card_restore(const struct ds_card *card, const struct ds_card_setting *setting)
 {
-	return set(card, setting, NULL);
+	struct ways w;
+	int error;
+
+	open_ways(&w);
+	error = set(&w, card, setting, NULL);
+	close_ways(&w);
+	return error;
 }
 
 enum ds_card_filter ds_card_best_filter(const struct ds_card *card, bool ptp)

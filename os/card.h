@@ -6,12 +6,24 @@
  * Source: the kernel's Documentation/networking/timestamping.rst (3.1, 3.2); linux/net_tstamp.h,
  * linux/ethtool.h, linux/ethtool_netlink.h. Abilities by ETHTOOL_MSG_TSINFO_GET where the kernel
  * has it, else ETHTOOL_GET_TS_INFO; settings by ETHTOOL_MSG_TSCONFIG_SET (Linux 6.14), else
- * SIOCSHWTSTAMP with the flag for bonds where the kernel takes it.
+ * SIOCSHWTSTAMP. Both are always told to the card itself, never to what stands on it.
  *
- * An interface need not be what stamps: a VLAN stands on another one, a bond on its active
- * member, a bridge on a port for each neighbour. `stamper` is found by following them down (at
- * most DS_CARD_DEPTH; a loop, or a bridge with more than one port that stamps, ends the search with
- * stamper = the interface itself and a word in `note`).
+ * An interface need not be what stamps: a VLAN (macvlan, ipvlan) stands on another one, a bond on
+ * its active member, a bridge on a port for each neighbour. `stamper` is found by following them
+ * down (at most DS_CARD_DEPTH; where that ends nowhere, or on a bridge with more than one card that
+ * stamps, it is the interface itself, with a word in `note`).
+ *
+ * Killed, a daemon leaves a card as it set it. Nothing is lost by that: stamps that nobody asks for
+ * cost next to nothing, the next start finds the setting and leaves it, and what it puts back at
+ * its own end is what it found. A program that sets another filter meanwhile is not known of here.
+ *
+ * Virtual clocks (Linux 5.14) are for several programs that want to steer one card's clock: while
+ * there are any, the clock beneath runs freely and nobody can steer it (but with the few cards that
+ * have a second, free-running counter for the virtual ones). Stamps that come without
+ * SOF_TIMESTAMPING_BIND_PHC are of the clock beneath: of the one that runs freely, which is what
+ * the daemon wants. So BIND_PHC is not used: it would give stamps of a clock that somebody steers,
+ * and only to sockets that are bound to one interface. Where ptp4l steers the card's clock itself,
+ * the cure is to make a virtual one for ptp4l.
  */
 #ifndef DS_OS_CARD_H
 #define DS_OS_CARD_H
@@ -22,7 +34,8 @@
 
 #include "os/socket.h"
 
-#define DS_CARD_DEPTH 4
+#define DS_CARD_DEPTH	4
+#define DS_CARD_VCLOCKS 8
 
 /* Which received packets are stamped; the order is that of preference for NTP. */
 enum ds_card_filter {
@@ -41,14 +54,18 @@ struct ds_card {
 	enum ds_card_kind kind;
 	char stamper[IF_NAMESIZE]; /* the interface whose card stamps; often the same */
 	int stamper_index;
-	char driver[32];	       /* of the stamper */
-	bool tx_software, rx_software; /* the driver says so; only a trial shows it */
-	bool tx_hardware, rx_hardware; /* HWTSTAMP_TX_ON; any filter but NONE */
-	bool filters[4];	       /* by enum ds_card_filter: can be set */
-	int phc_index;		       /* /dev/ptpN; -1: none */
-	int vclocks;		       /* virtual clocks on that one (sysfs); 0: none */
-	uint32_t speed_mbps;	       /* of the link; 0: unknown */
+	char driver[32];		   /* of the stamper */
+	bool tx_software, rx_software;	   /* the driver says so; only a trial shows it */
+	bool tx_hardware, rx_hardware;	   /* HWTSTAMP_TX_ON; any filter but NONE */
+	bool filters[4];		   /* by enum ds_card_filter: can be set */
+	int phc_index;			   /* /dev/ptpN; -1: none */
+	int vclocks;			   /* virtual clocks on that one; 0: none */
+	int vclock_index[DS_CARD_VCLOCKS]; /* of the first of them: /dev/ptpN; -1: unknown */
+	uint32_t speed_mbps;		   /* of the link; 0: unknown */
 	bool is_up;
+	/* What the driver counts since it was loaded (Linux 6.10; few do). */
+	bool has_counts;
+	uint64_t tx_stamped, tx_lost;
 	char note[128]; /* why less was found than one might expect; "" */
 };
 

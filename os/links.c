@@ -10,31 +10,21 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
+#include "os/netlink.h"
+
 #define DUMP_SIZE 32768 /* what the kernel puts into one part, at most */
 #define DUMP_MAX  4096	/* parts */
 
-/* Attributes, one after the other; a caller's function takes each. Stops at what is cut off. */
+/* A function takes each of the attributes in so many bytes. */
 typedef void take_attribute(uint16_t type, const uint8_t *data, size_t length,
 			    struct ds_link *link);
 
 static void walk(const uint8_t *at, size_t length, take_attribute *take, struct ds_link *link)
 {
-	struct rtattr attribute;
+	struct ds_netlink_attribute a;
 
-	while (length >= sizeof attribute) {
-		size_t step;
-
-		memcpy(&attribute, at, sizeof attribute);
-		if (attribute.rta_len < sizeof attribute || attribute.rta_len > length)
-			return;
-		take((uint16_t)(attribute.rta_type & (uint16_t)NLA_TYPE_MASK), at + RTA_LENGTH(0),
-		     attribute.rta_len - RTA_LENGTH(0), link);
-		step = RTA_ALIGN((size_t)attribute.rta_len);
-		if (step >= length)
-			return;
-		at += step;
-		length -= step;
-	}
+	while (ds_netlink_next(&at, &length, &a))
+		take(a.type, a.data, a.length, link);
 }
 
 static void copy_text(char *to, size_t room, const uint8_t *from, size_t length)
@@ -116,22 +106,6 @@ bool ds_links_read(const uint8_t *message, size_t length, struct ds_link *link)
 	return link->name[0] != '\0';
 }
 
-static int open_netlink(void)
-{
-	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	int error;
-
-	if (fd < 0)
-		return -errno;
-	/* Connected to the kernel: no other process is heard. */
-	if (connect(fd, (const struct sockaddr *)&kernel, sizeof kernel) == 0)
-		return fd;
-	error = errno;
-	close(fd);
-	return -error;
-}
-
 /* One part of the answer. 1: there is more; 0: that was all; or a negative errno. */
 static int take_part(const uint8_t *part, size_t length, struct ds_link *links, int room,
 		     int *count)
@@ -185,7 +159,7 @@ int ds_links_list(struct ds_link *links, int room)
 		.info = {.ifi_family = AF_UNSPEC},
 	};
 	int count = 0, more = 1;
-	int fd = open_netlink();
+	int fd = ds_netlink_open(NETLINK_ROUTE, 0);
 
 	if (fd < 0)
 		return fd;

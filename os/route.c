@@ -14,6 +14,8 @@
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 
+#include "os/netlink.h"
+
 #define STRAY_MAX 8    /* answers to questions given up, before ours */
 #define DUMP_SIZE 8192 /* what the kernel puts into one part of a list, at most */
 #define DUMP_MAX  256  /* parts of a list */
@@ -31,23 +33,10 @@ struct question {
 
 int ds_route_open(struct ds_route *r)
 {
-	const struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	int error;
+	int fd = ds_netlink_open(NETLINK_ROUTE, SOCK_NONBLOCK);
 
-	memset(r, 0, sizeof(*r));
-	r->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
-	if (r->fd < 0) {
-		error = errno;
-		r->fd = -1;
-		return -error;
-	}
-	/* Connected to the kernel: no other process is heard. */
-	if (connect(r->fd, (const struct sockaddr *)&kernel, sizeof(kernel)) < 0) {
-		error = errno;
-		ds_route_close(r);
-		return -error;
-	}
-	return 0;
+	*r = (struct ds_route){.fd = fd < 0 ? -1 : fd};
+	return fd < 0 ? fd : 0;
 }
 
 void ds_route_close(struct ds_route *r)

@@ -24,6 +24,18 @@ static void report_source(const struct ds_source *s, enum ds_selection selection
 	       ds_selection_data_letter(selection), ds_selection_words(selection));
 }
 
+static void report_ptp(const struct ds_source *s)
+{
+	static const char *const forms[] = {"none heard", "RFC 10030", "experimental"};
+	char text[DS_ADDRESS_TEXT];
+
+	if (s->by_ptp)
+		ds_log(DS_LOG_INFO,
+		       "by PTP %s: form=\"%s\" corrected=%" PRIu64 " last=%" PRId64 " ns",
+		       ds_address_text(&s->address, true, text), forms[s->held.form], s->corrected,
+		       s->corrected_ns);
+}
+
 static void report_heard(const struct ds_source *s)
 {
 	const struct ds_listening *l = s->listening;
@@ -135,6 +147,9 @@ void ds_report(const struct ds_daemon *d)
 		if (d->sources.table[i].address.family != 0)
 			report_source(&d->sources.table[i],
 				      (enum ds_selection)d->timekeeper.selecting.selections[i]);
+	for (uint32_t i = 0; i < d->sources.count; i++)
+		if (d->sources.table[i].address.family != 0)
+			report_ptp(&d->sources.table[i]);
 	for (uint32_t i = 0; i < d->sources.count; i++)
 		if (d->sources.table[i].address.family != 0 &&
 		    d->sources.table[i].listening != NULL)

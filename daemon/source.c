@@ -404,12 +404,13 @@ static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t
 	s->recent_delay_ns[0] = x->delay_ns;
 	if (is_broadcast(x))
 		s->recent = 0;
+	s->corrected_ns = x->corrected_ns;
 	s->newest = (struct ds_source_claim){
 		.raw_ns = x->raw_ns,
 		.one_way = is_broadcast(x),
 		.server_minus_raw_ns = x->server_minus_raw_ns,
 		.delay_ns = x->delay_ns,
-		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 +
+		.distance_ns = (x->delay_ns + x->corrected_ns + x->remote.root_delay_ns) / 2 +
 			       x->remote.root_dispersion_ns + precision_ns +
 			       ((int64_t)x->t1.error_ns + x->t4.error_ns) / 2,
 	};
@@ -536,8 +537,7 @@ static void refuse(struct ds_source *s, bool authentic)
 
 /* Take out what transparent clocks held the packets of an exchange for: those that its T2 and T4
  * are of (RFC 9769 section 2). */
-static void correct(const struct ds_source *s, const struct ds_source_context *c,
-		    struct ds_exchange *x)
+static void correct(struct ds_source *s, const struct ds_source_context *c, struct ds_exchange *x)
 {
 	struct ds_ptp_corrections corrections = s->came.corrections;
 	enum ds_reason reason;
@@ -552,6 +552,7 @@ static void correct(const struct ds_source *s, const struct ds_source_context *c
 	reason = ds_ptp_correct(x, corrections);
 	if (reason != DS_R_OK)
 		ds_count(c->counters, reason);
+	s->corrected += x->corrected_ns != 0;
 }
 
 /* An answer waits for its request's transmit stamp; from when the kernel's was there it is the

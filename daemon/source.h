@@ -102,7 +102,9 @@ struct ds_source {
 	uint8_t interleaved_run; /* so many exchanges without one whose T3 was a guess, nor a
 				    broadcast, whose way was measured by such; saturating */
 	uint64_t requests, answers, basic, interleaved; /* since start */
-	uint64_t stamps_lost;				/* answers whose T1 had no drivestamp */
+	uint64_t corrected;   /* exchanges from which corrections were taken out */
+	int64_t corrected_ns; /* ... of the newest sample, what was */
+	uint64_t stamps_lost; /* answers whose T1 had no drivestamp */
 };
 
 /* What a source needs of the daemon around it. */

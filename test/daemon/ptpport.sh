@@ -139,6 +139,13 @@ for name in corrected interleaved trusting; do
 	expect "$name: corrected, offset $offset us, delay $delay us" \
 		eval 'between -150 "$offset" 150 && between 0 "$delay" 500'
 done
+for name in plain corrected half; do
+	wanted=0
+	[ $name = corrected ] && wanted=2000000
+	last=$(awk -v at="${at[$name]}:319:" '$3 == "PTP" && $4 == at { sub(/.*last=/, ""); print $1 }' \
+		"$TMP/client.log" | tail -n 1)
+	expect "$name: the report says $last ns" between "$wanted" "$last" $((wanted * 2 + wanted / 4))
+done
 interleaved=$(awk -v at="${at[interleaved]}" '$3 == at { n++; i += $18 == "4I" } END { print 100 * i / n }' \
 	"$TMP/log/measurements.log")
 expect "interleaved: $interleaved % of its answers are" between 80 "$interleaved" 100

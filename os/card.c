@@ -19,6 +19,7 @@
 #define LINKS_MAX    512
 #define BIT(n)	     (UINT32_C(1) << (n))
 #define ETHERNET_FCS 4
+#define MASK_WORDS   381 /* three masks of link modes, at most 127 words each */
 
 /* Filters that stamp event messages of PTP over UDP, best first. */
 static const int ptp_filters[] = {
@@ -74,7 +75,7 @@ static void ask_speed(const struct ways *w, struct ds_card *card)
 {
 	union {
 		struct ethtool_link_settings head; /* its masks are behind it */
-		uint32_t room[sizeof(struct ethtool_link_settings) / 4 + 3 * 127];
+		uint32_t room[sizeof(struct ethtool_link_settings) / 4 + MASK_WORDS];
 	} settings;
 
 	memset(&settings, 0, sizeof settings);

@@ -49,9 +49,10 @@ struct ds_doctor_interface {
 
 /* A device may be seen, and not be for us: then `why` says so. */
 struct ds_doctor_clock {
-	int number;    /* /dev/ptpN */
-	char name[48]; /* as the driver calls it */
-	bool has_node, readable;
+	int number;		/* /dev/ptpN */
+	char name[48];		/* as the driver calls it */
+	bool has_node, allowed; /* to be opened */
+	bool readable;
 	char group[32]; /* whose members may read the device; "": none but its owner */
 	enum ds_phc_way way;
 	int64_t least_ns, median_ns; /* half the width of a reading: what it may be wrong by */

@@ -246,6 +246,12 @@ static void say_trial(struct text *text, const struct ds_doctor_interface *inter
 		say(text, ", the card %d", t->rx_card);
 }
 
+/* How exactly: a reading that took no time which the system clock shows says no more than that. */
+static const char *width_words(int64_t ns, char buffer[DS_FIGURE_TEXT])
+{
+	return ns > 0 ? ds_figure_ns((double)ns, false, buffer) : "the grain of the clocks";
+}
+
 static const struct ds_doctor_clock *clock_of(const struct ds_doctor_facts *facts, int number)
 {
 	for (int i = 0; i < facts->clock_count; i++) {
@@ -267,8 +273,7 @@ static void say_its_clock(struct text *text, const struct ds_doctor_facts *facts
 	if (clock && clock->readable && clock->way == DS_PHC_PRECISE)
 		say(text, " is read together with the system's, in hardware");
 	else if (clock && clock->readable)
-		say(text, " can be read to %s",
-		    ds_figure_ns((double)clock->median_ns, false, width));
+		say(text, " can be read to %s", width_words(clock->median_ns, width));
 	else
 		say(text, " cannot be read");
 }
@@ -472,8 +477,8 @@ void ds_doctor_say_clock(const struct ds_doctor_facts *facts, const struct ds_do
 			say(&text, " can be read without an error of reading");
 		else
 			say(&text, " can be read to %s (at best %s)",
-			    ds_figure_ns((double)clock->median_ns, false, median),
-			    ds_figure_ns((double)clock->least_ns, false, least));
+			    width_words(clock->median_ns, median),
+			    width_words(clock->least_ns, least));
 		say(&text, ": %s; %s against the system clock", ways[clock->way],
 		    ds_figure_ns((double)clock->offset_ns, true, offset));
 		if (keeps_tai(facts, clock))
@@ -528,6 +533,12 @@ static void judge_clock(const struct ds_doctor_facts *facts, struct ds_doctor_ve
 
 	snprintf(device, sizeof(device), "/dev/ptp%d", clock->number);
 	if (!clock->readable) {
+		if (clock->has_node && clock->allowed) {
+			add(v, DS_DOCTOR_NOTE, "clock-unreadable", device,
+			    "%s can be opened, but %s: what it stamps is of no use.", device,
+			    clock->why[0] != '\0' ? clock->why : "not read");
+			return;
+		}
 		judge_device(facts, v, device, clock->has_node, clock->group);
 		return;
 	}

@@ -110,7 +110,7 @@ static bool find_clock(struct ds_doctor_clock *clock, int number)
 	*clock = (struct ds_doctor_clock){.number = number};
 	snprintf(folder, sizeof(folder), "/sys/class/ptp/ptp%d", number);
 	snprintf(node, sizeof(node), "/dev/ptp%d", number);
-	look_node(node, R_OK, &clock->has_node, &clock->readable, clock->group);
+	look_node(node, R_OK, &clock->has_node, &clock->allowed, clock->group);
 	in_sysfs = access(folder, F_OK) == 0;
 	if (in_sysfs)
 		describe_clock(clock, folder);
@@ -126,6 +126,7 @@ static void begin_clock(struct ds_doctor_clock *clock, struct watched_clock *wat
 {
 	struct ds_phc_config config = {0};
 	char node[32];
+	int error;
 
 	snprintf(node, sizeof(node), "/dev/ptp%d", clock->number);
 	config.path = node;
@@ -134,15 +135,15 @@ static void begin_clock(struct ds_doctor_clock *clock, struct watched_clock *wat
 		snprintf(clock->why, sizeof(clock->why), "%s is not there", node);
 		return;
 	}
-	clock->readable = ds_phc_open(&watched->phc, &config, clock->why) == 0;
-	if (!clock->readable)
+	error = ds_phc_open(&watched->phc, &config, clock->why);
+	clock->allowed = error != -EPERM && error != -EACCES;
+	if (error != 0)
 		return;
 	clock->why[0] = '\0';
 	clock->way = watched->phc.way;
-	if (!read_clock(&watched->phc, clock, &watched->first)) {
-		clock->readable = false;
-		snprintf(clock->why, sizeof(clock->why), "%s: no reading is any good", node);
-	}
+	clock->readable = read_clock(&watched->phc, clock, &watched->first);
+	if (!clock->readable)
+		snprintf(clock->why, sizeof(clock->why), "no reading of it makes sense");
 }
 
 static void end_clock(struct ds_doctor_clock *clock, struct watched_clock *watched)

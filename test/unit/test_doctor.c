@@ -308,6 +308,10 @@ static void clocks(void **state)
 	without_daemon();
 	assert_finding("clock-of-host", DS_DOCTOR_BETTER, "refclock PHC /dev/ptp0 poll 2\n", "");
 	clock->readable = false;
+	clock->allowed = true;
+	snprintf(clock->why, sizeof(clock->why), "no reading of it makes sense");
+	assert_finding("clock-unreadable", DS_DOCTOR_NOTE, "", "");
+	clock->allowed = false;
 	snprintf(clock->group, sizeof(clock->group), "ptp");
 	assert_finding("device-rights", DS_DOCTOR_BETTER, "", "sudo usermod -aG ptp $(id -un)");
 	clock->group[0] = '\0';

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/exchange/exchange.h"
+#include "core/exchange/ptp.h"
 #include "daemon/conf_card.h"
 #include "daemon/log.h"
 #include "os/stamping.h"
@@ -30,7 +31,7 @@ static int64_t interval_ns(int8_t poll_log2)
 /* DS_CARD_FILTER_PTP stamps nothing of ours but on PTP's ports; it is taken where it is asked for.
  */
 static enum ds_card_filter wanted_filter(const struct ds_conf_card *conf,
-					 const struct ds_card *card)
+					 const struct ds_card *card, bool ptp)
 {
 	switch (conf->filter) {
 	case DS_CONF_FILTER_NONE:
@@ -42,7 +43,7 @@ static enum ds_card_filter wanted_filter(const struct ds_conf_card *conf,
 	case DS_CONF_FILTER_NTP:
 		return DS_CARD_FILTER_NTP;
 	default:
-		return ds_card_best_filter(card, false);
+		return ds_card_best_filter(card, ptp);
 	}
 }
 
@@ -97,9 +98,9 @@ static void init_clock(struct ds_cards_one *one)
 }
 
 /* Set the card and open its clock. False with a sentence: it is as it was. */
-static bool set_card(struct ds_cards_one *one, char why[DS_WHY])
+static bool set_card(struct ds_cards_one *one, bool ptp, char why[DS_WHY])
 {
-	enum ds_card_filter filter = wanted_filter(one->conf, &one->card);
+	enum ds_card_filter filter = wanted_filter(one->conf, &one->card, ptp);
 
 	one->has_before = ds_card_setting(&one->card, &one->before) == 0;
 	if (!open_phc(one, why))
@@ -150,7 +151,7 @@ static void add(struct ds_cards *c, const struct ds_conf_card *conf, const struc
 	one->conf = conf;
 	one->card = *card;
 	one->phc.fd = -1;
-	if (!set_card(one, why)) {
+	if (!set_card(one, c->conf->ptp_port != 0, why)) {
 		complain(c, conf, why);
 		return;
 	}
@@ -334,7 +335,7 @@ static bool same_setting(const struct ds_card_setting *a, const struct ds_card_s
 
 /* Somebody else has set it. We do not quarrel: what it gives is used. One that was switched off (a
  * driver begun anew, a daemon that ended) is set again. */
-static void check_setting(struct ds_cards_one *one)
+static void check_setting(struct ds_cards_one *one, bool ptp)
 {
 	struct ds_card_setting now;
 	char why[DS_WHY];
@@ -349,8 +350,8 @@ static void check_setting(struct ds_cards_one *one)
 		       one->card.stamper, now.tx_type == TX_ON ? "yes" : "no", now.rx_filter);
 	one->said_foreign = true;
 	if (now.tx_type == 0 && now.rx_filter == 0)
-		ds_card_configure(&one->card, wanted_filter(one->conf, &one->card), &one->filter,
-				  why);
+		ds_card_configure(&one->card, wanted_filter(one->conf, &one->card, ptp),
+				  &one->filter, why);
 }
 
 void ds_cards_run(struct ds_cards *c, int64_t now_ns)
@@ -361,7 +362,7 @@ void ds_cards_run(struct ds_cards *c, int64_t now_ns)
 		struct ds_cards_one *one = &c->table[i];
 
 		if (looks)
-			check_setting(one);
+			check_setting(one, c->conf->ptp_port != 0);
 		if (now_ns < one->due_ns)
 			continue;
 		expire(c, one, now_ns);
@@ -461,12 +462,19 @@ static bool convert(struct ds_cards *c, struct ds_cards_one *one, int64_t card_n
 	return true;
 }
 
-static void missed_rx(struct ds_cards *c, struct ds_cards_one *one)
+/* Is this card set so that it stamps such packets? */
+static bool stamps_it(const struct ds_cards_one *one, const struct ds_datagram *d)
+{
+	if (one->filter == DS_CARD_FILTER_PTP)
+		return d->ptp_form != DS_PTP_NONE;
+	return one->filter != DS_CARD_FILTER_NONE;
+}
+
+static void missed_rx(struct ds_cards *c, struct ds_cards_one *one, const struct ds_datagram *d)
 {
 	int64_t now_ns = ds_monotonic_ns();
 
-	if (one->filter == DS_CARD_FILTER_NONE || one->filter == DS_CARD_FILTER_PTP ||
-	    !ds_card_trial_expects(&one->rx, now_ns))
+	if (!stamps_it(one, d) || !ds_card_trial_expects(&one->rx, now_ns))
 		return;
 	ds_count(c->counters, DS_R_CARD_RX_NONE);
 	if (ds_card_trial_missed(&one->rx, now_ns))
@@ -483,7 +491,18 @@ static uint32_t frame_length(const struct ds_datagram *d)
 {
 	if (d->frame_length != 0)
 		return d->frame_length;
-	return (uint32_t)d->length + 8 + (d->remote.family == AF_INET6 ? 40 : 20) + 14;
+	return (uint32_t)(d->length + ds_ptp_prefix((enum ds_ptp_form)d->ptp_form)) + 8 +
+	       (d->remote.family == AF_INET6 ? 40 : 20) + 14;
+}
+
+int64_t ds_cards_rx_duration_ns(const struct ds_cards *c, const struct ds_datagram *d)
+{
+	const struct ds_cards_one *one;
+
+	if (c == NULL || c->count == 0 || d->card_ns == 0)
+		return 0;
+	one = card_of(c, d->card_interface != 0 ? d->card_interface : d->interface);
+	return one != NULL ? ds_card_trailer_ns(frame_length(d), one->card.speed_mbps) : 0;
 }
 
 void ds_cards_rx(struct ds_cards *c, const struct ds_datagram *d, enum ds_cards_who who,
@@ -502,7 +521,7 @@ void ds_cards_rx(struct ds_cards *c, const struct ds_datagram *d, enum ds_cards_
 	if (one == NULL)
 		return;
 	if (d->card_ns == 0) {
-		missed_rx(c, one);
+		missed_rx(c, one, d);
 		return;
 	}
 	ds_card_trial_came(&one->rx);

@@ -111,6 +111,9 @@ int64_t ds_cards_timeout_ns(const struct ds_cards *cards);
  * its place. */
 void ds_cards_rx(struct ds_cards *cards, const struct ds_datagram *datagram, enum ds_cards_who who,
 		 struct ds_rx_stamp *rx);
+/* How long this frame took to come in, by which ds_cards_rx() moved the card's stamp to its end; 0
+ * where the card did not stamp it. */
+int64_t ds_cards_rx_duration_ns(const struct ds_cards *cards, const struct ds_datagram *datagram);
 /* The card's transmit stamp of a packet that left by `interface` has come. held: what is known of
  * that packet so far, of the kernel or the daemon. True with *tx; or counted, and there is none. */
 bool ds_cards_tx(struct ds_cards *cards, const struct ds_datagram *datagram, int interface,

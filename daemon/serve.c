@@ -259,13 +259,17 @@ struct answers {
 };
 
 /* What transparent clocks added to a packet that the kernel or a card stamped; 0 where that is not
- * known. */
-static int64_t told_correction_ns(struct ds_serve *s, const struct ds_datagram *d)
+ * known. They stamp the beginnings of frames: where our stamp is of the end, what lies between goes
+ * with it, and the client takes its own part out (the draft's way with links of different speeds).
+ */
+static int64_t told_correction_ns(struct ds_serve *s, const struct ds_datagram *d,
+				  const struct ds_rx_stamp *rx)
 {
-	if (d->source < DS_STAMP_KERNEL || d->ptp_correction_ns == 0)
+	if (rx->source < DS_STAMP_KERNEL || d->ptp_correction_ns == 0)
 		return 0;
 	if (d->ptp_correction_ns > 0 && d->ptp_correction_ns <= DS_PTP_RESIDENCE_NS)
-		return d->ptp_correction_ns;
+		return d->ptp_correction_ns +
+		       (rx->source == DS_STAMP_HARDWARE ? ds_cards_rx_duration_ns(s->cards, d) : 0);
 	ds_count(s->counters, DS_R_CORRECTION);
 	return 0;
 }
@@ -290,7 +294,7 @@ static enum ds_auth check_trailer(struct ds_serve *s, const struct ds_datagram *
 		return DS_AUTH_ABSENT;
 	a->fields[a->count] = ds_ptp_field_read(form, request->data, &frame, &theirs_ns);
 	if (a->fields[a->count])
-		a->corrections_ns[a->count] = told_correction_ns(s, d);
+		a->corrections_ns[a->count] = told_correction_ns(s, d, &request->rx);
 	auth = ds_keys_check(s->keys, request->data, &frame, 0);
 	if (auth == DS_AUTH_GOOD) {
 		a->keys[a->count] = frame.key_id;

@@ -326,8 +326,7 @@ static void send_request(struct ds_source *s, const struct ds_source_context *c,
 	out.token = s->tx_id;
 	out.stamp = stamps(s, c);
 	s->kernel_tx.source = DS_STAMP_NONE;
-	s->awaits_card = out.card =
-		out.stamp && ds_cards_ask(c->cards, s->leaves_by, DS_CARDS_OWN);
+	s->awaits_card = out.card = out.stamp && ds_cards_ask(c->cards, s->leaves_by, DS_CARDS_OWN);
 	t1 = ds_clock_tx_now(c->clock);
 	ds_client_request(&s->client, &t1, s->tx_id, out.stamp, random, bytes);
 	if (!send_signed(s, c, &out, bytes)) {
@@ -772,8 +771,10 @@ enum ds_auth ds_source_auth(const struct ds_source *s, const struct ds_source_co
 	return ds_keys_check(c->keys, d->data, &frame, s->conf->key);
 }
 
-/* What came around a packet, and the corrections with it. */
-static struct ds_source_way way_of(const struct ds_datagram *d)
+/* What came around a packet, and the corrections with it. A server adds the time that its own frame
+ * took; ours took as long, and stands in T4 (see serve.c). */
+static struct ds_source_way way_of(const struct ds_source_context *c, const struct ds_datagram *d,
+				   const struct ds_rx_stamp *t4)
 {
 	enum ds_ptp_form form = (enum ds_ptp_form)d->ptp_form;
 	struct ds_source_way way = {.form = d->ptp_form,
@@ -782,6 +783,8 @@ static struct ds_source_way way_of(const struct ds_datagram *d)
 
 	if (form != DS_PTP_NONE && ds_wire_read(d->data, d->length, &frame) == DS_R_OK)
 		ds_ptp_field_read(form, d->data, &frame, &way.corrections.request_ns);
+	if (t4->source == DS_STAMP_HARDWARE && way.corrections.request_ns != 0)
+		way.corrections.request_ns -= ds_cards_rx_duration_ns(c->cards, d);
 	return way;
 }
 
@@ -796,7 +799,7 @@ static bool handle_answer(struct ds_source *s, const struct ds_source_context *c
 		reason = ds_client_receive(&s->client, d->data, d->length, &t4,
 					   ds_source_auth(s, c, d), c->freq_ppb, &outcome);
 	if (s->by_ptp && (outcome.answered || reason == DS_R_PARKED))
-		s->came = way_of(d);
+		s->came = way_of(c, d, &t4);
 	return conclude(s, c, reason, &outcome, &t4);
 }
 

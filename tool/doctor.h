@@ -129,10 +129,11 @@ struct ds_doctor_port {
 };
 
 struct ds_doctor_facts {
-	bool tried;	 /* --try */
-	bool all;	 /* no interface was named */
-	char host[64];	 /* its name */
-	int64_t when_ns; /* CLOCK_REALTIME */
+	bool tried;			 /* --try */
+	bool all;			 /* no interface was named */
+	struct ds_doctor_trial loopback; /* in any case */
+	char host[64];			 /* its name */
+	int64_t when_ns;		 /* CLOCK_REALTIME */
 	struct ds_doctor_kernel kernel;
 	struct ds_doctor_system system;
 	struct ds_doctor_rights rights;
@@ -213,7 +214,7 @@ void ds_doctor_look_host(struct ds_doctor_facts *facts);
 /* doctor_devices.c: clocks of cards, pulses, real-time clock. Opens devices to read them only. */
 void ds_doctor_look_devices(struct ds_doctor_facts *facts);
 /* doctor_try.c. Over lo, to ourselves: nothing leaves. */
-void ds_doctor_try_loopback(struct ds_doctor_interface *interface, bool *chosen_ids);
+void ds_doctor_try_loopback(struct ds_doctor_trial *trial, bool *chosen_ids);
 /* Switch the card's stamps on, send, count, and put the card back, whatever ends this process:
  * *stop is set by a signal that should. */
 void ds_doctor_try_interface(struct ds_doctor_interface *interface,

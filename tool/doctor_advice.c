@@ -773,6 +773,10 @@ static void judge_rights(const struct ds_doctor_facts *facts, struct ds_doctor_v
 		command(a, "drivestampd -x");
 		command(a, "docker run --cap-add SYS_TIME ...");
 	}
+	if (!r->net_raw && facts->tried)
+		add(v, DS_DOCTOR_NOTE, "rights-hear", "rights",
+		    "What comes in could not be heard (CAP_NET_RAW is missing): of --try only what was "
+		    "sent counts.");
 	if (!r->bind_service)
 		add(v, DS_DOCTOR_NOTE, "rights-port", "rights",
 		    "Port 123 cannot be opened here (CAP_NET_BIND_SERVICE is missing): 'port 0' to "
@@ -843,17 +847,14 @@ static void judge_kernel(const struct ds_doctor_facts *facts, struct ds_doctor_v
 /* Whether the kernel stamps, as the trial over lo has it. */
 static const char *kernel_words(const struct ds_doctor_facts *facts)
 {
-	for (int i = 0; i < facts->interface_count; i++) {
-		const struct ds_doctor_trial *t = &facts->interfaces[i].trial;
+	const struct ds_doctor_trial *t = &facts->loopback;
 
-		if (facts->interfaces[i].card.kind != DS_CARD_LOOPBACK || !t->done)
-			continue;
-		if (t->tx_kernel > 0 && t->rx_kernel > 0)
-			return "the kernel's stamps both ways";
+	if (t->done && t->tx_kernel > 0 && t->rx_kernel > 0)
+		return "the kernel's stamps both ways";
+	if (t->done)
 		return t->rx_kernel > 0 ? "the kernel's stamps of what is received, and of what is "
 					  "sent readings of the clock"
 					: "readings of the clock";
-	}
 	return "the kernel's stamps where it gives them";
 }
 

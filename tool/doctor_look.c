@@ -83,8 +83,6 @@ static int look_at_some(struct ds_doctor_facts *facts, const char *const *interf
 int ds_doctor_look(struct ds_doctor_facts *facts, const char *const *interfaces, int count,
 		   char why[DS_WHY])
 {
-	struct ds_doctor_interface loopback = {0};
-	bool has_loopback = false;
 	int error;
 
 	memset(facts, 0, sizeof(*facts));
@@ -93,15 +91,12 @@ int ds_doctor_look(struct ds_doctor_facts *facts, const char *const *interfaces,
 	if (error != 0)
 		return error;
 	ds_doctor_look_host(facts);
+	ds_doctor_try_loopback(&facts->loopback, &facts->kernel.chosen_ids);
 	for (int i = 0; i < facts->interface_count; i++) {
 		look_setting(&facts->interfaces[i]);
-		if (facts->interfaces[i].card.kind != DS_CARD_LOOPBACK)
-			continue;
-		ds_doctor_try_loopback(&facts->interfaces[i], &facts->kernel.chosen_ids);
-		has_loopback = true;
+		if (facts->interfaces[i].card.kind == DS_CARD_LOOPBACK)
+			facts->interfaces[i].trial = facts->loopback;
 	}
-	if (!has_loopback) /* what the kernel can do is asked of lo in any case */
-		ds_doctor_try_loopback(&loopback, &facts->kernel.chosen_ids);
 	ds_doctor_look_devices(facts);
 	return 0;
 }

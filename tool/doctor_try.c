@@ -105,9 +105,9 @@ static void warm_up(struct over_lo *o)
 	*o->trial = (struct ds_doctor_trial){0};
 }
 
-void ds_doctor_try_loopback(struct ds_doctor_interface *interface, bool *chosen_ids)
+void ds_doctor_try_loopback(struct ds_doctor_trial *trial, bool *chosen_ids)
 {
-	struct over_lo o = {.server = {.fd = -1}, .client = {.fd = -1}, .trial = &interface->trial};
+	struct over_lo o = {.server = {.fd = -1}, .client = {.fd = -1}, .trial = trial};
 	struct ds_socket keeper;
 	union ds_address local;
 	bool has_keeper = ds_socket_open_keeper(&keeper, AF_INET) == 0;
@@ -120,12 +120,9 @@ void ds_doctor_try_loopback(struct ds_doctor_interface *interface, bool *chosen_
 		warm_up(&o);
 		for (int i = 0; i < DS_DOCTOR_TRIAL; i++)
 			send_over_lo(&o);
-		o.trial->done = o.trial->sent > 0;
-		if (o.trial->done)
-			o.trial->why[0] = '\0';
-		else
-			snprintf(o.trial->why, sizeof(o.trial->why),
-				 "nothing can be sent to 127.0.0.1");
+		o.trial->done = o.trial->heard > 0;
+		snprintf(o.trial->why, sizeof(o.trial->why), "%s",
+			 o.trial->done ? "" : "what is sent to 127.0.0.1 does not arrive");
 		*chosen_ids =
 			o.client.stamping.join == DS_JOIN_CHOSEN_ID && o.client.stamping.id_seen;
 	}

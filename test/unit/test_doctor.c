@@ -57,6 +57,7 @@ static int good_machine(void **state)
 				    .is_up = true};
 	lo->trial = (struct ds_doctor_trial){
 		.done = true, .sent = 10, .tx_kernel = 10, .heard = 10, .rx_kernel = 10};
+	facts.loopback = lo->trial;
 	facts.interface_count = 1;
 	return 0;
 }
@@ -403,6 +404,9 @@ static void rights(void **state)
 	assert_finding("rights-card", DS_DOCTOR_BETTER, "",
 		       "docker run --cap-add NET_ADMIN --network host ...");
 	assert_finding("rights-port", DS_DOCTOR_NOTE, "", "");
+	facts.tried = true;
+	facts.rights.net_raw = false;
+	assert_finding("rights-hear", DS_DOCTOR_NOTE, "", "");
 	facts.rights.uid = 1000;
 	assert_finding("rights", DS_DOCTOR_NOTE, "",
 		       "sudo setcap cap_sys_time,cap_net_admin,cap_net_bind_service+ep "

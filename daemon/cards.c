@@ -12,6 +12,7 @@
 #include "core/exchange/ptp.h"
 #include "daemon/conf_card.h"
 #include "daemon/log.h"
+#include "os/clock_phc.h"
 #include "os/stamping.h"
 
 #define NS_PER_S    INT64_C(1000000000)
@@ -444,7 +445,8 @@ static bool convert(struct ds_cards *c, struct ds_cards_one *one, int64_t card_n
 		return false;
 	}
 	if (__builtin_sub_overflow(raw_ns, seen->raw_ns, &later_ns) ||
-	    !ds_card_stamp_fits(received ? -later_ns : later_ns, error, seen->by_kernel)) {
+	    !ds_card_stamp_fits(received ? -later_ns : later_ns,
+				fmax(error, ds_clock_phc_error_ns(c->clock)), seen->by_kernel)) {
 		int64_t now_ns = ds_monotonic_ns();
 
 		ds_count(c->counters, DS_R_CARD_IMPLAUSIBLE);

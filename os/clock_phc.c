@@ -167,18 +167,26 @@ static bool confirm(struct ds_clock *c, struct sample *s)
 	return llabs(deviation(c, s, &allowed_ns)) > allowed_ns;
 }
 
-/* Has somebody set another rate? Then ours is set again; how far the clock went meanwhile is as if
- * it had been set. */
-static bool undo_rate(struct ds_clock *c)
+/* Has somebody set another rate? Counted. */
+static bool find_rate(struct ds_clock_phc *p)
 {
-	struct ds_clock_phc *p = c->phc;
-	double found_ppb, set_ppb;
+	double found_ppb;
 
 	if (!p->steer || ds_phc_rate(p->phc.fd, &found_ppb) != 0 ||
 	    fabs(found_ppb - p->dialed_ppb) < RATE_GRAIN)
 		return false;
 	p->meddled++;
 	p->meddled_ppb = found_ppb;
+	return true;
+}
+
+/* Then ours is set again; how far the clock went meanwhile is as if it had been set. */
+static bool undo_rate(struct ds_clock_phc *p)
+{
+	double set_ppb;
+
+	if (!find_rate(p))
+		return false;
 	p->error = ds_phc_set_rate(p->phc.fd, p->dialed_ppb, &set_ppb);
 	return true;
 }
@@ -188,7 +196,7 @@ static bool undo_rate(struct ds_clock *c)
 static void take(struct ds_clock *c, bool own)
 {
 	struct ds_clock_phc *p = c->phc;
-	bool meddled = undo_rate(c);
+	bool meddled = undo_rate(p);
 	int64_t off_ns, allowed_ns;
 	struct sample s;
 
@@ -329,6 +337,10 @@ int ds_clock_phc_set_rate(struct ds_clock *c, double rate_ppb)
 
 	if (!p->steer)
 		return 0;
+	/* Another one in its place: what the clock has gained by that is found by the next reading.
+	 */
+	if (find_rate(p))
+		p->due_ns = ds_monotonic_ns();
 	rate_ppb = fmax(fmin(rate_ppb, c->max_rate_ppb), -c->max_rate_ppb);
 	before_ns = ds_phc_now_ns(p->phc.fd);
 	error = ds_phc_set_rate(p->phc.fd, rate_ppb, &set_ppb);

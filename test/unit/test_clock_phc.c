@@ -396,6 +396,15 @@ static void rates_of_others_are_undone(void **state)
 	tend();
 	assert_int_equal(the_phc.meddled, 1);
 	assert_near(clock_error_ns(), 0, NEAR_NS);
+	/* also where we set another one before the next reading */
+	turn(7e6);
+	sleep_ms(20);
+	assert_int_equal(ds_clock_set_rate(&the_clock, 0), 0);
+	assert_int_equal(the_phc.meddled, 2);
+	assert_true(the_phc.due_ns <= ds_monotonic_ns());
+	tend();
+	assert_near(clock_error_ns(), 0, NEAR_NS);
+	assert_true(ds_clock_take_jump(&the_clock) > 100000);
 }
 
 static void rates_are_cut_off(void **state)

@@ -21,6 +21,7 @@
 #define JUMP_LEAST_NS	    INT64_C(1000000)
 #define ANCHOR_TOLERANCE_NS 30 /* the kernel dithers the rate to keep its average */
 #define ANCHOR_NARROW_NS    2000
+#define ANCHOR_SLOW_PAIRS   10
 #define TICK_NOMINAL	    10000 /* microseconds a tick, at any HZ: USER_HZ is 100 */
 #define TICK_UNIT_PPB	    1e5
 #define TICK_MAX	    1000 /* units; the kernel allows 10 % */
@@ -127,18 +128,55 @@ double ds_kernel_rate_ppb(void)
 	return adjtimex(&t) < 0 ? 0.0 : rate_of(&t);
 }
 
-static void drop_anchor(struct ds_clock *c, double rate_ppb)
+static int64_t later_of(int64_t a, int64_t b)
 {
-	const double back = -rate_ppb / (1.0 + rate_ppb * 1e-9);
+	return a > b ? a : b;
+}
+
+/* Where a reading takes long, a pair may be held up on one side by most of its width, and with each
+ * new anchor the raw scale would move by that. But CLOCK_REALTIME was read somewhere between two
+ * readings of each pair, and that of ten pairs together leaves little room. */
+static struct pair read_slow_pair(struct pair best)
+{
+	int64_t least = best.real_ns - best.mono_raw_ns - best.width_ns / 2;
+	int64_t most = least + best.width_ns;
+
+	for (int i = 1; i < ANCHOR_SLOW_PAIRS; i++) {
+		const struct pair p = read_pair();
+		const int64_t low = p.real_ns - p.mono_raw_ns - p.width_ns / 2;
+
+		least = later_of(least, low);
+		most = -later_of(-most, -(low + p.width_ns));
+		if (p.width_ns < best.width_ns)
+			best = p;
+	}
+	if (least > most) /* the clock was set meanwhile */
+		return best;
+	best.mono_raw_ns = best.real_ns - least - (most - least) / 2;
+	best.width_ns = most - least;
+	return best;
+}
+
+static struct pair read_best_pair(void)
+{
 	struct pair best = read_pair();
 
-	/* Where a reading takes long it is often held up on one side: more of them are worth it. */
-	for (int i = 0; i < (best.width_ns > ANCHOR_NARROW_NS ? 9 : 2); i++) {
+	if (best.width_ns > ANCHOR_NARROW_NS)
+		return read_slow_pair(best);
+	for (int i = 0; i < 2; i++) {
 		struct pair other = read_pair();
 
 		if (other.width_ns < best.width_ns)
 			best = other;
 	}
+	return best;
+}
+
+static void drop_anchor(struct ds_clock *c, double rate_ppb)
+{
+	const double back = -rate_ppb / (1.0 + rate_ppb * 1e-9);
+	const struct pair best = read_best_pair();
+
 	c->real_rate_ppb = rate_ppb;
 	c->anchor_width_ns = best.width_ns;
 	c->real = ds_line_make(best.mono_raw_ns, best.real_ns, rate_ppb);

@@ -39,11 +39,11 @@ common() # H
 } >"$TMP/4.conf"
 
 bed_ours 1 "$TMP/1.conf" osc.ppm=20 bedclk.wire_delay=5000
-bed_ready 1 || finish
+bed_ready 1 || exit 1
 bed_ours 2 "$TMP/2.conf" osc.ppm=37.5 osc.epoch=2.25 bedclk.wire_delay=5000 bedclk.phc_ppb=5000
 bed_chrony 3 "$TMP/3.conf" osc.ppm=37.5 osc.epoch=2.25 bedclk.wire_delay=5000 bedclk.phc_ppb=5000
 bed_ours 4 "$TMP/4.conf" osc.ppm=37.5 osc.epoch=2.25 bedclk.wire_delay=5000 bedclk.phc_ppb=5000
-bed_ready 2 3 4 || finish
+bed_ready 2 3 4 || exit 1
 sleep "$seconds"
 for host in 1 2 4; do
 	bed_tell "$host" 'kill -USR1 $(cat /run/daemon.pid)' >/dev/null
@@ -99,4 +99,4 @@ expect "rms error with the card's stamps: ours ${ours:-?} ns, chronyd ${theirs:-
 expect "at most a third of that with kernel stamps, ${kernel:-?} ns" \
 	[ $((${ours:-999999} * 3)) -le "${kernel:-0}" ]
 [ -z "${STAMPS_FIGURES:-}" ] || echo "figures ${ours:-} ${theirs:-} ${kernel:-}"
-finish
+exit $((failures > 0))

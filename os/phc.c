@@ -90,17 +90,12 @@ enum ds_refresult ds_phc_combine(const struct ds_phc_reading *readings, size_t c
 	if (least_ns - most_ns > GRAIN_NS + drift_ns)
 		return DS_REF_TORN; /* one of the clocks was set meanwhile */
 	*sample = (struct ds_refsample){.kernel = true};
-	if (most_ns < least_ns) { /* steps of the clocks, seen: no less than one reading takes */
-		sample->local_ns = middle_ns(l.closest);
-		sample->reference_ns = l.closest->device_ns;
-		sample->dispersion_ns = width_ns(l.closest) / 2;
-		return DS_REF_SAMPLE;
-	}
-	/* midway between the two moments the drift between them cancels */
+	/* Below nothing they are by the steps of a clock, which bias both alike: the middle is as
+	 * good. Midway between their two moments the drift between them cancels. */
 	sample->local_ns = (middle_ns(l.least) + middle_ns(l.most)) / 2;
 	sample->reference_ns = sample->local_ns + least_ns + (most_ns - least_ns) / 2;
-	sample->dispersion_ns = (most_ns - least_ns) / 2 + drift_ns / 2;
-	/* so much better than one reading it is by steps of the clocks alone */
+	sample->dispersion_ns = llabs(most_ns - least_ns) / 2 + drift_ns / 2;
+	/* so much better than one reading it is by luck alone */
 	if (sample->dispersion_ns < width_ns(l.closest) / 4)
 		sample->dispersion_ns = width_ns(l.closest) / 4;
 	return DS_REF_SAMPLE;

@@ -430,14 +430,16 @@ static void test_phc_readings_that_contradict_each_other(void **state)
 	};
 
 	(void)state;
-	/* a clock that moves in steps: no narrower than the closest */
+	/* a clock that moves in steps: midway, and what they are apart by */
 	readings[1].device_ns += 1400;
 	assert_int_equal(ds_phc_combine(readings, 2, &sample), DS_REF_SAMPLE);
-	assert_int_equal(sample.dispersion_ns, 400);
+	assert_int_equal(sample.local_ns, 5 * S + 5700);
+	assert_int_equal(sample.reference_ns, 9 * S + 5700 + 1100);
+	assert_int_equal(sample.dispersion_ns, 200); /* a quarter of the closest */
 	assert_int_equal(ds_phc_combine(readings, 3, &sample), DS_REF_SAMPLE);
-	assert_int_equal(sample.local_ns, 5 * S + 10400);
-	assert_int_equal(sample.reference_ns, 9 * S + 12000);
-	assert_int_equal(sample.dispersion_ns, 400);
+	assert_int_equal(sample.local_ns, 5 * S + 15450);
+	assert_int_equal(sample.reference_ns, 9 * S + 15450 + 800);
+	assert_int_equal(sample.dispersion_ns, 400 + 2);
 	/* set by 10 us, either way */
 	readings[2].device_ns += 10000;
 	assert_int_equal(ds_phc_combine(readings, 3, &sample), DS_REF_TORN);

@@ -2,6 +2,7 @@
 #include "os/card.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "os/links.h"
 
 #define LINKS_MAX    512
+#define CLOCKS_MAX   256 /* /dev/ptpN that are looked for */
 #define BIT(n)	     (UINT32_C(1) << (n))
 #define ETHERNET_FCS 4
 #define MASK_WORDS   381 /* three masks of link modes, at most 127 words each */
@@ -144,30 +146,44 @@ static void ask_abilities(struct ways *w, struct ds_card *card)
 		 card->filters[DS_CARD_FILTER_PTP]);
 }
 
-static int count_vclocks(int phc_index)
+/* A small file of sysfs as a number; 0 where it cannot be read. */
+static int read_number(const char *path)
 {
-	char path[64], text[16] = "";
-	size_t length;
-	FILE *file;
+	char text[16] = "";
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return 0;
+	if (read(fd, text, sizeof text - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	return (int)strtol(text, NULL, 10);
+}
+
+/* Kernels whose PTP is a module tell ethtool of no virtual clocks; sysfs knows them. */
+static int find_vclocks(int phc_index, int indices[DS_CARD_VCLOCKS])
+{
+	char path[64];
+	int count, found = 0;
 
 	snprintf(path, sizeof path, "/sys/class/ptp/ptp%d/n_vclocks", phc_index);
-	file = fopen(path, "re");
-	if (file == NULL)
-		return 0;
-	length = fread(text, 1, sizeof text - 1, file);
-	fclose(file);
-	text[length] = '\0';
-	return (int)strtol(text, NULL, 10);
+	count = read_number(path);
+	for (int i = 0; i < CLOCKS_MAX && found < count && found < DS_CARD_VCLOCKS; i++) {
+		snprintf(path, sizeof path, "/sys/class/ptp/ptp%d/ptp%d", phc_index, i);
+		if (access(path, F_OK) == 0)
+			indices[found++] = i;
+	}
+	return count > 0 ? count : 0;
 }
 
 static void ask_vclocks(struct ways *w, struct ds_card *card)
 {
-	int count = ds_ethtool_vclocks(&w->ethtool, card->stamper_index, card->vclock_index,
-				       DS_CARD_VCLOCKS);
-
-	card->vclocks = count >= 0 ? count : count_vclocks(card->phc_index);
-	for (int i = count > 0 ? count : 0; i < DS_CARD_VCLOCKS; i++)
+	for (int i = 0; i < DS_CARD_VCLOCKS; i++)
 		card->vclock_index[i] = -1;
+	card->vclocks = ds_ethtool_vclocks(&w->ethtool, card->stamper_index, card->vclock_index,
+					   DS_CARD_VCLOCKS);
+	if (card->vclocks <= 0)
+		card->vclocks = find_vclocks(card->phc_index, card->vclock_index);
 }
 
 /* ---- which interface stamps ---- */

@@ -403,13 +403,13 @@ static void note_claim(struct ds_source *s, const struct ds_exchange *x, int64_t
 	s->recent_delay_ns[0] = x->delay_ns;
 	if (is_broadcast(x))
 		s->recent = 0;
-	s->corrected_ns = x->corrected_ns;
+	s->unproved_ns = x->unproved_ns;
 	s->newest = (struct ds_source_claim){
 		.raw_ns = x->raw_ns,
 		.one_way = is_broadcast(x),
 		.server_minus_raw_ns = x->server_minus_raw_ns,
 		.delay_ns = x->delay_ns,
-		.distance_ns = (x->delay_ns + x->corrected_ns + x->remote.root_delay_ns) / 2 +
+		.distance_ns = (x->delay_ns + x->remote.root_delay_ns) / 2 + x->unproved_ns +
 			       x->remote.root_dispersion_ns + precision_ns +
 			       ((int64_t)x->t1.error_ns + x->t4.error_ns) / 2,
 	};
@@ -540,6 +540,7 @@ static void correct(struct ds_source *s, const struct ds_source_context *c, stru
 {
 	struct ds_ptp_corrections corrections = s->came.corrections;
 	enum ds_reason reason;
+	int64_t delay_ns;
 
 	if (!s->by_ptp || !s->conf->corrections ||
 	    (s->conf->key != 0 && !s->conf->trust_corrections))
@@ -548,10 +549,12 @@ static void correct(struct ds_source *s, const struct ds_source_context *c, stru
 		corrections = s->held.corrections;
 	else if (x->kind == DS_EXCHANGE_SET2)
 		corrections.answer_ns = s->held.corrections.answer_ns;
+	delay_ns = x->delay_ns;
 	reason = ds_ptp_correct(x, corrections);
 	if (reason != DS_R_OK)
 		ds_count(c->counters, reason);
-	s->corrected += x->corrected_ns != 0;
+	s->corrected_ns = delay_ns - x->delay_ns;
+	s->corrected += s->corrected_ns != 0;
 }
 
 /* An answer waits for its request's transmit stamp; from when the kernel's was there it is the

@@ -103,7 +103,8 @@ struct ds_source {
 				    broadcast, whose way was measured by such; saturating */
 	uint64_t requests, answers, basic, interleaved; /* since start */
 	uint64_t corrected;   /* exchanges from which corrections were taken out */
-	int64_t corrected_ns; /* ... of the newest sample, what was */
+	int64_t corrected_ns; /* ... what was, of the delay of the last */
+	int64_t unproved_ns;  /* of the newest sample; see ds_ptp_correct() */
 	uint64_t stamps_lost; /* answers whose T1 had no drivestamp */
 };
 

@@ -702,8 +702,8 @@ static void fill_candidate(struct ds_sources *s, const struct ds_source *source,
 	if (c->has_prediction)
 		ask_newest(source, growth_ppb, c);
 	/* What transparent clocks are said to have held is not proved by anything. */
-	c->root_delay_ns =
-		source->remote.root_delay_ns + source->estimate.min_delay_ns + source->corrected_ns;
+	c->root_delay_ns = source->remote.root_delay_ns + source->estimate.min_delay_ns +
+			   2 * source->unproved_ns;
 	c->systematic_ns =
 		(double)c->root_delay_ns / 2.0 + (double)source->remote.root_dispersion_ns;
 	/* Distance is half the delay and all the dispersion: what is not the one is the other. */

@@ -527,7 +527,7 @@ static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
 		.raw_ns = x->raw_ns,
 		.server_minus_raw_ns = x->server_minus_raw_ns,
 		.delay_ns = x->delay_ns,
-		.distance_ns = (x->delay_ns + x->corrected_ns) / 2 + x->remote.root_delay_ns / 2 +
+		.distance_ns = x->delay_ns / 2 + x->unproved_ns + x->remote.root_delay_ns / 2 +
 			       x->remote.root_dispersion_ns,
 		.dispersion_ns = x->remote.root_dispersion_ns,
 	};

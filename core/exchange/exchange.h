@@ -59,7 +59,7 @@ struct ds_exchange {
 	 * the midpoint to T4 at freq_ppb. */
 	int64_t offset_ns;
 	int64_t delay_ns;	     /* round trip less the server's part; >= 0 */
-	int64_t corrected_ns;	     /* what ds_ptp_correct() took out of it; else 0 */
+	int64_t unproved_ns;	     /* by so much more may the offset be wrong: ds_ptp_correct() */
 	int64_t raw_ns;		     /* midpoint of T1 and T4 on the raw scale */
 	int64_t server_minus_raw_ns; /* server's clock minus the raw scale at that midpoint */
 };

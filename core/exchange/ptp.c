@@ -212,7 +212,7 @@ enum ds_reason ds_ptp_correct(struct ds_exchange *exchange, struct ds_ptp_correc
 	if (shorter_ns > exchange->delay_ns)
 		return DS_R_CORRECTION;
 	exchange->delay_ns -= shorter_ns;
-	exchange->corrected_ns = shorter_ns;
+	exchange->unproved_ns = request_ns > answer_ns ? request_ns : answer_ns;
 	/* T2 and T4 would have been so much earlier. */
 	exchange->offset_ns += (answer_ns - request_ns) / 2;
 	exchange->server_minus_raw_ns += (answer_ns - request_ns) / 2;

@@ -79,9 +79,10 @@ struct ds_ptp_corrections {
  * for an asymmetry. Returns DS_R_OK (also where neither is known, and nothing changed);
  * DS_R_CORRECTION_HALF where one is not known; DS_R_CORRECTION where one is negative or beyond
  * DS_PTP_RESIDENCE_NS, or both together are more than the delay, with 100 ppm allowed for the
- * clocks of the switches. Then nothing has changed. What was taken out stands in
- * exchange->corrected_ns: it makes the measurement better, not the bound, which holds whoever wrote
- * the corrections. */
+ * clocks of the switches. Then nothing has changed. The bound must hold
+ * whoever wrote the corrections: the truth lies within half of the measured delay of the measured
+ * offset, which is half of what is left and exchange->unproved_ns, the larger correction, of the
+ * corrected one. */
 enum ds_reason ds_ptp_correct(struct ds_exchange *exchange, struct ds_ptp_corrections corrections);
 
 #endif

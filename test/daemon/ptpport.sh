@@ -132,7 +132,7 @@ median()
 for name in plain key huge negative half; do
 	offset=$(median $name 12) delay=$(median $name 13)
 	expect "$name: not corrected, offset $offset us, delay $delay us" \
-		eval 'between 1000 "$offset" 1800 && between 2300 "$delay" 5000'
+		eval 'between 1000 "$offset" 3000 && between 2300 "$delay" 9000'
 done
 for name in corrected interleaved trusting; do
 	offset=$(median $name 12) delay=$(median $name 13)
@@ -144,7 +144,7 @@ for name in plain corrected half; do
 	[ $name = corrected ] && wanted=2000000
 	last=$(awk -v at="${at[$name]}:319:" '$3 == "PTP" && $4 == at { sub(/.*last=/, ""); print $1 }' \
 		"$TMP/client.log" | tail -n 1)
-	expect "$name: the report says $last ns" between "$wanted" "$last" $((wanted * 2 + wanted / 4))
+	expect "$name: the report says $last ns" between "$wanted" "$last" $((wanted * 10))
 done
 interleaved=$(awk -v at="${at[interleaved]}" '$3 == at { n++; i += $18 == "4I" } END { print 100 * i / n }' \
 	"$TMP/log/measurements.log")

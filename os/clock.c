@@ -22,6 +22,8 @@
 #define ANCHOR_TOLERANCE_NS 30 /* the kernel dithers the rate to keep its average */
 #define ANCHOR_NARROW_NS    2000
 #define ANCHOR_SLOW_PAIRS   10
+#define ANCHOR_SHARE	    4.0	  /* a pair is mostly right to so much of its width */
+#define TICK_MOST_NS	    1e7	  /* at 100 Hz */
 #define TICK_NOMINAL	    10000 /* microseconds a tick, at any HZ: USER_HZ is 100 */
 #define TICK_UNIT_PPB	    1e5
 #define TICK_MAX	    1000 /* units; the kernel allows 10 % */
@@ -179,18 +181,29 @@ static void drop_anchor(struct ds_clock *c, double rate_ppb)
 
 	c->real_rate_ppb = rate_ppb;
 	c->anchor_width_ns = best.width_ns;
+	c->anchored_raw_ns = best.mono_raw_ns;
 	c->real = ds_line_make(best.mono_raw_ns, best.real_ns, rate_ppb);
 	c->mono_raw = ds_line_make(best.real_ns, best.mono_raw_ns, back);
 	c->mono_raw_before = c->mono_raw;
 }
 
-/* The same where we did something to CLOCK_REALTIME: until now the old one was right. Where others
- * did, nobody knows since when it was not. */
-static void move_anchor(struct ds_clock *c, double rate_ppb)
+/* We have changed CLOCK_REALTIME: until now the old anchor was right. (Where others did, nobody
+ * knows since when it was not.) Its rate changed from at_ns of MONOTONIC_RAW on, or, as kernels do
+ * it, from their next tick: if that makes less of a difference than two readings are apart the
+ * anchor is bent there, for a new one would move into the clock what its readings are wrong by. */
+static void turn_anchor(struct ds_clock *c, int64_t at_ns, double rate_ppb)
 {
 	const struct ds_line before = c->mono_raw;
+	const double unsure_ns = fabs(rate_ppb - c->real_rate_ppb) * 1e-9 * TICK_MOST_NS;
 
-	drop_anchor(c, rate_ppb);
+	if (unsure_ns * ANCHOR_SHARE > (double)c->anchor_width_ns) {
+		drop_anchor(c, rate_ppb);
+	} else {
+		c->real_rate_ppb = rate_ppb;
+		ds_line_bend(&c->real, at_ns, rate_ppb);
+		c->mono_raw = ds_line_make(c->real.to_ns, c->real.from_ns,
+					   -rate_ppb / (1.0 + rate_ppb * 1e-9));
+	}
 	c->mono_raw_before = before;
 }
 
@@ -200,7 +213,22 @@ static bool contradicts(const struct ds_clock *c, const struct pair *p)
 	const int64_t allowed = p->width_ns / 2 + ANCHOR_TOLERANCE_NS;
 
 	return off > allowed || off < -allowed ||
-	       p->mono_raw_ns - c->real.from_ns > ANCHOR_MAX_AGE_NS;
+	       p->mono_raw_ns - c->anchored_raw_ns > ANCHOR_MAX_AGE_NS;
+}
+
+/* We have stepped CLOCK_REALTIME. The kernel adds to it what it is told to; a clock that was set is
+ * as right as we were quick. (What stands in for a kernel may be as quick: then that shows.) */
+static void step_anchor(struct ds_clock *c, int64_t step_ns, bool exact)
+{
+	const struct ds_line before = c->mono_raw;
+	struct pair now = read_pair();
+
+	ds_line_bend(&c->real, now.mono_raw_ns, c->real_rate_ppb);
+	c->real.to_ns += step_ns;
+	c->mono_raw = ds_line_make(c->real.to_ns, c->real.from_ns, ds_line_rate_ppb(&c->mono_raw));
+	if (!exact || contradicts(c, &now))
+		drop_anchor(c, c->real_rate_ppb);
+	c->mono_raw_before = before;
 }
 
 /* CLOCK_REALTIME now, with an anchor that holds for it. */
@@ -419,7 +447,7 @@ int ds_clock_open_virtual(struct ds_clock *clock, double offset_s, double freq_p
 static int set_system_rate(struct ds_clock *c, double rate_ppb)
 {
 	struct timex t = {.modes = ADJ_FREQUENCY | ADJ_TICK};
-	int64_t ticks = 0;
+	int64_t ticks = 0, before_ns;
 	int error;
 
 	if (fabs(rate_ppb) > FREQ_MAX_PPB)
@@ -428,10 +456,12 @@ static int set_system_rate(struct ds_clock *c, double rate_ppb)
 		return -EINVAL;
 	t.tick = (long)(TICK_NOMINAL + ticks);
 	t.freq = lrint((rate_ppb - (double)ticks * TICK_UNIT_PPB) * FREQ_UNITS_PER_PPB);
+	read_real(c); /* so that the anchor is right until now */
+	before_ns = read_ns(CLOCK_MONOTONIC_RAW);
 	error = adjust(&t);
 	if (error)
 		return error;
-	move_anchor(c, rate_of(&t));
+	turn_anchor(c, before_ns + (read_ns(CLOCK_MONOTONIC_RAW) - before_ns) / 2, rate_of(&t));
 	return 0;
 }
 
@@ -461,6 +491,7 @@ static int step_system(struct ds_clock *c, int64_t step_ns)
 	struct timex t = {.modes = ADJ_SETOFFSET | ADJ_NANO};
 	struct timespec now;
 	int64_t to_ns;
+	bool exact;
 	int error;
 
 	t.time.tv_sec = step_ns / NS_PER_S;
@@ -469,14 +500,16 @@ static int step_system(struct ds_clock *c, int64_t step_ns)
 		t.time.tv_sec--;
 		t.time.tv_usec += NS_PER_S;
 	}
+	read_real(c);
 	error = adjust(&t);
+	exact = !error;
 	if (error && error != -EPERM) {
 		to_ns = read_ns(CLOCK_REALTIME) + step_ns;
 		now = (struct timespec){to_ns / NS_PER_S, to_ns % NS_PER_S};
 		error = clock_settime(CLOCK_REALTIME, &now) < 0 ? -errno : 0;
 	}
 	if (!error)
-		move_anchor(c, c->real_rate_ppb);
+		step_anchor(c, step_ns, exact);
 	return error;
 }
 

@@ -64,6 +64,7 @@ struct ds_clock {
 	double real_rate_ppb;	 /* CLOCK_REALTIME against MONOTONIC_RAW as set in the kernel */
 	double max_rate_ppb;	 /* see ds_clock_set_rate() */
 	int64_t anchor_width_ns; /* of the pair of readings that the anchor is */
+	int64_t anchored_raw_ns; /* MONOTONIC_RAW at which the anchor was read */
 	uint64_t anchors;	 /* how often the anchor was replaced */
 	int64_t precision_ns;	 /* least step seen between readings, 1 .. 1e9 */
 	int64_t jump_ns;	 /* see ds_clock_take_jump() */

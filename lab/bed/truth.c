@@ -175,7 +175,7 @@ static bool judge(const struct wanted *wanted, char *argument)
 {
 	struct samples all = {NULL, 0, 0};
 	struct figures f = {0};
-	char *limit = strrchr(argument, '='), *slash;
+	char *limit = strrchr(argument, '='), *slash, *name;
 	double limit_us = 0;
 	size_t begin = 0, count = 0;
 
@@ -186,20 +186,20 @@ static bool judge(const struct wanted *wanted, char *argument)
 		limit_us = strtod(limit, NULL);
 	}
 	slash = strrchr(argument, '/');
+	name = slash ? slash + 1 : argument;
 	if (read_samples(argument, wanted, &all))
 		count = window(wanted, &all, &begin);
 	if (wanted->style == SAMPLES)
 		for (size_t i = 0; i < all.count; i++)
 			printf("%.6f %.0f %.0f\n", (all.of[i].true_ns - all.of[0].true_ns) * 1e-9,
 			       all.of[i].error_ns, all.of[i].bracket_ns);
-	else if (count >= SAMPLES_LEAST) {
+	else if (count >= SAMPLES_LEAST && all.of) {
 		f = figures_of(all.of + begin, count);
-		print_figures(wanted, slash ? slash + 1 : argument, &f, all.of[0].error_ns,
-			      limit_us);
+		print_figures(wanted, name, &f, all.of[0].error_ns, limit_us);
 	} else if (wanted->style == JSON)
-		printf("{\"log\": \"%s\", \"samples\": %zu}", slash ? slash + 1 : argument, count);
+		printf("{\"log\": \"%s\", \"samples\": %zu}", name, count);
 	else
-		printf("%s: only %zu samples\n", slash ? slash + 1 : argument, count);
+		printf("%s: only %zu samples\n", name, count);
 	free(all.of);
 	return count >= SAMPLES_LEAST && !(limit_us > 0 && fabs(f.mean_ns) > limit_us * 1e3);
 }

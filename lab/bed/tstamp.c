@@ -9,9 +9,9 @@
  *
  * With IFNAME, hardware stamps are switched on there first: FILTER is all, ptp or none, or any (the
  * widest that is accepted, the default). The server ends when a client says so, or after a minute
- * of silence. BURST packets are sent back to back before any is waited for. The client's last line
- * holds the counts; rx, tx and trip are of hardware stamps, means in ns: "rx late" is the software
- * stamp less the hardware one, "trip" both ways by hardware stamps alone.
+ * of silence. BURST packets are sent back to back before any is waited for. Last lines hold
+ * the counts. "way" is from the client's hardware transmit stamp to the server's hardware receive
+ * stamp, by both cards' clocks.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -43,6 +43,7 @@
 
 struct counts {
 	int packets, rx_software, rx_hardware, tx_software, tx_hardware, trips;
+	int64_t corrected_ns; /* bytes 8 to 15 of requests, as a PTP correction field */
 	int64_t trip_ns, trip_min_ns, tx_late_ns;
 };
 
@@ -174,6 +175,16 @@ static void print_counts(const char *role, const struct counts *c)
 	       c->rx_hardware, c->tx_software, c->tx_hardware);
 }
 
+/* Big-endian, in 2^-16 ns, as a transparent clock adds to it. */
+static int64_t correction_ns(const char *data)
+{
+	uint64_t field = 0;
+
+	for (int i = 8; i < 16; i++)
+		field = field << 8 | (uint8_t)data[i];
+	return (int64_t)(field >> 16);
+}
+
 /* What the server tells: its stamps of the request before, so that the client can work out trips.
  */
 struct told {
@@ -199,6 +210,7 @@ static bool answer_one(int fd, struct counts *counts)
 	counts->packets++;
 	counts->rx_software += ns_of(rx.ts[SOFTWARE]) != 0;
 	counts->rx_hardware += ns_of(rx.ts[HARDWARE]) != 0;
+	counts->corrected_ns += correction_ns(data);
 	memcpy(&told, data, sizeof told);
 	told.rx_ns = ns_of(rx.ts[HARDWARE]);
 	memcpy(data, &told, sizeof told);
@@ -220,7 +232,8 @@ static int serve(uint16_t port, const char *interface, const char *filter)
 	while (poll(&p, 1, SERVER_IDLE_MS) > 0 && answer_one(fd, &counts))
 		;
 	print_counts("server", &counts);
-	putchar('\n');
+	printf(", corrected by %lld ns in the mean\n",
+	       (long long)(counts.packets ? counts.corrected_ns / counts.packets : 0));
 	return 0;
 }
 

@@ -106,21 +106,21 @@ static int64_t bend(int64_t now)
 	return now + gained;
 }
 
-__attribute__((visibility("default"))) int clock_gettime(clockid_t clock, struct timespec *ts)
+__attribute__((visibility("default"))) int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
-	long error = syscall(SYS_clock_gettime, clock, ts);
+	long error = syscall(SYS_clock_gettime, clock_id, tp);
 	int64_t ns;
 
 	if (error)
 		return (int)error;
 	read_settings_once();
-	ns = ts->tv_sec * NS_PER_S + ts->tv_nsec;
-	if (clock == CLOCK_MONOTONIC)
+	ns = tp->tv_sec * NS_PER_S + tp->tv_nsec;
+	if (clock_id == CLOCK_MONOTONIC)
 		ns = bend(ns);
-	else if (clock == CLOCK_REALTIME)
+	else if (clock_id == CLOCK_REALTIME)
 		ns += (int64_t)(epoch_s * 1e9);
-	ts->tv_sec = ns / NS_PER_S;
-	ts->tv_nsec = ns % NS_PER_S;
+	tp->tv_sec = ns / NS_PER_S;
+	tp->tv_nsec = ns % NS_PER_S;
 	return 0;
 }
 

@@ -8,7 +8,7 @@
 #   node   number of this host          bed    folder of the bed
 #   netem  delay,5ms,1ms and the like   tools  unpacked packages
 #   out    folder of this host on the   work   what was built for the guests
-#          machine; it may write there
+#          machine; it may write there        load   ipv6,8021q and other modules
 # and whatever else was given to "bed host".
 
 export PATH="$tools/usr/sbin:$tools/usr/bin:$tools/sbin:$tools/bin:$work/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -23,16 +23,23 @@ mount -t hostfs -o "$out" out "$out"
 mkdir -p /var/lib/chrony /run/chrony /run/lock
 chmod 750 /run/chrony	# chronyc makes its socket nowhere else
 
+if [ -n "$load" ]; then
+	# shellcheck disable=SC2046  # commas stand for the spaces between words
+	"$bed/init/modules.sh" $(echo "$load" | tr , ' ')
+fi
+
 # hw0, with hardware stamps, stands on vec0 and has the address.
 echo vec0 > /sys/module/bedclk/parameters/lower
 ip link set lo up
 ip link set vec0 up
 ip addr add "10.77.0.$node/24" dev hw0
 ip link set hw0 up
+if [ -d /proc/sys/net/ipv6 ]; then	# load=ipv6
+	ip addr add "fd77::$node/64" dev hw0 nodad
+fi
 
-modules=$tools/usr/lib/uml/modules/$(uname -r)/kernel
 if [ -n "$netem" ]; then
-	busybox insmod "$modules/net/sched/sch_netem.ko"
+	"$bed/init/modules.sh" sch_netem
 	# shellcheck disable=SC2046  # commas stand for the spaces between words
 	tc qdisc add dev vec0 root netem $(echo "$netem" | tr , ' ')
 fi

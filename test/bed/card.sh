@@ -84,7 +84,7 @@ says 'one that is killed leaves it set' $'tx=1 rx=1 flags=0\ntx=1 rx=1 flags=0' 
 	"$begin kill -9 \$pid; wait \$pid 2>/dev/null; $carder setting hw0"
 says '... which the next one finds, uses and leaves as it found it' $'tx=1 rx=1 flags=0\ntx=1 rx=1 flags=0' \
 	"rm -f /run/ours.pid; $begin kill \$pid; wait \$pid; $carder setting hw0"
-[ $failures = 0 ] || bed_tell 1 'tail -n 20 /run/ours.log' | sed 's/^/    | /'
+[ "$failures" = 0 ] || bed_tell 1 'tail -n 20 /run/ours.log' | sed 's/^/    | /'
 bed_tell 1 "$carder restore hw0 0 0 0"
 
 # ---- what stands on a card ----
@@ -107,4 +107,4 @@ says 'a bridge with the bond and the VLAN on it as ports has one card' "kind=bri
 says 'a bridge with ports that do not stamp says so' "kind=bridge stamper=br1 *note='br1 has no port that stamps'" \
 	"ip link add br1 type bridge; $carder look br1"
 bed_end 1
-[ $failures = 0 ]
+[ "$failures" = 0 ]

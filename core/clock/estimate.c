@@ -536,11 +536,13 @@ static struct ds_estimate_sample sample_of(const struct ds_exchange *x)
 /* Servers put noise into the bits of a stamp below their precision: what was there is lost, and
  * what is there instead as wrong, each by up to one precision (variance 1/12 of its square). What a
  * card's stamps may be wrong by in our scales comes to that: T1's of the way there, T4's of the way
- * back, and the larger counts for both. A reference clock's sample is one moment on two clocks: its
- * precision says all of it. */
+ * back, and the larger counts for both; and where it is cards that stamped both, nobody read our
+ * clock. A reference clock's sample is one moment on two clocks: its precision says all of it. */
 static double grain_variance(const struct ds_exchange *x, int64_t precision_ns)
 {
-	double ours = x->kind == DS_EXCHANGE_REFCLOCK	? 0.0
+	bool unread = x->kind == DS_EXCHANGE_REFCLOCK ||
+		      (x->t1.source == DS_STAMP_HARDWARE && x->t4.source == DS_STAMP_HARDWARE);
+	double ours = unread				? 0.0
 		      : precision_ns < 1		? 1
 		      : precision_ns > PRECISION_MAX_NS ? PRECISION_MAX_NS
 							: (double)precision_ns;

@@ -88,14 +88,16 @@ static bool open_phc(struct ds_cards_one *one, char why[DS_WHY])
 	return ds_phc_open(&one->phc, &config, why) == 0;
 }
 
-/* A reading of the card's clock is one of ours as well, and comes to the raw scale by an anchor, which
- * is one more. Where each takes long, what they are off by is a small part of that: 0.16 us of 13 was
- * seen in a guest without vDSO. */
+/* A reading of the card's clock is one of ours as well, and comes to the raw scale by an anchor,
+ * which is one more. Where each takes long, what they are off by is a small part of that, mostly:
+ * 0.16 us of 13 was seen in a guest without vDSO, and a few times that when the machine below it
+ * was busy. */
 static void init_clock(const struct ds_cards *c, struct ds_cards_one *one)
 {
 	const struct ds_cardclock_config config = {
 		.precision_ns = llround(one->conf->precision_s * 1e9) +
 				c->clock->precision_ns / READING_PARTS,
+		.slack_ns = c->clock->precision_ns,
 		.min_samples = one->conf->min_samples,
 		.max_samples = one->conf->max_samples,
 	};

@@ -143,8 +143,8 @@ static bool is_step(const struct ds_cardclock *c, const struct ds_cardclock_read
 {
 	const double x = ds_ns_between(r->raw_ns, c->raw_ref_ns);
 	const double gained = ds_ns_between(r->device_ns, c->device_ref_ns) - x;
-	const double width =
-		(double)r->half_width_ns + c->shared_ns + (double)c->config.precision_ns;
+	const double width = (double)r->half_width_ns + c->shared_ns +
+			     (double)c->config.precision_ns + (double)c->config.slack_ns;
 
 	if (c->count < SAMPLES_LEAST)
 		return fabs(gained) > RATE_MOST * x + width;

@@ -37,8 +37,10 @@ struct ds_cardclock_reading {
 
 struct ds_cardclock_config {
 	int64_t precision_ns; /* of the card's stamps and readings; 0: 100, as chrony has it */
-	uint8_t min_samples;  /* before anything is converted, 2 .. max; 0: 2 */
-	uint8_t max_samples;  /* .. DS_CARDCLOCK_SAMPLES; 0: 16 */
+	int64_t slack_ns;    /* a reading that is off by no more is no step, but noise: what reading
+			      * our own clock takes, in which it may be held up; 0: none */
+	uint8_t min_samples; /* before anything is converted, 2 .. max; 0: 2 */
+	uint8_t max_samples; /* .. DS_CARDCLOCK_SAMPLES; 0: 16 */
 };
 
 /* Private to cardclock.c; steps and taken may be read. */

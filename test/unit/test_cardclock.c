@@ -60,11 +60,11 @@ static void test_configuration_is_cut_off_at_its_bounds(void **state)
 	assert_int_equal(c.config.precision_ns, 100);
 	assert_int_equal(c.config.min_samples, 2);
 	assert_int_equal(c.config.max_samples, 16);
-	ds_cardclock_init(&c, &(struct ds_cardclock_config){-1, 255, 255});
+	ds_cardclock_init(&c, &(struct ds_cardclock_config){-1, 0, 255, 255});
 	assert_int_equal(c.config.precision_ns, 100);
 	assert_int_equal(c.config.min_samples, DS_CARDCLOCK_SAMPLES);
 	assert_int_equal(c.config.max_samples, DS_CARDCLOCK_SAMPLES);
-	ds_cardclock_init(&c, &(struct ds_cardclock_config){5, 9, 4});
+	ds_cardclock_init(&c, &(struct ds_cardclock_config){5, 0, 9, 4});
 	assert_int_equal(c.config.min_samples, 4);
 }
 
@@ -160,6 +160,30 @@ static void test_a_step_by_others_is_found(void **state)
 	}
 }
 
+/* Where reading our own clock takes long, what is off by less is noise, and the errors tell of it.
+ */
+static void test_noise_of_our_readings_is_no_step(void **state)
+{
+	for (int i = 0; i < 4; i++) {
+		const int64_t off[] = {5000, -5000, 20000, -20000};
+		struct ds_cardclock c = made(0);
+		int64_t raw;
+		double quiet, noisy;
+
+		(void)state;
+		c.config.slack_ns = 8000;
+		for (int64_t t = 0; t < 10; t++)
+			add(&c, t * S, shown(t * S, DEVICE_NS, 5.0), 400);
+		assert_true(ds_cardclock_raw(&c, shown(9 * S, DEVICE_NS, 5.0), &raw, &quiet));
+		assert_int_equal(add(&c, 10 * S, shown(10 * S, DEVICE_NS + off[i], 5.0), 400),
+				 i < 2 ? DS_CARDCLOCK_TAKEN : DS_CARDCLOCK_STEPPED);
+		if (i >= 2)
+			continue;
+		assert_true(ds_cardclock_raw(&c, shown(10 * S, DEVICE_NS, 5.0), &raw, &noisy));
+		assert_true(noisy > 2 * quiet);
+	}
+}
+
 static void test_what_cannot_be_is_ignored(void **state)
 {
 	struct ds_cardclock c = made(0);
@@ -238,6 +262,7 @@ int main(void)
 		cmocka_unit_test(test_a_line_is_followed_to_the_nanosecond),
 		cmocka_unit_test(test_what_is_far_away_is_not_converted),
 		cmocka_unit_test(test_a_step_by_others_is_found),
+		cmocka_unit_test(test_noise_of_our_readings_is_no_step),
 		cmocka_unit_test(test_what_cannot_be_is_ignored),
 		cmocka_unit_test(test_errors_stated_are_true),
 	};

@@ -84,12 +84,21 @@ static double most_freq(const struct ds_conf *conf, const struct ds_clock *clock
 	return clock->kind == DS_CLOCK_PHC ? fmin(most_ppb, clock->max_rate_ppb / 2.0) : most_ppb;
 }
 
+static double most_slew(const struct ds_conf *conf, const struct ds_clock *clock,
+			double most_freq_ppb)
+{
+	double most_ppb = conf->max_slew_ppm * 1e3;
+
+	return clock->kind == DS_CLOCK_PHC ? fmin(most_ppb, clock->max_rate_ppb - most_freq_ppb)
+					   : most_ppb;
+}
+
 void ds_timekeeper_init(struct ds_timekeeper *tk, const struct ds_conf *conf,
 			struct ds_clock *clock, bool steer, struct ds_bound_page *page)
 {
 	double most_freq_ppb = most_freq(conf, clock);
 	struct ds_discipline_config config = {
-		.max_slew_ppb = fmin(conf->max_slew_ppm * 1e3, clock->max_rate_ppb - most_freq_ppb),
+		.max_slew_ppb = most_slew(conf, clock, most_freq_ppb),
 		.step_threshold_ns = (int64_t)(conf->makestep_threshold_s * 1e9),
 		.step_updates = conf->makestep_limit,
 		.max_freq_ppb = most_freq_ppb,

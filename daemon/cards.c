@@ -65,7 +65,14 @@ static void complain(struct ds_cards *c, const struct ds_conf_card *conf, const 
 	*said = true;
 }
 
-static void say_set(const struct ds_cards_one *one)
+/* Is it the clock that we keep? Then what it shows is known, and each correction of ours would look
+ * like somebody else's. */
+static bool is_ours(const struct ds_cards *c, const struct ds_cards_one *one)
+{
+	return ds_clock_is_phc(c->clock, one->card.phc_index);
+}
+
+static void say_set(const struct ds_cards *c, const struct ds_cards_one *one)
 {
 	static const char *const ways[] = {
 		[DS_PHC_PRECISE] = "by the hardware, both at once",
@@ -76,7 +83,8 @@ static void say_set(const struct ds_cards_one *one)
 	ds_log(DS_LOG_NOTICE,
 	       "card %s (%s, /dev/ptp%d): stamps %s packets sent, received: %s; its clock is read %s",
 	       one->card.stamper, one->card.driver, one->card.phc_index, one->sends ? "all" : "no",
-	       ds_card_filter_word(one->filter), ways[one->phc.way]);
+	       ds_card_filter_word(one->filter),
+	       is_ours(c, one) ? "by nobody else: it is the one that is kept" : ways[one->phc.way]);
 }
 
 static bool open_phc(struct ds_cards_one *one, char why[DS_WHY])
@@ -164,7 +172,7 @@ static void add(struct ds_cards *c, const struct ds_conf_card *conf, const struc
 		return;
 	}
 	c->count++;
-	say_set(one);
+	say_set(c, one);
 	read_clock(c, one, ds_monotonic_ns());
 }
 
@@ -261,13 +269,6 @@ static void say_step(struct ds_cards_one *one)
 		       "is known",
 		       one->card.stamper);
 	one->said_step = true;
-}
-
-/* Is it the clock that we keep? Then what it shows is known, and each correction of ours would look
- * like somebody else's. */
-static bool is_ours(const struct ds_cards *c, const struct ds_cards_one *one)
-{
-	return ds_clock_is_phc(c->clock, one->card.phc_index);
 }
 
 static void read_clock(struct ds_cards *c, struct ds_cards_one *one, int64_t now_ns)

@@ -16,6 +16,7 @@
 #define HOLDOVER_INTERVALS  8.0
 #define HOLDOVER_SURPRISE   1.5
 #define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
+#define PUT_BACK_SAY_NS	    (60 * NS_PER_S)
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
 
 /* In shadow the system's clock is another one, and is not touched. */
@@ -313,6 +314,41 @@ void ds_timekeeper_save_drift(struct ds_timekeeper *tk)
 	write_drift(tk);
 }
 
+/* A PHC is set by its own driver as well, when the link comes up anew: by how much is known to a
+ * reading, and what was done is undone, whatever makestep allows; a slew of 50 years helps nobody.
+ * Where somebody else does so again and again, once a minute is enough to say it. */
+static void put_back(struct ds_timekeeper *tk, int64_t jump_ns)
+{
+	int64_t now_ns = ds_monotonic_ns();
+	int rc = ds_clock_step(tk->clock, -jump_ns);
+
+	if (rc == 0 && now_ns < tk->put_back_due_ns)
+		return;
+	tk->put_back_due_ns = now_ns + PUT_BACK_SAY_NS;
+	ds_log(DS_LOG_WARNING, "the clock was set by somebody else, by %.6f s; %s",
+	       (double)jump_ns * 1e-9, rc == 0 ? "set back" : strerror(-rc));
+}
+
+/* Somebody else has set the clock: bring it back, unless it is not ours to. */
+static void answer_set(struct ds_timekeeper *tk, struct ds_reading *now, int64_t jump_ns)
+{
+	struct ds_correction correction;
+
+	ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
+	if (tk->steer && tk->clock->kind == DS_CLOCK_PHC && tk->reference.synchronised) {
+		put_back(tk, jump_ns);
+		ds_clock_read(tk->clock, now);
+	} else if (!tk->steer || refuses(tk, jump_ns)) {
+		ds_bounds_tell(&tk->bounds);
+		return;
+	} else {
+		ds_log(DS_LOG_WARNING, "the clock was set by somebody else, by %.6f s",
+		       (double)jump_ns * 1e-9);
+	}
+	ds_discipline_disturbed(&tk->discipline, now, &correction);
+	apply(tk, &correction);
+}
+
 enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 {
 	int64_t suspended_ns = ds_suspended_ns();
@@ -321,6 +357,8 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 	struct ds_reading now;
 	int64_t jump_ns;
 
+	if (slept_ns >= SLEEP_LEAST_NS)
+		ds_clock_phc_slept(tk->clock);
 	ds_clock_read(tk->clock, &now); /* finds out */
 	jump_ns = ds_clock_take_jump(tk->clock);
 	tk->suspended_ns = suspended_ns;
@@ -342,15 +380,7 @@ enum ds_disturbance ds_timekeeper_check(struct ds_timekeeper *tk)
 		apply(tk, &correction);
 		return DS_HOST_SLEPT;
 	}
-	ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
-	if (tk->steer && !refuses(tk, jump_ns)) {
-		ds_log(DS_LOG_WARNING, "the clock was set by somebody else, by %.6f s",
-		       (double)jump_ns * 1e-9);
-		ds_discipline_disturbed(&tk->discipline, &now, &correction);
-		apply(tk, &correction);
-	} else {
-		ds_bounds_tell(&tk->bounds);
-	}
+	answer_set(tk, &now, jump_ns);
 	return DS_CLOCK_WAS_SET;
 }
 

@@ -39,6 +39,7 @@ struct ds_timekeeper {
 	int64_t drift_due_monotonic_ns;
 	int64_t suspended_ns; /* ds_suspended_ns() as last seen */
 	bool drift_changed;
+	int64_t put_back_due_ns; /* CLOCK_MONOTONIC: that a PHC was set is not said before */
 	int32_t changes_refused; /* offsets over maxchange that were ignored */
 	bool give_up;		 /* maxchange: one too many; the daemon has to end */
 };

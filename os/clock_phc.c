@@ -233,6 +233,15 @@ void ds_clock_phc_tend(struct ds_clock *c)
 	schedule(c->phc);
 }
 
+void ds_clock_phc_slept(struct ds_clock *c)
+{
+	if (c->kind != DS_CLOCK_PHC)
+		return;
+	ds_cardclock_forget(&c->phc->line);
+	take(c, true);
+	schedule(c->phc);
+}
+
 /* ---- opening ---- */
 
 static int fail(struct ds_clock_phc *p, const char *path, int error, const char *what,

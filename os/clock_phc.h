@@ -71,6 +71,10 @@ void ds_clock_phc_close(struct ds_clock *clock);
 /* Read the PHC if it is time to (due_ns). For other clocks: nothing. */
 void ds_clock_phc_tend(struct ds_clock *clock);
 
+/* The host slept: the PHC went on or not, CLOCK_MONOTONIC_RAW stood still. The clock is read and
+ * taken as it stands, which is no jump. */
+void ds_clock_phc_slept(struct ds_clock *clock);
+
 /* A leap second: UTC steps by step_ns, and TAI, which this one keeps, does not. Nothing is done to
  * the PHC. False where it keeps UTC or is no PHC: ds_clock_step() is what is needed. */
 bool ds_clock_phc_leap(struct ds_clock *clock, int64_t step_ns);

@@ -14,7 +14,7 @@ cat >"$TMP/card.conf" <<END
 clock hw0
 hwtimestamp hw0
 server 10.77.0.1 iburst minpoll 0 maxpoll 0 xleave
-makestep 0.01 -1
+makestep 0.1 3
 allow 10.77.0.0/24
 pidfile /run/card.pid
 boundfile /run/card.bound
@@ -67,44 +67,51 @@ expect 'the system clock, 3 s off, is not touched' [ "$mean_ns" -lt -2990000000 
 shown "system clock: $mean_ns ns"
 answer=$(bed_tell 1 "$TOOL query 10.77.0.2 2>&1")
 expect 'what is served is the time of the PHC' \
-	grep -qE 'answered; offset -?[0-9.]+ (us|ns) ' <<<"$answer"
+	grep -qE 'answered; offset -?([0-9.]+ (us|ns)|[0-9](\.[0-9]+)? ms) ' <<<"$answer"
 shown "$(grep answered <<<"$answer")"
 bed_tell 2 "setsid $DAEMON -d -f $TMP/system.conf >/run/system.log 2>&1 </dev/null &"
 
-from_start 21
-truth_of 3 14 21
+# On a busy machine all takes longer: figures are of the last seconds, whenever these are.
+await 15 bed_tell 2 'grep -q "System clock was stepped" /run/system.log'
+sleep 5
+from_start 20
+now=$(($(seconds) - start))
+truth_of 3 $((now - 6)) "$now"
 chronyd_rms_ns=$rms_ns
 shown "chronyd's system clock: mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
 truth_options=--device
-truth_of 2 14 21
+truth_of 2 $((now - 6)) "$now"
 truth_options=
 shown "our PHC:                mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
 # 2 us: two readings of a guest's clock, each a traced system call of 12 us.
 expect 'its true error is no more than that of chronyd'\''s system clock' \
 	[ "$rms_ns" -le $((chronyd_rms_ns + 2000)) ]
 phc_mean_ns=$mean_ns
-truth_of 2 15 21
+truth_of 2 $((now - 3)) "$now"
 shown "our system clock by it: mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
 expect 'the system clock that follows it agrees' below 20000 $((mean_ns - phc_mean_ns)) "$sd_ns"
 
 bed_tell 2 'phc_ctl /dev/ptp0 -- freq 5000 adj 0.03' >/dev/null
-from_start 29
+sleep 8
+now=$(($(seconds) - start))
 expect 'somebody else who sets it is named' \
 	said 'hw0 is steered by somebody else, too .*made to run 5\.000 ppm fast'
-expect 'and what he did is undone at once' said 'the clock was set by somebody else, by 0\.0(3|29)'
+expect 'and what he did is undone at once' said 'the clock was set by somebody else, by 0\.0(3|29).*; set back'
 truth_options=--device
-truth_of 2 25 29
+truth_of 2 $((now - 4)) "$now"
 truth_options=
 shown "our PHC after that:     mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
 expect 'the PHC is right again' below 20000 "$mean_ns" "$sd_ns"
-truth_of 2 26 29
+truth_of 2 $((now - 3)) "$now"
 shown "the system clock:       mean $mean_ns ns, sd $sd_ns"
 expect 'and so is the system clock that follows it' below 50000 "$mean_ns" "$sd_ns"
 
+# shellcheck disable=SC2016 # that is for the host to expand
 bed_tell 2 'kill $(cat /run/system.pid) && kill -USR1 $(cat /run/card.pid)'
 why=$(bed_tell 2 "$DAEMON -d -f $TMP/circle.conf 2>&1")
 expect 'a PHC is not its own source, by whatever name' \
 	grep -q "circle.conf:3: PHC0: /dev/ptp0 is the clock that is kept ($TMP/circle.conf:2)" <<<"$why"
+# shellcheck disable=SC2016
 bed_tell 2 'kill $(cat /run/card.pid)'
 bed_tell 2 "$DAEMON -q -t 9 -f $TMP/tai.conf" >"$TMP/tai.log" 2>&1
 expect '-q sets it once, to TAI' grep -q 'PHC clock was stepped by (36\.9|37\.0)' -E "$TMP/tai.log"
@@ -112,7 +119,8 @@ sleep 1
 mean_ns=$("$BED" truth --device --samples "$TMP/host-2.log" | awk 'END { printf "%.0f", $2 }')
 shown "PHC on TAI:             mean $mean_ns ns"
 expect 'which is 37 s ahead' below 1000000 $((mean_ns - 37000000000))
+bed_tell 2 'cat /run/system.log' >"$TMP/system.log"
 bed_end 2
 grep -E '^[^ ]* (clock hw0|card hw0|source|counters)' "$TMP/daemon-2.log" | sed 's/^/    /'
-[ "$failures" = 0 ] || sed 's/^/    | /' "$TMP/daemon-2.log"
+[ "$failures" = 0 ] || sed 's/^/    | /' "$TMP/daemon-2.log" "$TMP/system.log"
 [ "$failures" = 0 ]

@@ -324,6 +324,7 @@ static void other_clocks_have_no_device(void **state)
 	assert_false(ds_clock_phc_leap(&c, S));
 	assert_true(fpclassify(ds_clock_phc_error_ns(&c)) == FP_ZERO);
 	ds_clock_phc_tend(&c);
+	ds_clock_phc_slept(&c);
 	ds_clock_phc_close(&c);
 }
 
@@ -418,6 +419,32 @@ static void rates_are_cut_off(void **state)
 	assert_int_equal(ds_clock_set_rate(&the_clock, -8e7), 0);
 	assert_near(llrint(ds_clock_rate_ppb(&the_clock)), -1000000, 1);
 	assert_int_equal(ds_clock_set_rate(&the_clock, (double)NAN), -EINVAL);
+}
+
+/* The host slept for 100 s, in which CLOCK_MONOTONIC_RAW stood still, and the PHC did not. */
+static void a_sleep_is_no_jump(void **state)
+{
+	int64_t began_ns;
+
+	(void)state;
+	make_device(1700000000 * S, 5000);
+	open_clock(true);
+	began_ns = raw_error_ns();
+	for (int i = 0; i < 3; i++) {
+		sleep_ms(10);
+		tend();
+	}
+	device.shown.to_ns += 100 * S;
+	ds_clock_phc_slept(&the_clock);
+	assert_near(clock_error_ns(), 0, NEAR_NS);
+	assert_near(raw_error_ns(), began_ns, 2 * NEAR_NS);
+	for (int i = 0; i < 3; i++) {
+		sleep_ms(10);
+		tend();
+		assert_near(clock_error_ns(), 0, NEAR_NS);
+	}
+	assert_int_equal(ds_clock_take_jump(&the_clock), 0);
+	assert_int_equal(the_phc.steps, 0);
 }
 
 /* -x: nothing is written; the raw scale is CLOCK_MONOTONIC_RAW, whatever others do. */
@@ -534,6 +561,7 @@ int main(void)
 		cmocka_unit_test(steps_by_others_are_found),
 		cmocka_unit_test(rates_of_others_are_undone),
 		cmocka_unit_test(rates_are_cut_off),
+		cmocka_unit_test(a_sleep_is_no_jump),
 		cmocka_unit_test(is_only_read),
 		cmocka_unit_test(keeps_tai),
 		cmocka_unit_test(failures_are_named),

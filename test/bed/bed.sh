@@ -142,11 +142,12 @@ stamp=$(bed_tell 1 cat /sys/class/ptp/ptp0/fifo)
 expect "external time stamps of the pulse, by the card's clock ($stamp)" \
 	grep -qE '^0 [0-9]+ 0$' <<<"$stamp"
 faults 2 phc_ppb 30000
-began=$SECONDS
+began=$SECONDS from_s=$(($(seconds_of 2) + 1))
 
 # ---- pulses ----
 
 edges() { bed_tell 1 grep -c assert /run/pps.log; }
+bed_tell 1 cat /run/pps.log >"$TMP/pps.log" # before there are others
 faults 1 pps_double 1000
 before=$(edges)
 sleep 2.6
@@ -165,7 +166,6 @@ expect "no pulse" [ "$(edges)" = "$before" ]
 # ---- clocks, against true time ----
 
 while [ $((SECONDS - began)) -lt 6 ]; do sleep 0.5; done
-bed_tell 1 cat /run/pps.log >"$TMP/pps.log"
 bed_end 1 2
 
 # within PPM GOT WANTED
@@ -173,8 +173,8 @@ within() { awk -v a="$2" -v b="$3" -v most="$1" 'BEGIN { d = a - b; exit !(d <= 
 truth_of 2
 expect "an oscillator of +37.5 ppm ($frequency_ppm ppm, $residual_ns ns left)" within 0.2 "$frequency_ppm" 37.5
 epoch_ms=$((mean_ns / 1000000))
-expect "started 5.25 s wrong ($epoch_ms ms)" between 5150 $epoch_ms 5350
-truth_options=--device truth_of 2 "$((began + 1))"
+expect "started about 5.25 s wrong, as the boot goes ($epoch_ms ms)" between 4250 $epoch_ms 5750
+truth_options=--device truth_of 2 "$from_s"
 expect "the card's clock at +30 ppm since ($frequency_ppm ppm)" within 1 "$frequency_ppm" 30
 truth_of 1
 expect "an oscillator that swings ($residual_ns ns beside a line)" between 3000 "$residual_ns" 1000000
@@ -190,7 +190,7 @@ read -r off_ns spread_ns count < <(awk '
 		clock = substr(part[1], length(part[1]) - 5) * 1e9 + part[2]
 		away = clock - last
 		last = clock
-		if (away < 0.999e9 || away > 1.001e9) next # around doubled ones and gaps
+		if (away < 0.999e9 || away > 1.001e9) next # the first
 		for (i = 1; i < m && at[i + 1] < clock; i++) ;
 		if (i >= m || at[i] > clock) next
 		off = (clock - error[i] - (error[i + 1] - error[i]) * (clock - at[i]) / (at[i + 1] - at[i])) % 1e9

@@ -16,6 +16,7 @@
 #                           half: true and $mean_ns $sd_ns $rms_ns $max_ns $samples (whole numbers;
 #                           0 0 0 0 0 and false where there are too few). truth_options=--device:
 #                           of the clock of probe=DEVICE. Works while H runs, too.
+# seconds_of H              whole seconds since the log of H began: now, as FROM_S
 # below LIMIT VALUE...      are all these whole numbers within +-LIMIT?
 #
 # What host H printed is in $TMP/host-H.log, what its daemon said at its end in $TMP/daemon-H.log.
@@ -116,6 +117,14 @@ truth_of() # H [FROM_S [TO_S]]
 	[ -n "$frequency_ppm" ] && return 0
 	samples=0 mean_ns=0 sd_ns=0 rms_ns=0 max_ns=0 frequency_ppm=0 residual_ns=0
 	return 1
+}
+
+# Whole seconds since the log of H began, for FROM_S and TO_S of things that are done now.
+seconds_of() # H
+{
+	local seconds
+	seconds=$("$BED" truth --samples "$TMP/host-$1.log" | tail -n 1)
+	echo "${seconds%%.*}"
 }
 
 below() # LIMIT VALUE...

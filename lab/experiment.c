@@ -12,6 +12,8 @@ static const char *const mode_names[DS_LAB_MODES] = {
 	[DS_LAB_BROADCAST] = "broadcast",
 	[DS_LAB_BROADCAST_XLEAVE] = "broadcast-xleave",
 	[DS_LAB_PTP] = "ptp",
+	[DS_LAB_BASIC_HARDWARE] = "basic-hardware",
+	[DS_LAB_XLEAVE_HARDWARE] = "xleave-hardware",
 };
 
 const char *ds_lab_mode_name(enum ds_lab_mode mode)
@@ -28,8 +30,28 @@ enum ds_lab_mode ds_lab_mode_find(const char *name)
 	return DS_LAB_MODES;
 }
 
+bool ds_lab_mode_hardware(enum ds_lab_mode mode)
+{
+	return mode == DS_LAB_BASIC_HARDWARE || mode == DS_LAB_XLEAVE_HARDWARE;
+}
+
+enum ds_lab_mode ds_lab_mode_plain(enum ds_lab_mode mode)
+{
+	if (mode == DS_LAB_BASIC_HARDWARE)
+		return DS_LAB_BASIC;
+	return mode == DS_LAB_XLEAVE_HARDWARE ? DS_LAB_XLEAVE : mode;
+}
+
+enum ds_lab_mode ds_lab_mode_with_card(enum ds_lab_mode mode)
+{
+	if (mode == DS_LAB_BASIC)
+		return DS_LAB_BASIC_HARDWARE;
+	return mode == DS_LAB_XLEAVE ? DS_LAB_XLEAVE_HARDWARE : DS_LAB_MODES;
+}
+
 bool ds_lab_mode_tells_departure(enum ds_lab_mode mode)
 {
+	mode = ds_lab_mode_plain(mode);
 	return mode == DS_LAB_XLEAVE || mode == DS_LAB_SYMMETRIC_XLEAVE ||
 	       mode == DS_LAB_BROADCAST_XLEAVE || mode == DS_LAB_PTP;
 }

@@ -32,22 +32,32 @@ enum ds_lab_mode {
 	DS_LAB_BROADCAST, /* "asks": listens */
 	DS_LAB_BROADCAST_XLEAVE,
 	DS_LAB_PTP, /* the yardstick: IEEE 1588, software stamps, the same link */
+	/* As the first two, with the stamps of the network card. */
+	DS_LAB_BASIC_HARDWARE,
+	DS_LAB_XLEAVE_HARDWARE,
 	DS_LAB_MODES
 };
 
-/* "basic", "xleave", "symmetric", "symmetric-xleave", "broadcast", "broadcast-xleave", "ptp": as on
- * the command line, in adapters and in JSON. NULL beyond DS_LAB_MODES. */
+/* "basic", "xleave", "symmetric", "symmetric-xleave", "broadcast", "broadcast-xleave", "ptp",
+ * "basic-hardware", "xleave-hardware": as on the command line, in adapters and in JSON. NULL beyond
+ * DS_LAB_MODES. */
 const char *ds_lab_mode_name(enum ds_lab_mode mode);
 /* DS_LAB_MODES for what is none. */
 enum ds_lab_mode ds_lab_mode_find(const char *name);
+/* Are the stamps of a network card asked for? */
+bool ds_lab_mode_hardware(enum ds_lab_mode mode);
+/* What the daemons do on the wire in it: of modes with a card's stamps, their twin without. */
+enum ds_lab_mode ds_lab_mode_plain(enum ds_lab_mode mode);
+/* Its twin with a card's stamps; DS_LAB_MODES where it has none. */
+enum ds_lab_mode ds_lab_mode_with_card(enum ds_lab_mode mode);
 /* Is T3 in this mode a drivestamp (xleave, and two-step ptp)? */
 bool ds_lab_mode_tells_departure(enum ds_lab_mode mode);
 
-/* Virtual machines with clocks of their own will be a fourth. */
 enum ds_lab_rig_kind {
 	DS_LAB_RIG_NETNS,    /* namespaces on this machine, a bridge between; needs root */
 	DS_LAB_RIG_LOOPBACK, /* no rights: all hosts are 127.x addresses; no broadcast, no ptp */
 	DS_LAB_RIG_REMOTE,   /* machines over ssh, named in lab.conf */
+	DS_LAB_RIG_UML,	     /* user-mode Linux: a kernel, a clock, a PPS and a card each */
 };
 
 enum ds_lab_load {

@@ -164,7 +164,7 @@ static int split(struct ds_kind *kind, const char *asked, const char *const *dir
 /* The environment, one assignment after the other in a block. */
 struct environment {
 	char *block; /* owned */
-	const char *list[16];
+	const char *list[20];
 	size_t size;
 };
 
@@ -195,7 +195,8 @@ static const char *or_dash(const char *text)
 
 static void write_instance(const struct ds_kind_instance *i, FILE *out)
 {
-	fprintf(out, "LAB_MODE=%s%c", ds_lab_mode_name(i->mode), 0);
+	fprintf(out, "LAB_MODE=%s%c", ds_lab_mode_name(ds_lab_mode_plain(i->mode)), 0);
+	fprintf(out, "LAB_STAMPS=%s%c", ds_lab_mode_hardware(i->mode) ? "hardware" : "kernel", 0);
 	fprintf(out, "LAB_NUMBER=%d%c", i->number, 0);
 	fprintf(out, "LAB_ANSWERS=%d%c", i->answers, 0);
 	fprintf(out, "LAB_ASKS=%d%c", i->asks, 0);

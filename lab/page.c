@@ -36,6 +36,8 @@ const char *ds_page_mode_words(enum ds_lab_mode mode)
 		[DS_LAB_BROADCAST] = "Broadcast",
 		[DS_LAB_BROADCAST_XLEAVE] = "Broadcast, interleaved",
 		[DS_LAB_PTP] = "PTP",
+		[DS_LAB_BASIC_HARDWARE] = "Basic, hardware",
+		[DS_LAB_XLEAVE_HARDWARE] = "Interleaved, hardware",
 	};
 
 	return mode < DS_LAB_MODES ? words[mode] : "?";

@@ -78,7 +78,9 @@ int ds_place_open(struct ds_place **place, const struct ds_lab_plan *plan, char 
 	if (!open_place)
 		return refuse(why, ENOMEM, "the rig");
 	open_place->plan = *plan;
-	open_place->table = plan->rig == DS_LAB_RIG_REMOTE ? &ds_place_ssh : &ds_place_local;
+	open_place->table = plan->rig == DS_LAB_RIG_REMOTE ? &ds_place_ssh
+			    : plan->rig == DS_LAB_RIG_UML  ? &ds_place_uml
+							   : &ds_place_local;
 	error = open_place->table->open(open_place, why);
 	/* After that of rig.c, so that ours runs before it. */
 	if (error == 0 && !registered)
@@ -275,6 +277,14 @@ bool ds_place_clock_error(struct ds_place *place, int host, double *error_ns, do
 	*error_ns = 0;
 	*within_ns = 0;
 	return place->table->clock_error(place, host, error_ns, within_ns);
+}
+
+bool ds_place_clock_readings(struct ds_place *place, int host, ds_place_reading *take,
+			     void *context)
+{
+	if (place->table->clock_readings)
+		place->table->clock_readings(place, host, take, context);
+	return place->table->clock_readings != NULL;
 }
 
 bool ds_place_ways(const struct ds_place *place, int host, struct ds_place_way ways[2])

@@ -5,12 +5,12 @@
  *
  * All rigs share everything but how a command is run. A rig is a table of functions (struct
  * ds_place_rig): place_local.c (namespaces with a cable between each two, or loopback; through
- * rig.h) and place_ssh.c; a rig of virtual machines is a third table.
+ * rig.h), place_ssh.c, and place_uml.c (virtual machines on this one).
  *
  * Addresses, so that modes never meet: in namespaces every mode has a subnet of its own,
  * 10.119.MODE.HOST+1/24 (broadcast 10.119.MODE.255), port 123; on loopback 127.119.MODE.HOST+1 and
- * a free port from 11123 on; remote hosts have one address each and the ports 11230 + MODE (daemons
- * that have no choice of port use 123, one mode at a time).
+ * a free port from 11123 on; virtual machines are as namespaces; remote hosts have one address each
+ * and the ports 11230 + MODE (daemons that have no choice of port use 123, one mode at a time).
  *
  * Not for threads. Functions that can fail return 0 or a negative errno with a sentence in `why`
  * that names the host; -ENOTCONN: the host itself is gone.
@@ -92,6 +92,12 @@ void ds_place_stop(struct ds_place *place, int program, int grace_ms);
  * 0 then and true returned), or the plan names no PPS (false). Costs a command in the rig remote.
  */
 bool ds_place_clock_error(struct ds_place *place, int host, double *error_ns, double *within_ns);
+/* All readings of the host's clock since the last call, for rigs that take some a second by
+ * themselves: true time, and how far ahead of it the clock was. False, and none, where the rig has
+ * only ds_place_clock_error(). */
+typedef void ds_place_reading(void *context, int host, double at_s, double error_ns);
+bool ds_place_clock_readings(struct ds_place *place, int host, ds_place_reading *take,
+			     void *context);
 
 /* What the relay on the host's own link did to packets so far: [0] those that left the host, [1]
  * those that came to it. False: there is no relay there. */

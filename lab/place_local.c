@@ -2,13 +2,11 @@
  * never need a right for the latter. All hosts share the machine's clock, which no program here
  * gets the right to set: what they measure of each other is error. */
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lab/bridge.h"
@@ -21,7 +19,6 @@
 #define CABLED_MODES                                                                               \
 	(1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE | 1U << DS_LAB_SYMMETRIC |                       \
 	 1U << DS_LAB_SYMMETRIC_XLEAVE)
-#define PATH_SIZE ((size_t)2 * DS_LAB_PATH)
 
 _Static_assert(DS_RIG_WHY == DS_LAB_WHY, "sentences of the rig are handed on");
 
@@ -29,46 +26,6 @@ static int refuse(char why[DS_LAB_WHY], int error, const char *what)
 {
 	snprintf(why, DS_LAB_WHY, "%.200s: %s", what, strerror(error));
 	return -error;
-}
-
-/* mkdir -p of what stands before the last slash of path. */
-static int make_folders(char *path)
-{
-	for (char *slash = strchr(path + 1, '/'); slash; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		int error = mkdir(path, 0700) == 0 || errno == EEXIST ? 0 : -errno;
-		*slash = '/';
-		if (error != 0)
-			return error;
-	}
-	return 0;
-}
-
-/* With `keep`, the hosts' folders stay in the plan's directory; else they go with the rig's. */
-static int make_directories(struct ds_place *place, char why[DS_LAB_WHY])
-{
-	const struct ds_lab_plan *plan = &place->plan;
-	const char *base =
-		plan->keep && plan->directory[0] != '\0' ? plan->directory : place->rig.directory;
-
-	for (int i = 0; i < plan->hosts; i++) {
-		char path[PATH_SIZE];
-		int length = snprintf(path, sizeof(path), "%s/%s/", base, plan->host[i].name);
-		if (length >= DS_LAB_PATH)
-			return refuse(why, ENAMETOOLONG, path);
-		int error = make_folders(path);
-		if (error != 0)
-			return refuse(why, -error, path);
-		path[length - 1] = '\0';
-		char *whole = realpath(path, NULL);
-		if (!whole || strlen(whole) >= DS_LAB_PATH) {
-			free(whole);
-			return refuse(why, whole ? ENAMETOOLONG : errno, path);
-		}
-		snprintf(place->directory[i], sizeof(place->directory[i]), "%s", whole);
-		free(whole);
-	}
-	return 0;
 }
 
 static struct in_addr loopback_address(int host, int mode)
@@ -209,7 +166,7 @@ static int local_open(struct ds_place *place, char why[DS_LAB_WHY])
 		return refuse(why, ENOMEM, "the rig");
 	error = place->plan.rig == DS_LAB_RIG_LOOPBACK ? open_loopback(place, why)
 						       : open_namespaces(place, why);
-	return error != 0 ? error : make_directories(place, why);
+	return error != 0 ? error : ds_place_files_make(place, why);
 }
 
 static void local_close(struct ds_place *place)
@@ -263,59 +220,6 @@ static void local_link(const struct ds_place *place, int host, int other,
 		snprintf(interface, DS_LAB_NAME, "to%d", other);
 }
 
-static int write_whole(int fd, const char *text, size_t size)
-{
-	while (size > 0) {
-		ssize_t length = write(fd, text, size);
-		if (length < 0 && errno != EINTR)
-			return -errno;
-		text += length > 0 ? length : 0;
-		size -= length > 0 ? (size_t)length : 0;
-	}
-	return 0;
-}
-
-static void path_of(const struct ds_place *place, int host, const char *name, char path[PATH_SIZE])
-{
-	snprintf(path, PATH_SIZE, "%s/%s", place->directory[host], name);
-}
-
-static int local_put(struct ds_place *place, int host, const char *name, const char *text,
-		     size_t size, bool executable, char why[DS_LAB_WHY])
-{
-	char path[PATH_SIZE];
-	int error, fd;
-
-	path_of(place, host, name, path);
-	error = make_folders(path);
-	if (error != 0)
-		return refuse(why, -error, path);
-	fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, executable ? 0700 : 0600);
-	if (fd < 0)
-		return refuse(why, errno, path);
-	error = write_whole(fd, text, size);
-	if (close(fd) != 0 && error == 0)
-		error = -errno;
-	return error != 0 ? refuse(why, -error, path) : 0;
-}
-
-static int local_get(struct ds_place *place, int host, const char *name, char **text, size_t *size,
-		     char why[DS_LAB_WHY])
-{
-	char path[PATH_SIZE];
-	int error, fd;
-
-	path_of(place, host, name, path);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 && errno == ENOENT)
-		return 0;
-	if (fd < 0)
-		return refuse(why, errno, path);
-	error = ds_place_read(fd, text, size);
-	close(fd);
-	return error != 0 ? refuse(why, -error, path) : 0;
-}
-
 static int local_ask(struct ds_place *place, int host, const char *line, int timeout_ms,
 		     char *output, size_t size, char why[DS_LAB_WHY])
 {
@@ -338,12 +242,12 @@ static int local_start(struct ds_place *place, struct ds_place_program *program,
 		       const char *output, char why[DS_LAB_WHY])
 {
 	const char *argv[] = {"sh", "-c", line, NULL};
-	char path[PATH_SIZE];
+	char path[DS_PLACE_PATH];
 	const struct ds_rig_job job = {
 		.argv = argv, .directory = place->directory[program->host], .output = path};
 
-	path_of(place, program->host, output, path);
-	int error = make_folders(path);
+	ds_place_files_path(place, program->host, output, path);
+	int error = ds_place_files_folders(path);
 	if (error != 0)
 		return refuse(why, -error, path);
 	program->slot = ds_rig_start_job(&place->rig, program->host, &job, why);
@@ -391,8 +295,8 @@ const struct ds_place_rig ds_place_local = {
 	.close = local_close,
 	.endpoint = local_endpoint,
 	.link = local_link,
-	.put = local_put,
-	.get = local_get,
+	.put = ds_place_files_put,
+	.get = ds_place_files_get,
 	.ask = local_ask,
 	.start = local_start,
 	.look = local_look,

@@ -45,11 +45,15 @@ struct ds_place_rig {
 	/* Fills ended and how. */
 	void (*stop)(struct ds_place *place, struct ds_place_program *program, int grace_ms);
 	bool (*clock_error)(struct ds_place *place, int host, double *error_ns, double *within_ns);
+	/* NULL: clock_error() is all there is. */
+	void (*clock_readings)(struct ds_place *place, int host, ds_place_reading *take,
+			       void *context);
 	bool (*ways)(const struct ds_place *place, int host, struct ds_place_way ways[2]);
 };
 
 extern const struct ds_place_rig ds_place_local; /* namespaces and loopback */
 extern const struct ds_place_rig ds_place_ssh;
+extern const struct ds_place_rig ds_place_uml;
 
 struct ds_place {
 	const struct ds_place_rig *table;
@@ -66,5 +70,20 @@ struct ds_place {
 /* What is still to be read of a file, into memory of the caller's (free(), also after an error);
  * a 0 stands behind it. 0 or a negative errno. */
 int ds_place_read(int fd, char **text, size_t *size);
+
+/* Of rigs whose hosts have their folders on this machine. With `keep` they stay in the plan's
+ * directory; else they go with the rig's. Fills place->directory[]. */
+#define DS_PLACE_PATH ((size_t)2 * DS_LAB_PATH)
+int ds_place_files_make(struct ds_place *place, char why[DS_LAB_WHY]);
+void ds_place_files_path(const struct ds_place *place, int host, const char *name,
+			 char path[DS_PLACE_PATH]);
+/* mkdir -p of what stands before the last slash of path, which is as it was afterwards. 0 or a
+ * negative errno. */
+int ds_place_files_folders(char *path);
+/* As put and get of the table. */
+int ds_place_files_put(struct ds_place *place, int host, const char *name, const char *text,
+		       size_t size, bool executable, char why[DS_LAB_WHY]);
+int ds_place_files_get(struct ds_place *place, int host, const char *name, char **text,
+		       size_t *size, char why[DS_LAB_WHY]);
 
 #endif

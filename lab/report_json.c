@@ -389,7 +389,7 @@ static void findings(FILE *out, const struct ds_lab_result *result)
 
 static void plan(FILE *out, const struct ds_lab_plan *plan)
 {
-	static const char *const rigs[] = {"netns", "loopback", "remote"};
+	static const char *const rigs[] = {"netns", "loopback", "remote", "uml"};
 	const char *between = "";
 
 	fprintf(out, "  \"plan\": {\"rig\": \"%s\", \"modes\": [", rigs[plan->rig]);

@@ -162,6 +162,14 @@ static void look_at_disk(struct run *r)
 	partial(r, "the disk is full: the daemons cannot write their logs in %s", mine);
 }
 
+static void take_reading(void *context, int host, double at_s, double error_ns)
+{
+	struct run *r = context;
+
+	if (!ds_timeline_clock(&r->timeline, host, at_s, error_ns))
+		r->no_memory = true;
+}
+
 /* How wrong the clocks are, where something says so. */
 static void ask_clocks(struct run *r)
 {
@@ -171,10 +179,12 @@ static void ask_clocks(struct run *r)
 
 		if (!r->clock_asked[i] || r->all.host_gone[i])
 			continue;
+		bool read = ds_place_clock_readings(r->place, i, take_reading, r);
 		if (!ds_place_clock_error(r->place, i, &error_ns, &within_ns))
 			continue;
 		host->clock_within_ns = fmax(host->clock_within_ns, within_ns);
-		(void)ds_timeline_clock(&r->timeline, i, at_s, error_ns);
+		if (!read)
+			take_reading(r, i, at_s, error_ns);
 	}
 }
 
@@ -354,8 +364,10 @@ static void take(void *context, int other, const struct ds_lab_sample *sample)
 	if (mine.condition == DS_LAB_BETWEEN)
 		return;
 	mine.repeat = (uint8_t)r->repeat;
-	mine.offset_ns -= ds_timeline_error(&r->timeline, answers, mine.at_s) -
-			  ds_timeline_error(&r->timeline, one->host, mine.at_s);
+	/* By the clock of the host that asks, which may be wrong itself. */
+	double at_s = mine.at_s - 1e-9 * ds_timeline_error(&r->timeline, one->host, mine.at_s);
+	mine.offset_ns -= ds_timeline_error(&r->timeline, answers, at_s) -
+			  ds_timeline_error(&r->timeline, one->host, at_s);
 	if (!ds_cell_add(cell, &mine))
 		r->no_memory = true;
 }
@@ -463,6 +475,7 @@ static bool run_group(struct run *r)
 		show(r, "ending the daemons");
 	}
 	end_before_send(r);
+	ask_clocks(r);
 	read_all(r);
 	if (whole) /* else there was too little time to be silent in */
 		look_for_silence(r, ended_at_s);
@@ -541,7 +554,8 @@ static int settle(struct run *r, const struct ds_kind *kinds, const struct ds_ki
 		host->guesses_calibrated = kinds[i].guesses_calibrated;
 		host->clock_known =
 			ds_place_clock_error(r->place, i, &error_ns, &host->clock_within_ns);
-		r->clock_asked[i] = host->clock_known && r->plan->rig == DS_LAB_RIG_REMOTE;
+		r->clock_asked[i] = host->clock_known && (r->plan->rig == DS_LAB_RIG_REMOTE ||
+							  r->plan->rig == DS_LAB_RIG_UML);
 		error = settle_program(r, i, &kinds[i], mine->program, why);
 		if (error == 0 && ptp)
 			error = settle_program(r, i, ptp, mine->ptp_program, why);
@@ -600,6 +614,10 @@ int ds_run(const struct ds_lab_plan *plan, const struct ds_kind *kinds, const st
 	result->begun_s = realtime_s();
 	result->busy_idle = result->busy_loaded = (double)NAN;
 	ds_machine_describe(result->machine, sizeof(result->machine));
+	if (plan->rig == DS_LAB_RIG_UML)
+		say(&r,
+		    "kernels boot, and take the time from their pulses: half a minute; the first "
+		    "time all is built before, a minute or two");
 	int error = ds_place_open(&r.place, plan, why);
 	if (error != 0)
 		return error;

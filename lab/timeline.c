@@ -1,7 +1,7 @@
-/* timeline: see the header. Both lists are short: some spans, and a reading of a clock a second. */
+/* timeline: see the header. The list of spans is short; of a clock there are some readings a
+ * second. */
 #include "lab/timeline.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 
@@ -88,14 +88,21 @@ bool ds_timeline_clock(struct ds_timeline *timeline, int host, double at_s, doub
 double ds_timeline_error(const struct ds_timeline *timeline, int host, double at_s)
 {
 	const struct ds_timeline_clock *clock = &timeline->clocks[host];
-	double nearest_s = HUGE_VAL;
-	double error_ns = 0;
+	size_t low = 0, high = clock->count;
 
-	for (size_t i = 0; i < clock->count; i++) {
-		if (fabs(clock->at_s[i] - at_s) < nearest_s) {
-			nearest_s = fabs(clock->at_s[i] - at_s);
-			error_ns = clock->error_ns[i];
-		}
+	if (clock->count == 0)
+		return 0;
+	while (low < high) { /* the first that is later */
+		size_t middle = low + (high - low) / 2;
+		if (clock->at_s[middle] > at_s)
+			high = middle;
+		else
+			low = middle + 1;
 	}
-	return error_ns;
+	if (low == 0)
+		return clock->error_ns[0];
+	if (low == clock->count)
+		return clock->error_ns[low - 1];
+	double share = (at_s - clock->at_s[low - 1]) / (clock->at_s[low] - clock->at_s[low - 1]);
+	return clock->error_ns[low - 1] + share * (clock->error_ns[low] - clock->error_ns[low - 1]);
 }

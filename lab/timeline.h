@@ -44,7 +44,8 @@ enum ds_lab_condition ds_timeline_condition(const struct ds_timeline *timeline, 
 
 /* The clock of host was error_ns ahead of true time. False without memory. */
 bool ds_timeline_clock(struct ds_timeline *timeline, int host, double at_s, double error_ns);
-/* What was told of the moment nearest to at_s; 0 where nothing ever was. */
+/* At a moment (true time): between two readings on the line between them, before the first and
+ * after the last as there; 0 where nothing ever was. */
 double ds_timeline_error(const struct ds_timeline *timeline, int host, double at_s);
 
 #endif

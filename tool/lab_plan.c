@@ -11,16 +11,20 @@
 
 /* Twelve pairs, six repeats and seven modes in less than three minutes, and more than 500 samples
  * a pair. */
-#define HOSTS		  4
-#define POLL_LOG2	  (-4)
-#define SECONDS		  12
-#define WARMUP_SECONDS	  3
-#define REPEATS		  6
-#define ALTERNATION	  6
-#define LOADED_SECONDS	  24
-#define ALTERNATION_LEAST 4 /* a second after each change, and one of grain, are lost */
-#define DELAY_MOST_US	  1e6
-#define LOSS_MOST_PERCENT 90.0
+#define HOSTS	       4
+#define POLL_LOG2      (-4)
+#define SECONDS	       12
+#define WARMUP_SECONDS 3
+#define REPEATS	       6
+#define ALTERNATION    6
+#define LOADED_SECONDS 24
+/* Kernels that share two processors, and daemons that have to find out how their cards run. */
+#define UML_POLL_LOG2	   (-2)
+#define UML_SECONDS	   24
+#define UML_WARMUP_SECONDS 8
+#define ALTERNATION_LEAST  4 /* a second after each change, and one of grain, are lost */
+#define DELAY_MOST_US	   1e6
+#define LOSS_MOST_PERCENT  90.0
 
 void ds_lab_words_init(struct ds_lab_words *words)
 {
@@ -53,6 +57,11 @@ static bool refuse_word(char why[DS_LAB_WHY], const char *option, const char *wo
 			      what, word, nearest);
 	return refuse(why, "--%s: no %s is called '%.60s'", option, what, word);
 }
+
+/* Those without stamps of a card: all that the rigs on this machine have. */
+#define PLAIN_MODES ((1U << (DS_LAB_PTP + 1)) - 1)
+/* In the rig uml: the experiment of 2016; a guest pays for every packet. */
+#define UML_MODES (1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE)
 
 static int or_default(int given, int otherwise)
 {
@@ -177,7 +186,7 @@ static bool take_modes(struct ds_lab_plan *plan, const char *list, char why[DS_L
 	const char *at = list;
 
 	if (!list) {
-		plan->modes = (1U << DS_LAB_MODES) - 1;
+		plan->modes = plan->rig == DS_LAB_RIG_UML ? UML_MODES : PLAIN_MODES;
 		return true;
 	}
 	for (int mode = 0; mode < DS_LAB_MODES; mode++)
@@ -194,6 +203,45 @@ static bool take_modes(struct ds_lab_plan *plan, const char *list, char why[DS_L
 		at += length + strspn(at + length, ", ");
 	}
 	return plan->modes != 0 || refuse(why, "--modes: no mode");
+}
+
+/* --stamps: whose, for the modes that there are with both. Those named with "-hardware" stay. */
+static bool take_stamps(struct ds_lab_plan *plan, const struct ds_lab_words *words,
+			char why[DS_LAB_WHY])
+{
+	static const char *const names[] = {"kernel", "hardware"};
+	const char *at = words->stamps;
+	unsigned wanted = 0, given = plan->modes;
+
+	if (!at)
+		at = plan->rig == DS_LAB_RIG_UML && !words->modes ? "kernel,hardware" : "kernel";
+	while (*at != '\0') {
+		char word[DS_LAB_NAME];
+		size_t length = strcspn(at, ", ");
+		snprintf(word, sizeof(word), "%.*s", (int)(length < 31 ? length : 31), at);
+		unsigned n = 0;
+		while (n < 2 && strcmp(word, names[n]) != 0)
+			n++;
+		if (length > 0 && n == 2)
+			return refuse_word(why, "stamps", word, "stamps", names, 2);
+		wanted |= length > 0 ? 1U << n : 0;
+		at += length + strspn(at + length, ", ");
+	}
+	if (wanted == 0)
+		return refuse(why, "--stamps: kernel, hardware or both");
+	for (int mode = 0; mode < DS_LAB_MODES; mode++) {
+		enum ds_lab_mode twin = ds_lab_mode_with_card((enum ds_lab_mode)mode);
+		if (!(given & 1U << mode) || twin == DS_LAB_MODES)
+			continue;
+		if (wanted & 2)
+			plan->modes |= 1U << twin;
+		if (!(wanted & 1))
+			plan->modes &= ~(1U << mode);
+	}
+	if (plan->modes & ~PLAIN_MODES && plan->rig != DS_LAB_RIG_UML &&
+	    plan->rig != DS_LAB_RIG_REMOTE)
+		return refuse(why, "stamps of a card: only with --rig uml or --rig remote");
+	return true;
 }
 
 /* On one machine all hosts share the processors: load on one is load on all, and more of it would
@@ -277,6 +325,8 @@ static bool take_conditions(struct ds_lab_plan *plan, const struct ds_lab_words 
 		   {"loss", &words->loss, LOSS_MOST_PERCENT}};
 
 	for (int what = DELAY; what <= LOSS; what++) {
+		if (plan->rig == DS_LAB_RIG_UML && all[what].list->count > 0)
+			return refuse(why, "--%s: only with --rig netns", all[what].name);
 		for (int i = 0; i < all[what].list->count; i++) {
 			int host = -1;
 			double value = 0;
@@ -304,9 +354,12 @@ static bool take_times(struct ds_lab_plan *plan, const struct ds_lab_words *word
 
 	for (int i = 0; i < plan->hosts; i++)
 		loaded |= plan->host[i].load != DS_LAB_LOAD_NONE;
-	plan->poll_log2 = or_default(words->poll_log2, POLL_LOG2);
-	plan->seconds = or_default(words->seconds, loaded ? LOADED_SECONDS : SECONDS);
-	plan->warmup_seconds = or_default(words->warmup, WARMUP_SECONDS);
+	bool uml = plan->rig == DS_LAB_RIG_UML;
+	plan->poll_log2 = or_default(words->poll_log2, uml ? UML_POLL_LOG2 : POLL_LOG2);
+	plan->seconds = or_default(words->seconds, uml	    ? UML_SECONDS
+						   : loaded ? LOADED_SECONDS
+							    : SECONDS);
+	plan->warmup_seconds = or_default(words->warmup, uml ? UML_WARMUP_SECONDS : WARMUP_SECONDS);
 	plan->repeats = or_default(words->repeats, REPEATS);
 	plan->alternation_seconds = or_default(words->alternation, loaded ? ALTERNATION : 0);
 	if (words->alternation != DS_LAB_UNSET && !loaded)
@@ -329,6 +382,7 @@ static bool take_rig(struct ds_lab_plan *plan, const struct ds_lab_words *words,
 		[DS_LAB_RIG_NETNS] = "netns",
 		[DS_LAB_RIG_LOOPBACK] = "loopback",
 		[DS_LAB_RIG_REMOTE] = "remote",
+		[DS_LAB_RIG_UML] = "uml",
 	};
 	int rig = 0;
 
@@ -337,10 +391,10 @@ static bool take_rig(struct ds_lab_plan *plan, const struct ds_lab_words *words,
 	if (words->loopback)
 		rig = DS_LAB_RIG_LOOPBACK;
 	else if (words->rig) {
-		while (rig < 3 && strcmp(words->rig, names[rig]) != 0)
+		while (rig < 4 && strcmp(words->rig, names[rig]) != 0)
 			rig++;
-		if (rig == 3)
-			return refuse_word(why, "rig", words->rig, "rig", names, 3);
+		if (rig == 4)
+			return refuse_word(why, "rig", words->rig, "rig", names, 4);
 	}
 	if ((plan->rig == DS_LAB_RIG_REMOTE) != (rig == DS_LAB_RIG_REMOTE))
 		return refuse(why, "--rig remote and lab.conf (--conf) go together");
@@ -352,8 +406,9 @@ bool ds_lab_plan_make(struct ds_lab_plan *plan, const struct ds_lab_words *words
 		      char why[DS_LAB_WHY])
 {
 	if (!take_rig(plan, words, why) || !take_hosts(plan, words, why) ||
-	    !take_modes(plan, words->modes, why) || !take_load(plan, words, why) ||
-	    !take_conditions(plan, words, why) || !take_times(plan, words, why))
+	    !take_modes(plan, words->modes, why) || !take_stamps(plan, words, why) ||
+	    !take_load(plan, words, why) || !take_conditions(plan, words, why) ||
+	    !take_times(plan, words, why))
 		return false;
 	if (plan->hosts < 2)
 		return refuse(why, "--hosts: at least two");

@@ -11,7 +11,7 @@
 #define DS_LAB_UNSET (-1000) /* an integer that was not given */
 
 struct ds_lab_words { /* NULL, DS_LAB_UNSET or empty: not given */
-	const char *old_kind, *new_kind, *rig, *conf, *modes, *load, *keep;
+	const char *old_kind, *new_kind, *rig, *conf, *modes, *stamps, *load, *keep;
 	struct ds_option_list host;			      /* NAME=KIND */
 	struct ds_option_list load_on;			      /* NAME */
 	struct ds_option_list delay, asymmetry, jitter, loss; /* [NAME=]VALUE */

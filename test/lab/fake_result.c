@@ -142,7 +142,7 @@ static void plan_of(enum fake_kind kind, int seconds, struct ds_lab_plan *plan)
 			 : kind == FAKE_LARGE ? 8
 					      : 4,
 		.modes = kind == FAKE_SMALL ? 1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE
-					    : (1U << DS_LAB_MODES) - 1,
+					    : (1U << (DS_LAB_PTP + 1)) - 1, /* netns */
 		.poll_log2 = -4,
 		.seconds = kind == FAKE_SMALL ? 2 : seconds,
 		.warmup_seconds = 4,

@@ -25,6 +25,14 @@ function all(prefix, line,    name, rest, value) {
 		line = rest
 	}
 }
+# Who took T1 to T4: the shares.
+function sources(prefix, line,    n, part, i, stamp) {
+	n = split(line, part, /"T/)
+	for (i = 2; i <= n; i++) {
+		stamp = "T" substr(part[i], 1, 1)
+		all(prefix "/sources/" stamp, substr(part[i], index(part[i], "{"), index(part[i], "}") - index(part[i], "{")))
+	}
+}
 /^  "/ {
 	section = key($0)
 	if ($0 ~ /: (-?[0-9.]+|null|true|false),?$/ || $0 ~ /: "/) {
@@ -51,6 +59,7 @@ section == "groups" && /^        "/ {
 }
 /^          "/ {
 	condition = key($0)
+	sources("cells/" a "/" b "/" mode "/" condition, substr($0, index($0, "\"sources\": ")))
 	sub(/"sources": .*/, "")
 	all("cells/" a "/" b "/" mode "/" condition, substr($0, index($0, "{")))
 }

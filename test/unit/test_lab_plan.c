@@ -56,7 +56,7 @@ static void test_defaults(void **state)
 		assert_int_equal(plan.host[i].is_new, i >= 2);
 		assert_int_equal(plan.host[i].load, DS_LAB_LOAD_NONE);
 	}
-	assert_int_equal(plan.modes, (1 << DS_LAB_MODES) - 1);
+	assert_int_equal(plan.modes, (1 << (DS_LAB_PTP + 1)) - 1);
 	assert_int_equal(plan.poll_log2, -4);
 	/* at least 500 samples a pair, in less than three minutes */
 	assert_true(plan.repeats * (plan.seconds - 1) * 16 >= 500);

@@ -72,8 +72,8 @@ static void test_clocks(void **state)
 	assert_float_equal(ds_timeline_error(&timeline, 2, 100), 0, 0);
 	for (int i = 0; i < 200; i++)
 		assert_true(ds_timeline_clock(&timeline, 2, i, 1000.0 * i));
-	assert_float_equal(ds_timeline_error(&timeline, 2, 100.4), 100000, 0);
-	assert_float_equal(ds_timeline_error(&timeline, 2, 100.6), 101000, 0);
+	assert_float_equal(ds_timeline_error(&timeline, 2, 100.4), 100400, 1e-6);
+	assert_float_equal(ds_timeline_error(&timeline, 2, 100.6), 100600, 1e-6);
 	assert_float_equal(ds_timeline_error(&timeline, 2, -5), 0, 0);
 	assert_float_equal(ds_timeline_error(&timeline, 2, 1e6), 199000, 0);
 	assert_float_equal(ds_timeline_error(&timeline, 1, 100), 0, 0);

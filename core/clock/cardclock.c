@@ -12,6 +12,17 @@
 #define NS_LIMIT	     (INT64_C(1) << 61)
 /* Two crystals differ by less; beyond, a clock was set. */
 #define RATE_MOST 1e-3
+/* One that somebody steers wanders more: how much is found in steps of this factor. */
+#define WANDER_STEP 3.0
+#define WANDER_MOST 1e5 /* ppb a root second */
+/* Residuals whose neighbours are as alike as that (von Neumann's ratio; 2 of white noise) are of a
+ * line that is none. */
+#define RATIO_LEAST 1.0
+#define RATIO_COUNT 5	/* readings that it can be said of */
+#define LIGHT_SHARE 0.2 /* of the newest one's weight: what is lighter says nothing */
+#define LARGE_SHARE 0.5 /* of what the sum of squares of residuals should be */
+/* What is assumed of the noise before there are residuals counts as so many of them. */
+#define PRIOR_COUNT 2.0
 /* A reading further off than so many of its deviations is no noise. */
 #define STEP_DEVIATIONS 8.0
 /* So much wider than the narrowest, a reading only tells of the bus. */
@@ -33,6 +44,7 @@ void ds_cardclock_init(struct ds_cardclock *c, const struct ds_cardclock_config 
 		c->config.min_samples = SAMPLES_LEAST;
 	if (c->config.min_samples > c->config.max_samples)
 		c->config.min_samples = c->config.max_samples;
+	c->wander_ppb = DS_CARDCLOCK_WANDER_PPB;
 }
 
 void ds_cardclock_forget(struct ds_cardclock *c)
@@ -56,65 +68,113 @@ static double narrowest_ns(const struct ds_cardclock *c)
 }
 
 /* The phase that a random walk of the frequency has gained after so long. */
-static double wander_variance(double ns)
+static double wander_variance(const struct ds_cardclock *c, double ns)
 {
 	double s = fabs(ns) * 1e-9;
 
-	return DS_CARDCLOCK_WANDER_PPB * DS_CARDCLOCK_WANDER_PPB * s * s * s / 3.0;
+	return c->wander_ppb * c->wander_ppb * s * s * s / 3.0;
 }
 
-/* Sums of a weighted line through what the card's clock has gained on the raw scale, against the
- * raw time: both from the newest reading. */
-struct sums {
-	double w, x, y, xx, xy;
+/* Where a reading lies: both from the newest one, and what it is worth. */
+struct point {
+	double x; /* raw */
+	double y; /* what the card's clock has gained on that */
+	double w; /* 1 over its variance: of how much wider it is than the narrowest, of the stamps
+		   * of the card, and of what came since */
 };
 
-static struct sums sum_up(const struct ds_cardclock *c)
+static struct point point_of(const struct ds_cardclock *c, uint8_t i, double least_ns)
 {
-	const double least = narrowest_ns(c), precision = (double)c->config.precision_ns;
-	struct sums s = {0};
+	const struct ds_cardclock_reading *r = &c->readings[i];
+	const double precision = (double)c->config.precision_ns;
+	const double excess = (double)r->half_width_ns - least_ns;
+	const double x = ds_ns_between(r->raw_ns, c->raw_ref_ns);
 
-	for (uint8_t i = 0; i < c->count; i++) {
-		const struct ds_cardclock_reading *r = &c->readings[i];
-		const double x = ds_ns_between(r->raw_ns, c->raw_ref_ns);
-		const double y = ds_ns_between(r->device_ns, c->device_ref_ns) - x;
-		const double excess = (double)r->half_width_ns - least;
-		const double w =
-			1.0 / (excess * excess + precision * precision + wander_variance(x));
-
-		s.w += w;
-		s.x += w * x;
-		s.y += w * y;
-		s.xx += w * x * x;
-		s.xy += w * x * y;
-	}
-	return s;
+	return (struct point){
+		.x = x,
+		.y = ds_ns_between(r->device_ns, c->device_ref_ns) - x,
+		.w = 1.0 / (excess * excess + precision * precision + wander_variance(c, x)),
+	};
 }
 
-/* How much larger the residuals are than was assumed, as a variance; at least 1. */
-static double too_large(const struct ds_cardclock *c)
+/* The residuals of the line: their sum of squares by their weights, von Neumann's ratio, and how
+ * many of them have weight enough to say something. */
+struct residuals {
+	double chi2, ratio;
+	int count;
+};
+
+static struct residuals look_back(const struct ds_cardclock *c)
 {
-	const double least = narrowest_ns(c), precision = (double)c->config.precision_ns;
-	double chi2 = 0.0;
+	const double least = c->shared_ns;
+	struct residuals r = {0.0, 2.0, 0};
+	const double most = point_of(c, (uint8_t)(c->count - 1), least).w;
+	double before = 0.0, steps = 0.0;
 
-	if (c->count <= SAMPLES_LEAST)
-		return 1.0;
 	for (uint8_t i = 0; i < c->count; i++) {
-		const struct ds_cardclock_reading *r = &c->readings[i];
-		const double x = ds_ns_between(r->raw_ns, c->raw_ref_ns);
-		const double y = ds_ns_between(r->device_ns, c->device_ref_ns) - x;
-		const double excess = (double)r->half_width_ns - least;
-		const double off = y - c->offset_ns - c->rate * x;
+		const struct point p = point_of(c, i, least);
+		const double off = (p.y - c->offset_ns - c->rate * p.x) * sqrt(p.w);
 
-		chi2 += off * off / (excess * excess + precision * precision + wander_variance(x));
+		r.count += p.w > LIGHT_SHARE * most;
+		r.chi2 += off * off;
+		if (i > 0)
+			steps += (off - before) * (off - before);
+		before = off;
 	}
-	return fmax(1.0, chi2 / (c->count - SAMPLES_LEAST));
+	if (r.count >= RATIO_COUNT && r.chi2 > 0.0)
+		r.ratio = steps / r.chi2;
+	return r;
 }
 
-static void fit(struct ds_cardclock *c)
+/* How much larger the residuals are than was assumed, as a variance; at least 1. While there are
+ * few, the noise may be anything that the intervals allow. */
+static double too_large(const struct ds_cardclock *c, double chi2)
 {
-	struct sums s;
-	double determinant, larger;
+	const double precision = (double)c->config.precision_ns;
+	const double prior = 1.0 + c->shared_ns * c->shared_ns / 3.0 / (precision * precision);
+
+	return fmax(1.0, (chi2 + PRIOR_COUNT * prior) / (c->count - SAMPLES_LEAST + PRIOR_COUNT));
+}
+
+/* Least squares with the wander that is assumed. */
+static struct residuals fit(struct ds_cardclock *c)
+{
+	double w = 0.0, wx = 0.0, wy = 0.0, wxx = 0.0, wxy = 0.0, determinant, larger;
+	struct residuals residuals;
+
+	for (uint8_t i = 0; i < c->count; i++) {
+		const struct point p = point_of(c, i, c->shared_ns);
+
+		w += p.w;
+		wx += p.w * p.x;
+		wy += p.w * p.y;
+		wxx += p.w * p.x * p.x;
+		wxy += p.w * p.x * p.y;
+	}
+	determinant = w * wxx - wx * wx;
+	c->rate = (w * wxy - wx * wy) / determinant;
+	c->offset_ns = (wxx * wy - wx * wxy) / determinant;
+	residuals = look_back(c);
+	larger = too_large(c, residuals.chi2);
+	c->offset_variance = larger * wxx / determinant;
+	c->rate_variance = larger * w / determinant;
+	c->covariance = -larger * wx / determinant;
+	return residuals;
+}
+
+/* Are the residuals no noise: alike from one to the next, or were so with less wander? What is
+ * small beside what is stated does not matter. */
+static bool wanders(const struct ds_cardclock *c, const struct residuals *r, bool did)
+{
+	return r->chi2 > LARGE_SHARE * (c->count - SAMPLES_LEAST) &&
+	       (did || (r->count >= RATIO_COUNT && r->ratio < RATIO_LEAST));
+}
+
+/* The line through the readings there are, with as much wander as they need. Few of them cannot
+ * tell: it is left as it was. */
+static void draw(struct ds_cardclock *c)
+{
+	struct residuals residuals;
 
 	c->raw_ref_ns = newest(c)->raw_ns;
 	c->device_ref_ns = newest(c)->device_ns;
@@ -122,21 +182,21 @@ static void fit(struct ds_cardclock *c)
 	c->offset_ns = c->rate = 0.0;
 	if (c->count < SAMPLES_LEAST)
 		return;
-	s = sum_up(c);
-	determinant = s.w * s.xx - s.x * s.x;
-	c->rate = (s.w * s.xy - s.x * s.y) / determinant;
-	c->offset_ns = (s.xx * s.y - s.x * s.xy) / determinant;
-	larger = too_large(c);
-	c->offset_variance = larger * s.xx / determinant;
-	c->rate_variance = larger * s.w / determinant;
-	c->covariance = -larger * s.x / determinant;
+	if (c->count >= RATIO_COUNT)
+		c->wander_ppb = DS_CARDCLOCK_WANDER_PPB;
+	residuals = fit(c);
+	for (bool did = false; c->wander_ppb < WANDER_MOST && wanders(c, &residuals, did);
+	     did = true) {
+		c->wander_ppb *= WANDER_STEP;
+		residuals = fit(c);
+	}
 }
 
 /* What the line may be wrong by, x ns behind the newest reading; a variance. */
 static double line_variance(const struct ds_cardclock *c, double x)
 {
 	return c->offset_variance + 2.0 * x * c->covariance + x * x * c->rate_variance +
-	       wander_variance(x);
+	       wander_variance(c, x);
 }
 
 static bool is_step(const struct ds_cardclock *c, const struct ds_cardclock_reading *r)
@@ -191,7 +251,7 @@ enum ds_cardclock_news ds_cardclock_add(struct ds_cardclock *c,
 	}
 	c->readings[c->count++] = *reading;
 	c->taken++;
-	fit(c);
+	draw(c);
 	return news;
 }
 

@@ -5,15 +5,17 @@
  * read.
  *
  * Model. Both clocks run freely: device = offset + (1 + rate) * raw, the rate of two crystals that
- * drift by DS_CARDCLOCK_WANDER_PPB a root second against each other. A reading is an interval: the
- * card showed device_ns at some moment within half_width_ns of raw_ns. As the way to a card's
- * register and back is one that can only be longer than its least, readings with a narrow interval
- * are near the truth; the line is fitted (least squares, weights 1 / (half_width^2 + precision^2))
- * through the newest max_samples readings, without those whose interval is far wider than the
- * narrowest there are; older ones go first as the wander makes them worthless.
- * The error that is stated is that of the line where it is asked (its covariance and the wander
- * since the newest reading), plus precision, plus the part of the narrowest half width that all
- * readings may share: a way there longer than the way back is in all of them alike.
+ * drift by DS_CARDCLOCK_WANDER_PPB a root second against each other; by more where somebody steers
+ * one of them, which is found by residuals that are alike from one reading to the next. A reading
+ * is an interval: the card showed device_ns at some moment within half_width_ns of raw_ns. As the
+ * way to a card's register and back is one that can only be longer than its least, readings with a
+ * narrow interval are near the truth; the line is fitted (least squares, weights 1 / (half_width^2
+ * + precision^2)) through the newest max_samples readings, without those whose interval is far
+ * wider than the narrowest there are; older ones go first as the wander makes them worthless. The
+ * error that is stated is that of the line where it is asked (its covariance, by what the residuals
+ * are and, while there are few, by what the intervals allow; and the wander since the newest
+ * reading), plus precision, plus the part of the narrowest half width that all readings may share:
+ * a way there longer than the way back is in all of them alike.
  *
  * Somebody else may set the card's clock (another daemon; ptp4l): a reading that no line through
  * the ones before explains is a step; all that was known is forgotten and it is counted.
@@ -53,9 +55,10 @@ struct ds_cardclock {
 	int64_t raw_ref_ns, device_ref_ns;
 	double offset_ns, rate;
 	double offset_variance, rate_variance, covariance; /* ns^2, 1, ns */
-	double shared_ns; /* what all readings may be wrong by alike */
-	uint64_t taken;	  /* readings that were used */
-	uint64_t steps;	  /* how often the card's clock was set by somebody */
+	double shared_ns;  /* what all readings may be wrong by alike */
+	double wander_ppb; /* a root second; what the residuals make of it */
+	uint64_t taken;	   /* readings that were used */
+	uint64_t steps;	   /* how often the card's clock was set by somebody */
 };
 
 enum ds_cardclock_news {

@@ -254,6 +254,80 @@ static void test_errors_stated_are_true(void **state)
 	assert_true(squares / all > 0.5 && squares / all < 1.0);
 }
 
+/* What a card is off by half a second behind each of many readings: one-sided delays of `noise_ns`
+ * each way, `steer_ppb` a root second of wander, in 300 worlds of `count` readings. */
+struct coverage {
+	double squares; /* mean, in units of what was stated */
+	double far;	/* share beyond three deviations */
+	double rms_ns;
+};
+
+static struct coverage cover(int count, double noise_ns, double steer_ppb)
+{
+	struct coverage sum = {0};
+	int all = 0;
+
+	for (int world = 0; world < 300; world++) {
+		struct ds_cardclock c;
+		double phase = 0.0, ppb = 20000.0 * normal(), error, off;
+		const double least = 400.0 * uniform();
+		int64_t raw;
+
+		ds_cardclock_init(&c, &(struct ds_cardclock_config){0});
+		for (int64_t t = 1; t <= count; t++) {
+			const double there = least - noise_ns * log(uniform());
+			const double back = 400.0 - least - noise_ns * log(uniform());
+
+			add(&c, t * S, DEVICE_NS + t * S + llrint(phase + (there - back) / 2.0),
+			    llrint((there + back) / 2.0));
+			if (t == count)
+				break;
+			phase += ppb;
+			ppb += steer_ppb * normal();
+		}
+		if (!ds_cardclock_raw(&c, DEVICE_NS + count * S + S / 2 + llrint(phase + ppb / 2.0),
+				      &raw, &error))
+			continue; /* taken for a step */
+		off = (double)(raw - count * S - S / 2);
+		sum.squares += off * off / (error * error);
+		sum.far += fabs(off) > 3.0 * error;
+		sum.rms_ns += off * off;
+		all++;
+	}
+	assert_true(all >= 295);
+	return (struct coverage){sum.squares / all, sum.far / all, sqrt(sum.rms_ns / all)};
+}
+
+/* Nothing but noise, of which the intervals are full, and not many of them. */
+static void test_few_readings_state_no_less_than_they_are_off(void **state)
+{
+	(void)state;
+	for (int count = 2; count <= 8; count++) {
+		const struct coverage quiet = cover(count, 150.0, 1.0);
+		const struct coverage noisy = cover(count, 2000.0, 1.0);
+
+		assert_true(quiet.squares < 1.0 && quiet.far <= 0.01);
+		assert_true(noisy.squares < 1.0 && noisy.far <= 0.01);
+	}
+}
+
+/* A card that ptp4l keeps right: the line is as long as it is straight, and no worse than two
+ * readings' would be. */
+static void test_a_clock_that_somebody_steers(void **state)
+{
+	struct coverage c;
+
+	(void)state;
+	c = cover(30, 150.0, 50.0);
+	assert_true(c.squares < 1.5 && c.far <= 0.03);
+	assert_true(c.rms_ns < 260.0);
+	c = cover(30, 150.0, 10.0);
+	assert_true(c.squares < 1.2 && c.far <= 0.02);
+	/* and a quiet one is not taken for such */
+	c = cover(30, 150.0, 1.0);
+	assert_true(c.rms_ns < 150.0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -265,6 +339,8 @@ int main(void)
 		cmocka_unit_test(test_noise_of_our_readings_is_no_step),
 		cmocka_unit_test(test_what_cannot_be_is_ignored),
 		cmocka_unit_test(test_errors_stated_are_true),
+		cmocka_unit_test(test_few_readings_state_no_less_than_they_are_off),
+		cmocka_unit_test(test_a_clock_that_somebody_steers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/clock/pulse.h"
 #include "daemon/conf_refclock.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
@@ -108,6 +107,8 @@ static int8_t last_poll_log2(const struct ds_conf_refclock *conf)
 static void begin(struct ds_refclock *r, int64_t now_ns)
 {
 	ds_filter_init(&r->filter, filter_length(r));
+	r->watch = (struct ds_pulse_watch){.has_last = false};
+	r->edges = 0;
 	r->has_last = false;
 	r->strays = 0;
 	r->poll_log2 = first_poll_log2(r->conf);
@@ -296,6 +297,13 @@ static void record_sample(const struct ds_refclock *r, const struct ds_reading *
 	ds_record_refclock(&line);
 }
 
+/* The first edge of all only tells when the next is due. */
+static void note_extra_edge(struct ds_refclock *r)
+{
+	if (r->edges++ > 0)
+		drop(r, DS_REFDROP_DOUBLE);
+}
+
 static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 			struct ds_refsample *sample)
 {
@@ -321,6 +329,11 @@ static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 		return;
 	}
 	sample->pulse |= ds_conf_refclock_pulses(r->conf);
+	if (sample->edges > 0 && !(r->conf->width_s > 0) &&
+	    !ds_pulse_is_due(&r->watch, at.raw_ns, sample->edges, r->conf->rate_hz)) {
+		note_extra_edge(r);
+		return;
+	}
 	if (!correct(all, r, sample, &at, &reference_ns))
 		return;
 	used = (struct ds_filter_sample){

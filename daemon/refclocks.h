@@ -27,6 +27,7 @@
 #include <stdint.h>
 
 #include "core/clock/filter.h"
+#include "core/clock/pulse.h"
 #include "daemon/refdriver.h"
 #include "daemon/sources.h"
 #include "daemon/timekeeper.h"
@@ -43,6 +44,8 @@
 	X(ALONE, "alone", "pulses come, but nothing tells of which seconds they are yet")          \
 	X(AMBIGUOUS, "ambiguous",                                                                  \
 	  "pulses are too far from the second that the other clock tells (offset? width?)")        \
+	X(DOUBLE, "double",                                                                        \
+	  "edges come between the pulses: does the line bounce, is `rate` right?")                 \
 	X(LEAP, "leap", "a sample is of the time around a leap second")                            \
 	X(NO_TAI, "no-tai", "keeps TAI, and no list of leap seconds says what that is in UTC")     \
 	X(DISPERSION, "dispersion", "samples scatter by more than maxdispersion")
@@ -58,6 +61,7 @@ struct ds_refclock {
 	const struct ds_conf_refclock *conf;
 	struct ds_refdriver driver;
 	struct ds_filter filter;
+	struct ds_pulse_watch watch;
 	struct ds_source *source; /* in the table; NULL: there was no place */
 	const struct ds_refclock *lock;
 	uint32_t ref_id;
@@ -77,6 +81,7 @@ struct ds_refclock {
 	int64_t lag_ns;			  /* so long behind their moments samples are looked for */
 	int64_t poll_end_ns;		  /* so long samples are waited for */
 	uint64_t samples, used;		  /* that drivers gave; that went into the filter */
+	uint64_t edges; /* that were no pulses that were due, the first of all included */
 	uint64_t drops[DS_REFDROP_COUNT];
 	bool said[DS_REFDROP_COUNT]; /* in the log */
 };

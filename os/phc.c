@@ -333,6 +333,7 @@ static enum ds_refresult read_pulse(struct ds_phc *phc, struct ds_refsample *sam
 		.local_ns = now.local_ns - llrint((double)ago_ns / (1.0 + phc->rate)),
 		.dispersion_ns = now.dispersion_ns,
 		.pulse = true,
+		.edges = 1,
 		.kernel = true,
 	};
 	sample->reference_ns = (sample->local_ns + NS_PER_S / 2) / NS_PER_S * NS_PER_S;

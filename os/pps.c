@@ -74,12 +74,14 @@ enum ds_refresult ds_pps_read(struct ds_pps *pps, struct ds_refsample *sample)
 {
 	const struct pps_ktime *t;
 	struct pps_fdata data;
+	uint32_t edges;
 
 	if (fetch(pps->fd, &data) < 0)
 		return errno == EINTR || errno == ETIMEDOUT ? DS_REF_NOTHING : DS_REF_FAILED;
 	if (sequence(pps, &data) == pps->sequence)
 		return DS_REF_NOTHING;
-	pps->sequence = sequence(pps, &data);
+	edges = sequence(pps, &data) - pps->sequence;
+	pps->sequence += edges;
 	t = pps->clear ? &data.info.clear_tu : &data.info.assert_tu;
 	if (t->sec < 0 || t->sec > DS_REFSAMPLE_SECONDS_MAX - 1 || t->nsec < 0 ||
 	    t->nsec >= NS_PER_S)
@@ -88,6 +90,7 @@ enum ds_refresult ds_pps_read(struct ds_pps *pps, struct ds_refsample *sample)
 		.local_ns = t->sec * NS_PER_S + t->nsec,
 		.reference_ns = (t->sec + (t->nsec >= NS_PER_S / 2)) * NS_PER_S,
 		.pulse = true,
+		.edges = edges,
 		.kernel = true,
 	};
 	return DS_REF_SAMPLE;

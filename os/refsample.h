@@ -15,7 +15,9 @@ struct ds_refsample {
 	int64_t dispersion_ns; /* what the driver knows it may be wrong by; 0: does not know */
 	bool pulse;	       /* the whole second has to come from another source */
 	bool kernel;	       /* stamped by the kernel or a card: no reading of a clock is in it */
-	uint8_t leap;	       /* 0 none, 1 a second is inserted, 2 deleted */
+	uint32_t edges; /* of a stamped pulse: so many came since the last sample; 0: not one of
+			   those */
+	uint8_t leap;	/* 0 none, 1 a second is inserted, 2 deleted */
 };
 
 /* What became of an attempt to get a sample. */

@@ -5,6 +5,8 @@
 
 #define NS_PER_S INT64_C(1000000000)
 #define RATE_MAX 1e6
+#define NEAR_NS	 1e5 /* so far from when it was due a pulse may come, for its noise ... */
+#define NEAR_PPM 500 /* ... and so much for the oscillator */
 
 static double interval_ns(double rate_hz)
 {
@@ -35,5 +37,28 @@ bool ds_pulse_complete(int64_t phase_ns, int64_t about_ns, double rate_hz, int64
 	    off_ns < -ds_pulse_reach_ns(rate_hz, width_ns))
 		return false;
 	*at_ns = at;
+	return true;
+}
+
+bool ds_pulse_is_due(struct ds_pulse_watch *watch, int64_t raw_ns, uint32_t edges, double rate_hz)
+{
+	double interval = interval_ns(rate_hz);
+	double since = (double)(raw_ns - watch->last_ns);
+	bool first = !watch->has_last;
+	double off;
+
+	watch->has_last = true;
+	watch->last_ns = raw_ns;
+	if (first)
+		return false;
+	if ((double)edges > since / interval + 0.5 || since < interval / 2.0) {
+		since = (double)(raw_ns - watch->good_ns);
+		off = fabs(since - rint(since / interval) * interval);
+		if (!watch->has_good || since < interval / 2.0 ||
+		    off > NEAR_NS + since * NEAR_PPM * 1e-6)
+			return false;
+	}
+	watch->has_good = true;
+	watch->good_ns = raw_ns;
 	return true;
 }

@@ -295,6 +295,35 @@ static void test_edges(void **state)
 	assert_int_equal(at, -7 * S / 2);
 }
 
+/* What a kernel tells of a line on which some pulses come twice: the last edge, and how many. */
+static void test_twice(void **state)
+{
+	struct ds_pulse_watch w = {.has_last = false};
+
+	(void)state;
+	assert_false(ds_pulse_is_due(&w, 5 * S, 1, 1.0)); /* what came before? */
+	assert_true(ds_pulse_is_due(&w, 6 * S + 300, 1, 1.0));
+	assert_false(ds_pulse_is_due(&w, 7 * S + 3000000, 2, 1.0)); /* 3 ms behind a pulse */
+	assert_false(ds_pulse_is_due(&w, 8 * S + 3000000, 2, 1.0));
+	assert_true(ds_pulse_is_due(&w, 9 * S + 200, 1, 1.0));
+	assert_true(ds_pulse_is_due(&w, 10 * S + 400, 2, 1.0)); /* the other edge was before it */
+	assert_true(ds_pulse_is_due(&w, 14 * S, 4, 1.0));	/* read late */
+	assert_true(ds_pulse_is_due(&w, 74 * S, 1, 1.0));	/* lost for a minute */
+	assert_true(ds_pulse_is_due(&w, 75 * S + 500000, 1, 1.0)); /* moved: nothing else came */
+	/* edges one by one, as a card gives them */
+	assert_false(ds_pulse_is_due(&w, 75 * S + 3000000, 1, 1.0));
+	assert_true(ds_pulse_is_due(&w, 76 * S + 500000, 1, 1.0));
+	assert_false(ds_pulse_is_due(&w, 76 * S + 20500000, 1, 1.0));
+	/* five a second, and nobody said so; then somebody does */
+	assert_false(ds_pulse_is_due(&w, 77 * S + 70000000, 5, 1.0));
+	assert_true(ds_pulse_is_due(&w, 78 * S + 70000000, 5, 5.0));
+	/* always twice from the first on: none is known to be right */
+	w = (struct ds_pulse_watch){.has_last = false};
+	for (int i = 0; i < 5; i++)
+		assert_false(ds_pulse_is_due(&w, i * S + 3000000, 2, 1.0));
+	assert_false(ds_pulse_is_due(&w, 4 * S + 3000000, 1, 1.0)); /* the same moment again */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -309,6 +338,7 @@ int main(void)
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_reach),
 		cmocka_unit_test(test_every_pulse_within_reach),
+		cmocka_unit_test(test_twice),
 		cmocka_unit_test(test_edges),
 	};
 

@@ -157,7 +157,7 @@ static void pulses_are_better_than_a_reading(void **state)
 	(void)state;
 	ds_estimate_init(&pulses, 6, 0);
 	ds_estimate_init(&coarse, 6, 0);
-	for (int i = 0; i < 100; i++) {
+	for (int64_t i = 0; i < 100; i++) {
 		x.raw_ns = (77 + i) * SECOND;
 		x.server_minus_raw_ns = BASE + 20000 * i + (i * 61 % 100 - 50) * 3;
 		assert_true(ds_estimate_add(&pulses, &x, 10000));

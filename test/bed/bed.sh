@@ -78,7 +78,7 @@ faults 2 tx_late 1000 tx_late_ms 40
 ask 3
 faults 2 tx_late 0
 expect "late transmit stamps come, late ($late_ms ms)" [ "$tx_hw" = 3 -a "$late_ms" -ge 40 ]
-faults 2 tx_one 1 tx_ready 5000000
+faults 2 tx_one 1 tx_ready 30000000
 skipped=$(counter 2 tx_hwtstamp_skipped)
 ask 4 4
 skipped=$(($(counter 2 tx_hwtstamp_skipped) - skipped))

@@ -5,7 +5,9 @@
 #include <asm/unaligned.h>
 #include <linux/etherdevice.h>
 #include <linux/ip.h>
+#include <linux/ipv6.h>
 #include <linux/udp.h>
+#include <net/checksum.h>
 
 #define FRAGMENT_OFFSET	  0x1fff
 #define NTP_PORT	  123
@@ -104,17 +106,29 @@ static bool hold(struct sk_buff *skb, s64 for_ns)
 	return false;
 }
 
-/* The UDP payload's place behind skb->data, and the ports; 0 where it is no UDP over IPv4. */
-static int udp_payload(const struct sk_buff *skb, struct udphdr *udp)
+/* The place of the UDP header behind skb->data; 0: it is no UDP over IPv4, or IPv6 without options.
+ */
+static int udp_header(const struct sk_buff *skb)
 {
+	struct ipv6hdr ip6;
 	struct iphdr ip;
-	int header;
 
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return skb_copy_bits(skb, 0, &ip6, sizeof(ip6)) || ip6.nexthdr != IPPROTO_UDP
+			       ? 0
+			       : (int)sizeof(ip6);
 	if (skb->protocol != htons(ETH_P_IP) || skb_copy_bits(skb, 0, &ip, sizeof(ip)) ||
 	    ip.protocol != IPPROTO_UDP || ip.frag_off & htons(FRAGMENT_OFFSET))
 		return 0;
-	header = ip.ihl * 4;
-	if (skb_copy_bits(skb, header, udp, sizeof(*udp)))
+	return ip.ihl * 4;
+}
+
+/* The UDP payload's place behind skb->data, and the header; 0 where there is none. */
+static int udp_payload(const struct sk_buff *skb, struct udphdr *udp)
+{
+	int header = udp_header(skb);
+
+	if (!header || skb_copy_bits(skb, header, udp, sizeof(*udp)))
 		return 0;
 	return header + (int)sizeof(*udp);
 }
@@ -184,20 +198,28 @@ static bool take_trailer(struct sk_buff *skb, s64 *sent_ns)
 	return true;
 }
 
-/* What a transparent clock writes. IPv4 allows a datagram without a checksum (RFC 768). */
+/* What a transparent clock writes: the field, and the checksum that goes with it. */
 static void correct(struct bed_nic *nic, struct sk_buff *skb, s64 residence_ns)
 {
 	int at = ptp_event(skb);
-	u8 *field;
 	struct udphdr *udp;
+	__be32 before[2], after[2];
+	u8 *field;
 
 	if (!at || skb_linearize(skb) || skb_unclone(skb, GFP_ATOMIC))
 		return;
 	udp = (struct udphdr *)(skb->data + at - sizeof(*udp));
 	field = skb->data + at + PTP_CORRECTION;
+	memcpy(before, field, sizeof(before));
 	put_unaligned_be64(get_unaligned_be64(field) + ((u64)(residence_ns + tc_lie_ns) << 16),
 			   field);
-	udp->check = 0;
+	memcpy(after, field, sizeof(after));
+	if (udp->check) {
+		csum_replace4(&udp->check, before[0], after[0]);
+		csum_replace4(&udp->check, before[1], after[1]);
+		if (!udp->check)
+			udp->check = CSUM_MANGLED_0;
+	}
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb->ip_summed = CHECKSUM_NONE;
 	nic->rx_corrected++;

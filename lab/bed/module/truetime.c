@@ -73,9 +73,10 @@ static int probe_get(char *buf, const struct kernel_param *kp)
 	return sprintf(buf, "%llu %lld %llu\n", best_tsc, best_ns, best);
 }
 
+static bool of_card = true;
 static const struct kernel_param_ops probe_ops = {.get = probe_get};
 module_param_cb(probe, &probe_ops, NULL, 0444);
-module_param_cb(probe_phc, &probe_ops, &probe_ops, 0444);
+module_param_cb(probe_phc, &probe_ops, &of_card, 0444);
 
 int bed_truetime_start(void)
 {

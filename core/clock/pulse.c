@@ -3,10 +3,11 @@
 
 #include <math.h>
 
-#define NS_PER_S INT64_C(1000000000)
-#define RATE_MAX 1e6
-#define NEAR_NS	 1e5 /* so far from when it was due a pulse may come, for its noise ... */
-#define NEAR_PPM 500 /* ... and so much for the oscillator */
+#define NS_PER_S     INT64_C(1000000000)
+#define RATE_MAX     1e6
+#define NEAR_NS	     1e5 /* so far from when it was due a pulse may come, for its noise ... */
+#define NEAR_PPM     500 /* ... and so much for the oscillator */
+#define NEAR_MOST_NS 5e5 /* however long the last good one is ago */
 
 static double interval_ns(double rate_hz)
 {
@@ -55,7 +56,7 @@ bool ds_pulse_is_due(struct ds_pulse_watch *watch, int64_t raw_ns, uint32_t edge
 		since = (double)(raw_ns - watch->good_ns);
 		off = fabs(since - rint(since / interval) * interval);
 		if (!watch->has_good || since < interval / 2.0 ||
-		    off > NEAR_NS + since * NEAR_PPM * 1e-6)
+		    off > fmin(NEAR_NS + since * NEAR_PPM * 1e-6, NEAR_MOST_NS))
 			return false;
 	}
 	watch->has_good = true;

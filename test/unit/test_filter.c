@@ -305,6 +305,9 @@ static void test_twice(void **state)
 	assert_true(ds_pulse_is_due(&w, 6 * S + 300, 1, 1.0));
 	assert_false(ds_pulse_is_due(&w, 7 * S + 3000000, 2, 1.0)); /* 3 ms behind a pulse */
 	assert_false(ds_pulse_is_due(&w, 8 * S + 3000000, 2, 1.0));
+	for (int64_t i = 9; i < 40; i++) /* many in a row */
+		assert_false(ds_pulse_is_due(&w, i * S + 3000000, 2, 1.0));
+	w.last_ns = 8 * S;
 	assert_true(ds_pulse_is_due(&w, 9 * S + 200, 1, 1.0));
 	assert_true(ds_pulse_is_due(&w, 10 * S + 400, 2, 1.0)); /* the other edge was before it */
 	assert_true(ds_pulse_is_due(&w, 14 * S, 4, 1.0));	/* read late */

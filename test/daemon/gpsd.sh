@@ -143,6 +143,7 @@ scene_user()
 		"refclock SHM 0 refid NONE $fast noselect"
 	await 12 given_at_least ours SPPS 5 || not_ok "gpsd wrote nothing: $(tail -n 5 "$TMP/gpsd.said")"
 	right ours "gpsd without rights, over SHM 3" 5
+	await 8 grep -q "NONE: nobody else has" "$TMP/ours.log"
 	expect "a unit that it does not take: the log says which ones it does" \
 		grep -q 'NONE: nobody else has this unit of shared memory: gpsd takes 0 and 1 as root' "$TMP/ours.log"
 	stop_daemon "$follower"

@@ -14,8 +14,8 @@
 
 #include "core/exchange/ptp.h"
 #include "daemon/conf_broadcast.h"
-#include "daemon/conf_clock.h"
 #include "daemon/conf_card.h"
+#include "daemon/conf_clock.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_leap.h"
 #include "daemon/conf_local.h"

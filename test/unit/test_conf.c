@@ -16,8 +16,8 @@
 #include <unistd.h>
 
 #include "daemon/conf.h"
-#include "daemon/conf_clock.h"
 #include "daemon/conf_card.h"
+#include "daemon/conf_clock.h"
 #include "daemon/conf_fields.h"
 #include "daemon/conf_words.h"
 

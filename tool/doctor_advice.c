@@ -217,14 +217,24 @@ static void say_hardware(struct text *text, const struct ds_doctor_interface *in
 		say(text, " (by %s, on which it stands)", card->stamper);
 }
 
-static void say_software(struct text *text, const struct ds_card *card)
+/* Promised, or shown; a promise that was tried and broken is neither. */
+static void say_software(struct text *text, const struct ds_doctor_interface *interface)
 {
-	if (card->tx_software && card->rx_software)
-		say(text, "; the kernel stamps both ways");
+	const struct ds_card *card = &interface->card;
+	const struct ds_doctor_trial *t = &interface->trial;
+	bool tx_shown = t->done && t->tx_kernel > 0, rx_shown = t->done && t->rx_kernel > 0;
+	const char *verb = (tx_shown || !card->tx_software) && (rx_shown || !card->rx_software)
+				   ? "stamps"
+				   : "can stamp";
+
+	if (t->done && card->tx_software && !tx_shown)
+		say(text, "; the kernel promises to stamp what it sends and does not");
+	else if (card->tx_software && card->rx_software)
+		say(text, "; the kernel %s both ways", verb);
 	else if (card->rx_software)
-		say(text, "; the kernel stamps only what it receives");
+		say(text, "; the kernel %s only what it receives", verb);
 	else if (card->tx_software)
-		say(text, "; the kernel stamps only what it sends");
+		say(text, "; the kernel %s only what it sends", verb);
 	else
 		say(text, "; nothing is said of the kernel's stamps");
 }
@@ -288,7 +298,7 @@ void ds_doctor_say_interface(const struct ds_doctor_facts *facts,
 	words[0] = '\0';
 	say(&text, "%s ", card->interface);
 	say_hardware(&text, interface);
-	say_software(&text, card);
+	say_software(&text, interface);
 	say_its_clock(&text, facts, card);
 	if (!card->is_up)
 		say(&text, "; it is down");

@@ -1,5 +1,6 @@
 /* doctor_report: facts and advice as text. It must never say less than the JSON of what is to be
  * bettered. */
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -122,6 +123,10 @@ static void print_devices(const struct ds_doctor_facts *facts, FILE *out)
 		snprintf(words, sizeof(words), "none");
 	else if (!facts->rtc.told)
 		snprintf(words, sizeof(words), "there, and does not tell the time to us");
+	else if (llabs((long long)facts->rtc.minus_system_s) < 2)
+		snprintf(words, sizeof(words),
+			 "%s: agrees with the system clock to a second, as UTC",
+			 facts->rtc.name[0] ? facts->rtc.name : "rtc0");
 	else
 		snprintf(words, sizeof(words), "%s: %+lld s against the system clock, as UTC",
 			 facts->rtc.name[0] ? facts->rtc.name : "rtc0",

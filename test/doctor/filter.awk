@@ -1,6 +1,6 @@
 # filter: what `drivestamp doctor` prints, without what differs from one machine or run to the next,
 # so that it can be compared with a kept output (test/doctor/*.expected). What it takes away:
-#   - host, kernel and date in the first line; ids of processes; how many packets were received
+#   - host, kernel and date in the first line; ids of processes; how many packets and pulses came
 #   - figures with a unit of time or frequency, and how exactly a clock was read: F
 #   - with -v kernel=0 (the kernel is the machine's, not one that the test started): clock source,
 #     what the kernel offers and tells, real-time clock, clocks and pulses of the machine, and
@@ -31,6 +31,9 @@ function flush_item(   text) {
 function mask(line) {
 	gsub(/\[[0-9]+\]/, "[N]", line)
 	gsub(/of [0-9]+ received the kernel [0-9]+/, "of N received the kernel N", line)
+	gsub(/received the kernel N, the card [1-9][0-9]*/, "received the kernel N, the card N", line)
+	gsub(/[0-9]+ pulses?/, "N pulses", line)
+	gsub(/in [0-9.]+ s[,.;]/, "in F,", line)
 	gsub(/[-+]?[0-9]+(\.[0-9]+)? (ns|us|ms|ppm)/, "F", line)
 	gsub(/[-+][0-9]+\.[0-9]+ s/, "F", line)
 	gsub(/the grain of the clocks/, "F", line)

@@ -183,7 +183,7 @@ static void a_card(void **state)
 	assert_int_equal(ds_doctor_status(&verdict), 1);
 	assert_says(eth,
 		    "eth0 can stamp every packet both ways in hardware, says its driver model; "
-		    "the kernel stamps both ways; its clock /dev/ptp0 can be read to 400 ns.");
+		    "the kernel can stamp both ways; its clock /dev/ptp0 can be read to 400 ns.");
 	tried(eth, 10, 12);
 	assert_says(eth,
 		    "eth0 stamps every packet both ways in hardware; the kernel stamps both "
@@ -251,7 +251,7 @@ static void lesser_cards(void **state)
 	assert_says(
 		eth,
 		"eth0 can stamp in hardware what it sends, but of what it receives only PTP, says "
-		"its driver model; the kernel stamps both ways; its clock /dev/ptp0 can be read "
+		"its driver model; the kernel can stamp both ways; its clock /dev/ptp0 can be read "
 		"to 400 ns.");
 	eth->card.filters[DS_CARD_FILTER_PTP] = eth->card.rx_hardware = false;
 	assert_finding("card-tx-only", DS_DOCTOR_BETTER, "hwtimestamp eth0\n", "");

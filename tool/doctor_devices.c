@@ -18,8 +18,8 @@
 #include "os/file.h"
 
 #define NS	 INT64_C(1000000000)
-#define READINGS 21 /* of a clock, for a median */
-#define WATCH_NS (5 * NS / 2)
+#define READINGS 21		   /* of a clock, for a median */
+#define WATCH_NS (11 * NS / 5)	   /* two pulses, and what is between them */
 #define LOOK_NS	 INT64_C(50000000) /* between looks at pulses: far below a second */
 #define NUMBERS	 64		   /* devices are numbered from 0; more are not looked for */
 

@@ -1,6 +1,7 @@
 /* card_rules: see card_rules.h. */
 #include "daemon/card_rules.h"
 
+#include <math.h>
 #include <stddef.h>
 
 #define GUARD_NS    INT64_C(1000000) /* before a packet of ours, at least */
@@ -8,6 +9,8 @@
 #define FADE	    64
 #define SLACK_NS    1000.0 /* of the kernel's stamp: a grain of clocks, an interrupt's jitter */
 #define SLACK_SDS   5.0
+#define USUAL_SDS   4.0
+#define USUAL_OF    16.0
 
 /* ---- found out ---- */
 
@@ -112,4 +115,24 @@ bool ds_card_stamp_fits(int64_t inward_ns, double error_ns, bool by_kernel)
 	const int64_t most = by_kernel ? DS_CARD_APART_NS : DS_CARD_APART_DAEMON_NS;
 
 	return (double)inward_ns >= -(SLACK_NS + SLACK_SDS * error_ns) && inward_ns <= most;
+}
+
+/* ---- is it as usual? ---- */
+
+bool ds_card_usual_differs(const struct ds_card_usual *u, int64_t inward_ns, double error_ns)
+{
+	return u->known && fabs((double)inward_ns - u->mean_ns) >
+				   USUAL_SDS * u->deviation_ns + SLACK_NS + SLACK_SDS * error_ns;
+}
+
+void ds_card_usual_note(struct ds_card_usual *u, int64_t inward_ns)
+{
+	double off = (double)inward_ns - u->mean_ns;
+
+	if (!u->known) {
+		*u = (struct ds_card_usual){.mean_ns = (double)inward_ns, .known = true};
+		return;
+	}
+	u->mean_ns += off / USUAL_OF;
+	u->deviation_ns += (fabs(off) - u->deviation_ns) / USUAL_OF;
 }

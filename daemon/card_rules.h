@@ -75,4 +75,18 @@ void ds_card_budget_came(struct ds_card_budget *budget, int64_t now_ns);
  * one standard deviation of that, of what the card's clock is known to. */
 bool ds_card_stamp_fits(int64_t inward_ns, double error_ns, bool by_kernel);
 
+/* ---- is it as usual? ---- */
+
+/* How long packets are under way between the card's stamp and the kernel's, of late: each counts
+ * for a sixteenth. Begins as zeroes. */
+struct ds_card_usual {
+	double mean_ns, deviation_ns;
+	bool known;
+};
+
+/* One that is not: further off than four deviations and what the card's clock is known to. Reason
+ * to ask, not to doubt. Of the first false. */
+bool ds_card_usual_differs(const struct ds_card_usual *usual, int64_t inward_ns, double error_ns);
+void ds_card_usual_note(struct ds_card_usual *usual, int64_t inward_ns);
+
 #endif

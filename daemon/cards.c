@@ -436,39 +436,71 @@ struct seen {
 	bool by_kernel;
 };
 
-/* A card's stamp on both scales. received: it came before what was seen, else after. */
+/* Where a card's stamp lies. */
+struct place {
+	int64_t raw_ns;
+	int64_t later_ns;      /* than what was seen */
+	double error_ns;       /* one standard deviation */
+	bool ours;	       /* of the clock that we keep: then ... */
+	struct ds_reading own; /* ... it is known on both scales */
+};
+
+/* False: the card's clock is not known well enough. */
+static bool locate(const struct ds_cards *c, const struct ds_cards_one *one, int64_t card_ns,
+		   const struct seen *seen, struct place *p)
+{
+	p->ours = ds_clock_carry_device(c->clock, one->card.phc_index, card_ns, &p->own,
+					&p->error_ns);
+	if (p->ours)
+		p->raw_ns = p->own.raw_ns;
+	else if (!ds_cardclock_raw(&one->clock, card_ns, &p->raw_ns, &p->error_ns))
+		return false;
+	return p->error_ns <= DS_CARD_ERROR_MAX_NS &&
+	       !__builtin_sub_overflow(p->raw_ns, seen->raw_ns, &p->later_ns);
+}
+
+/* Was the clock read so lately that another reading says nothing? Else it is read. */
+static bool reread(struct ds_cards *c, struct ds_cards_one *one)
+{
+	int64_t now_ns = ds_monotonic_ns();
+
+	if (now_ns - one->read_ns < REREAD_NS)
+		return false;
+	read_clock(c, one, now_ns);
+	return true;
+}
+
+/* A card's stamp on both scales. received: it came before what was seen, else after. One that is
+ * unusual may be of a clock that was set: that is found by a reading. */
 static bool convert(struct ds_cards *c, struct ds_cards_one *one, int64_t card_ns, bool received,
 		    const struct seen *seen, struct seen *out, uint32_t *error_ns)
 {
-	struct ds_reading own;
-	int64_t raw_ns, later_ns;
-	double error;
-	bool ours = ds_clock_carry_device(c->clock, one->card.phc_index, card_ns, &own, &error);
+	const int64_t sign = received ? -1 : 1;
+	struct ds_card_usual *usual = &one->usual[received];
+	struct place p;
+	bool found = locate(c, one, card_ns, seen, &p);
 
-	if (ours) {
-		raw_ns = own.raw_ns;
-	} else if (!ds_cardclock_raw(&one->clock, card_ns, &raw_ns, &error) ||
-		   !(error <= DS_CARD_ERROR_MAX_NS)) {
+	if (found && ds_card_usual_differs(usual, sign * p.later_ns, p.error_ns) && reread(c, one))
+		found = locate(c, one, card_ns, seen, &p);
+	if (!found) {
 		ds_count(c->counters, DS_R_CARD_CLOCK);
 		return false;
 	}
-	if (__builtin_sub_overflow(raw_ns, seen->raw_ns, &later_ns) ||
-	    !ds_card_stamp_fits(received ? -later_ns : later_ns,
-				fmax(error, ds_clock_phc_error_ns(c->clock)), seen->by_kernel)) {
-		int64_t now_ns = ds_monotonic_ns();
-
+	if (!ds_card_stamp_fits(sign * p.later_ns,
+				fmax(p.error_ns, ds_clock_phc_error_ns(c->clock)),
+				seen->by_kernel)) {
 		ds_count(c->counters, DS_R_CARD_IMPLAUSIBLE);
-		if (now_ns - one->read_ns >= REREAD_NS)
-			read_clock(c, one, now_ns);
+		reread(c, one);
 		return false;
 	}
-	out->raw_ns = raw_ns;
-	out->clock_ns = ours ? own.clock_ns
-			     : seen->clock_ns + later_ns +
-					ds_gained_ns(later_ns, ds_clock_rate_ppb(c->clock));
-	*error_ns = (uint32_t)ceil(error);
-	one->error_ns = error;
-	one->error_most_ns = fmax(one->error_most_ns, error);
+	ds_card_usual_note(usual, sign * p.later_ns);
+	out->raw_ns = p.raw_ns;
+	out->clock_ns = p.ours ? p.own.clock_ns
+			       : seen->clock_ns + p.later_ns +
+					 ds_gained_ns(p.later_ns, ds_clock_rate_ppb(c->clock));
+	*error_ns = (uint32_t)ceil(p.error_ns);
+	one->error_ns = p.error_ns;
+	one->error_most_ns = fmax(one->error_most_ns, p.error_ns);
 	return true;
 }
 

@@ -11,7 +11,8 @@
  * counted (DS_R_CARD_*). What the conversion may be wrong by goes into the stamp's error_ns.
  *
  * The clock of a card is read just behind a transmit stamp of a packet of ours, before that is
- * converted: whoever set the card's clock before is then known to have done so.
+ * converted, and where a stamp lies unusually: whoever set the card's clock before is then known to
+ * have done so.
  *
  * Requests for transmit stamps are budgeted, and a driver that gives none of what it promises is
  * found out: card_rules.h.
@@ -54,6 +55,7 @@ struct ds_cards_one {
 	int64_t read_ns, due_ns; /* CLOCK_MONOTONIC: the last reading, the next at the latest */
 	struct ds_card_trial tx, rx;
 	struct ds_card_budget budget;
+	struct ds_card_usual usual[2]; /* of sent packets, of received ones */
 	uint64_t tx_asked, tx_skipped, tx_lost;
 	uint64_t tx_used, rx_used;	/* stamps that took the kernel's place */
 	double error_ns, error_most_ns; /* of the last of them; of all */

@@ -183,6 +183,28 @@ static void stamps_lie_between_the_wire_and_the_kernel(void **state)
 	assert_false(ds_card_stamp_fits(INT64_MAX, 1000, false));
 }
 
+static void what_is_unusual_is_asked_about(void **state)
+{
+	struct ds_card_usual u = {0};
+
+	(void)state;
+	assert_false(ds_card_usual_differs(&u, 5 * MS, 100));
+	ds_card_usual_note(&u, 3000);
+	assert_false(ds_card_usual_differs(&u, 4500, 100)); /* a microsecond and five deviations */
+	assert_true(ds_card_usual_differs(&u, 4501, 100));
+	assert_true(ds_card_usual_differs(&u, 1499, 100));
+	/* +-20 us is usual here */
+	for (int i = 0; i < 200; i++)
+		ds_card_usual_note(&u, i % 2 ? 43000 : 3000);
+	assert_false(ds_card_usual_differs(&u, 43000, 100));
+	assert_false(ds_card_usual_differs(&u, 80000, 100));
+	assert_true(ds_card_usual_differs(&u, 150000, 100));
+	/* and no longer */
+	for (int i = 0; i < 200; i++)
+		ds_card_usual_note(&u, 3000);
+	assert_true(ds_card_usual_differs(&u, 43000, 100));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -193,6 +215,7 @@ int main(void)
 		cmocka_unit_test(a_card_with_more_room_is_given_more),
 		cmocka_unit_test(the_ring_never_overflows),
 		cmocka_unit_test(stamps_lie_between_the_wire_and_the_kernel),
+		cmocka_unit_test(what_is_unusual_is_asked_about),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

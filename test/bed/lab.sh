@@ -109,7 +109,9 @@ begin_lab() # and wait until its kernels run
 {
 	"$TOOL" lab --rig uml --repeat 1 --duration 14 >"$TMP/out" 2>"$TMP/err" </dev/null &
 	lab=$!
-	await 40 grep -qs 'up after' "$TMPDIR"/drivestamp-*/console-3
+	# the folder is made by then: its name is looked for each time
+	# shellcheck disable=SC2016
+	await 40 sh -c 'grep -qs "up after" "$TMPDIR"/drivestamp-*/console-3'
 }
 expect "kernels run" begin_lab
 kill -INT "$lab"

@@ -32,12 +32,12 @@ attitude == "SUPPORTED" && /^\*/ {
 		print attitude, list, substr(text, RSTART + 3, RLENGTH - 4)
 		text = substr(text, RSTART + RLENGTH)
 	}
-	if (/^\*local\* /)
+	if (/^\*(local|clock)\* /)
 		for (text = $0; match(text, /\[\*[a-z]*\*/); text = substr(text, RSTART + RLENGTH))
-			print attitude, "local_options", substr(text, RSTART + 2, RLENGTH - 3)
+			print attitude, (/^\*local/ ? "local" : "clock") "_options", substr(text, RSTART + 2, RLENGTH - 3)
 }
 attitude != "SUPPORTED" && /^- \*/ { split($0, parts, "*"); print attitude, list, parts[2] }
-' $page | sort >"$dir/page"
+' $page | sort -u >"$dir/page"
 
 count=$(wc -l <"$dir/table")
 if [ "$count" -ge 130 ]; then

@@ -49,6 +49,7 @@ struct problem {
 
 static bool two_legs(enum ds_lab_mode mode)
 {
+	mode = ds_lab_mode_plain(mode);
 	return mode == DS_LAB_BASIC || mode == DS_LAB_XLEAVE || mode == DS_LAB_SYMMETRIC ||
 	       mode == DS_LAB_SYMMETRIC_XLEAVE;
 }

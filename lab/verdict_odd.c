@@ -227,7 +227,8 @@ static bool judge_mode(struct ds_lab_result *result, const struct odd *odds, enu
 
 bool ds_verdict_odd(struct ds_lab_result *result)
 {
-	static const enum ds_lab_mode modes[] = {DS_LAB_XLEAVE, DS_LAB_SYMMETRIC_XLEAVE};
+	static const enum ds_lab_mode modes[] = {DS_LAB_XLEAVE, DS_LAB_SYMMETRIC_XLEAVE,
+						 DS_LAB_XLEAVE_HARDWARE};
 	struct odd *odds = calloc(result->cell_count + 1, sizeof(*odds));
 	bool ok = odds != NULL;
 

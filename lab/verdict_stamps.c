@@ -14,8 +14,9 @@
 #define GUESS_PART     0.4
 #define GUESS_LEAST_NS 2000.0
 
-static const enum ds_lab_mode modes[] = {DS_LAB_XLEAVE, DS_LAB_BASIC, DS_LAB_SYMMETRIC_XLEAVE,
-					 DS_LAB_SYMMETRIC};
+static const enum ds_lab_mode modes[] = {DS_LAB_XLEAVE,		  DS_LAB_BASIC,
+					 DS_LAB_SYMMETRIC_XLEAVE, DS_LAB_SYMMETRIC,
+					 DS_LAB_XLEAVE_HARDWARE,  DS_LAB_BASIC_HARDWARE};
 #define MODES (sizeof(modes) / sizeof(modes[0]))
 
 /* What all modes say of one stamp of a host. */
@@ -219,6 +220,8 @@ bool ds_verdict_stamps(struct ds_lab_result *result)
 	ds_fit_mode(result, modes[1], &fits[0], &fits[1]);
 	ds_fit_mode(result, modes[2], NULL, &fits[2]);
 	ds_fit_mode(result, modes[3], &fits[2], &fits[3]);
+	ds_fit_mode(result, modes[4], NULL, &fits[4]);
+	ds_fit_mode(result, modes[5], &fits[4], &fits[5]);
 	for (int h = 0; h < result->plan.hosts; h++) {
 		collect(fits, h, &rx, &tx);
 		if (!name_stamp(result, h, false, &rx) || !name_stamp(result, h, true, &tx))

@@ -214,11 +214,41 @@ static void compare_ptp(const struct ds_lab_result *result, char *text, size_t s
 	append(text, size, words);
 }
 
+/* What the card's stamps are worth beside the kernel's. */
+static void compare_cards(const struct ds_lab_result *result, char *text, size_t size)
+{
+	struct ds_lab_figures kernel, card;
+	char a[DS_FIGURE_TEXT], b[DS_FIGURE_TEXT], words[DS_LAB_WHY];
+
+	both_modes(result, DS_LAB_XLEAVE, DS_LAB_XLEAVE_HARDWARE, &kernel, &card);
+	if (kernel.samples < DS_LAB_LEAST || card.samples < DS_LAB_LEAST)
+		return;
+	double x = card.median_abs_ns.value, y = kernel.median_abs_ns.value;
+	int order = compare(&card.median_abs_ns, &kernel.median_abs_ns);
+	ds_figure_ns(x, false, a);
+	ds_figure_ns(y, false, b);
+	if (order == 0)
+		snprintf(words, sizeof(words),
+			 "interleaved, stamps of the card and of the kernel %s (%s and %s)",
+			 overlap(&card.median_abs_ns, &kernel.median_abs_ns)
+				 ? "cannot be told apart"
+				 : "are nearly alike",
+			 a, b);
+	else
+		snprintf(words, sizeof(words),
+			 "interleaved, the card's stamps are %.1f times %s than the kernel's (%s "
+			 "against %s)",
+			 order < 0 ? times(y, x) : times(x, y), order < 0 ? "better" : "worse", a,
+			 b);
+	append(text, size, words);
+}
+
 void ds_verdict_compare(const struct ds_lab_result *result, char *text, size_t size)
 {
 	text[0] = '\0';
 	compare_modes(result, text, size);
 	compare_sides(result, text, size);
+	compare_cards(result, text, size);
 	compare_ptp(result, text, size);
 }
 

@@ -10,6 +10,7 @@
 #define SHARE_OF_INTERLEAVED 0.90
 #define LOST_NOTE	     0.01
 #define LOST_BAD	     0.10
+#define CARD_SHARE	     0.01 /* of stamps that are not the card's, though asked for */
 #define DAEMON_SHARE	     0.01
 #define LEAST_SAMPLES	     20
 
@@ -288,6 +289,39 @@ static bool who_stamps(struct ds_lab_result *result)
 	return true;
 }
 
+/* Of T1 (tx) or T4 where the card's were asked for: the share that is somebody else's. 0 without
+ * samples. */
+static double without_card(const struct ds_lab_result *result, int host, int stamp)
+{
+	size_t all = 0, others = 0;
+
+	for (size_t c = 0; c < result->cell_count; c++) {
+		const struct ds_lab_cell *cell = &result->cells[c];
+		if (cell->asks != host || !ds_lab_mode_hardware(cell->mode))
+			continue;
+		all += cell->sample_count;
+		for (size_t i = 0; i < cell->sample_count; i++)
+			others += cell->samples[i].source[stamp] != 'H';
+	}
+	return all > 0 ? (double)others / (double)all : 0;
+}
+
+static bool cards_stamp(struct ds_lab_result *result)
+{
+	for (int h = 0; h < result->plan.hosts; h++) {
+		double tx = without_card(result, h, 0), rx = without_card(result, h, 3);
+		if (fmax(tx, rx) < CARD_SHARE)
+			continue;
+		if (!ds_result_find(
+			    result, DS_LAB_NOTE, h, "card-stamps",
+			    "%s asked its card for stamps: %.1f %% of its transmit stamps and "
+			    "%.1f %% of its receive stamps were not the card's.",
+			    result->plan.host[h].name, 100 * tx, 100 * rx))
+			return false;
+	}
+	return true;
+}
+
 static bool deaths(struct ds_lab_result *result)
 {
 	for (int h = 0; h < result->plan.hosts; h++) {
@@ -317,5 +351,5 @@ bool ds_verdict_works(struct ds_lab_result *result)
 				return false;
 		}
 	}
-	return who_stamps(result);
+	return who_stamps(result) && cards_stamp(result);
 }

@@ -199,6 +199,45 @@ static void test_wrong_links(void **state)
 	refused("is not a number");
 }
 
+static void test_stamps(void **state)
+{
+	const unsigned cards = 1U << DS_LAB_BASIC_HARDWARE | 1U << DS_LAB_XLEAVE_HARDWARE;
+	const unsigned kernels = 1U << DS_LAB_BASIC | 1U << DS_LAB_XLEAVE;
+
+	(void)state;
+	words.rig = "uml";
+	assert_true(make());
+	assert_int_equal(plan.rig, DS_LAB_RIG_UML);
+	assert_int_equal(plan.modes, kernels | cards);
+	assert_int_equal(plan.poll_log2, -2);
+	begin(state);
+	words.rig = "uml";
+	words.stamps = "hardware";
+	assert_true(make());
+	assert_int_equal(plan.modes, cards);
+	begin(state);
+	words.rig = "uml";
+	words.modes = "xleave,symmetric";
+	words.stamps = "kernel, hardware";
+	assert_true(make());
+	assert_int_equal(plan.modes, 1U << DS_LAB_XLEAVE | 1U << DS_LAB_XLEAVE_HARDWARE |
+					     1U << DS_LAB_SYMMETRIC);
+	begin(state);
+	words.rig = "uml";
+	words.stamps = "hardwear";
+	refused("--stamps: no stamps is called 'hardwear'; the nearest is 'hardware'");
+	begin(state);
+	words.rig = "uml";
+	add(&words.delay, "10");
+	refused("--delay: only with --rig netns");
+	begin(state);
+	words.stamps = "hardware";
+	refused("stamps of a card: only with --rig uml or --rig remote");
+	begin(state);
+	words.modes = "xleave-hardware";
+	refused("stamps of a card");
+}
+
 static void test_rigs(void **state)
 {
 	(void)state;
@@ -266,6 +305,7 @@ int main(void)
 		cmocka_unit_test_setup(test_load, begin),
 		cmocka_unit_test_setup(test_links, begin),
 		cmocka_unit_test_setup(test_wrong_links, begin),
+		cmocka_unit_test_setup(test_stamps, begin),
 		cmocka_unit_test_setup(test_rigs, begin),
 		cmocka_unit_test_setup(test_remote, begin),
 		cmocka_unit_test_setup(test_times, begin),

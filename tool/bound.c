@@ -98,7 +98,8 @@ static void print_text(const struct seen *s, FILE *out)
 	uint64_t flags = s->now.flags;
 
 	print_moment("clock        ", s->now.clock_ns, out);
-	fputs(flags & DRIVESTAMP_BOUND_VIRTUAL	     ? " (the daemon's own)\n"
+	fputs(flags & DRIVESTAMP_BOUND_VIRTUAL
+		      ? " (not the machine's: the daemon's own, or a card's)\n"
 	      : flags & DRIVESTAMP_BOUND_NOT_STEERED ? " (measured, not steered)\n"
 						     : "\n",
 	      out);

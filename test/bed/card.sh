@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.." || exit 1
 carder=$(readlink -f "$BUILD/test/daemon/carder")
 
 bed_or_skip 1
-bed_start 1 daemon sec=0 bedclk.phc_ppb=30000 osc.ppm=20
+bed_start 1 daemon sec=0 load=ipv6,8021q,bonding,bridge bedclk.phc_cross=1 bedclk.phc_ppb=30000 osc.ppm=20
 bed_ready 1 || exit 1
 
 # says TEXT PATTERN COMMANDS: their output in the host, as a pattern of the shell's
@@ -18,13 +18,6 @@ says()
 	out=$(bed_tell 1 "$3")
 	# shellcheck disable=SC2053
 	if [[ $out == $2 ]]; then ok "$1"; else not_ok "$1: $out"; fi
-}
-# load MODULE...: of the guest's kernel
-load()
-{
-	# shellcheck disable=SC2016 # of the guest
-	bed_tell 1 'for m in '"$*"'; do busybox insmod $tools/usr/lib/uml/modules/$(uname -r)/kernel/$m.ko '"${load_words:-}"' || exit 1; done' \
-		>"$TMP/load.log" 2>&1 || not_ok "loads $*: $(tail -n 1 "$TMP/load.log")"
 }
 
 # ---- the card itself ----
@@ -45,28 +38,64 @@ says 'without the right that is said, and the setting kept' \
 	"$carder restore hw0 0 0 0
 	setpriv --bounding-set -net_admin --inh-caps -net_admin $carder set hw0 all; $carder setting hw0"
 
+# ---- cards that can less ----
+kind() # NAME VALUE: of card, from now on
+{
+	bed_fault 1 "$1" "$2"
+}
+kind ptp_only 1
+says 'a card that stamps PTP alone: transmissions for NTP' '* ptp=1 all=0 ntp=0 * best=none *' "$carder look hw0"
+says '... refuses all packets, in words' 'hw0 (bedclk) refuses to stamp (transmit on, receive filter all): it cannot' \
+	"$carder set hw0 all"
+says '... and gives PTP where that is asked for' ptp "$carder set hw0 ptp"
+kind ptp_only 0
+kind ntp_only 1
+says 'a card with a filter for NTP' $'* best=ntp *\nntp' "$carder look hw0; $carder set hw0 ntp"
+kind ntp_only 0
+kind tx_only 1
+says 'a card that stamps no packet received' $'* tx=1 rx=0 * best=none *\nnone' "$carder look hw0; $carder restore hw0 0 0 0; $carder set hw0 none"
+kind tx_only 0
+kind no_stamps 1
+says 'a card without stamps' '* tx=0 rx=0 *' "$carder look hw0"
+kind no_stamps 0
+kind link_mbps 100
+says 'the speed of its link' '* speed=100 *' "$carder look hw0"
+kind link_mbps 1000
+bed_tell 1 "$carder restore hw0 0 0 0"
+
 # ---- its clock ----
-clock_is_known() # TEXT WORDS...
+# A cross-stamp is one reading of a system clock that moves in steps of 256 ns here, and compared with another.
+grain_ns=0
+clock_is_known() # TEXT WAY COMMAND
 {
 	local line error_ns stated_ns most
-	line=$(bed_tell 1 "$carder clock ${*:2}")
+	line=$(bed_tell 1 "$3")
 	error_ns=$(sed -n 's/.* error_ns=\([0-9]*\) .*/\1/p' <<<"$line")
 	stated_ns=$(sed -n 's/.* stated_ns=\([0-9]*\) .*/\1/p' <<<"$line")
 	most=$(sed -n 's/.* most=\([0-9]*\)\..*/\1/p' <<<"$line")
-	if [ "${error_ns:-99999}" -le "${stated_ns:-0}" ] && [ "$most" -lt 4 ]; then
+	if [[ $line == "way=$2 "*" failed=0 "* ]] && [ "$error_ns" -le $((stated_ns + grain_ns)) ] && [ "$most" -lt 4 ]; then
 		ok "$1: off by $error_ns ns rms, stated $stated_ns (modelled clock)"
 	else
 		not_ok "$1: $line"
 	fi
 }
-clock_is_known 'the clock of the card is known as well as is stated' hw0 5
-clock_is_known '... without cross-stamps' /dev/ptp0 4 nocrossts
+kind phc_cross 1
+clock_is_known 'the clock of the card is known as well as is stated, without the cross-stamps it has' 1 "$carder clock /dev/ptp0 3 nocrossts"
+grain_ns=256
+clock_is_known '... with cross-stamps, which fail in the midst' 0 \
+	"$carder clock /dev/ptp0 4 & sleep 3; echo 0 >/sys/module/bedclk/parameters/phc_cross; wait"
+grain_ns=0
+kind phc_read_at 250
+clock_is_known '... over a slow bus with a way back three times as long' 1 "$carder clock /dev/ptp0 4 read=20000"
+kind phc_fail 1
+says 'one that fails is an error' '/dev/ptp0: cannot read the clock: Input/output error' "$carder clock /dev/ptp0 1"
+kind phc_fail 0
 
 says 'its virtual clocks are found' '* vclocks=2 vclock=1 *' \
 	"echo 2 >/sys/class/ptp/ptp0/n_vclocks; $carder look hw0"
 says 'while there are any nobody steers the clock beneath' '*busy*0' \
 	"phc_ctl /dev/ptp0 freq 5000 2>&1; phc_ctl /dev/ptp1 freq 100000 >/dev/null 2>&1; echo \$?"
-clock_is_known '... which stays as well known while a virtual one is steered' /dev/ptp0 4
+clock_is_known '... which stays as well known while a virtual one is steered' 1 "$carder clock /dev/ptp0 3"
 bed_tell 1 'echo 0 >/sys/class/ptp/ptp0/n_vclocks'
 
 # ---- a daemon that is killed ----
@@ -88,13 +117,11 @@ says '... which the next one finds, uses and leaves as it found it' $'tx=1 rx=1 
 bed_tell 1 "$carder restore hw0 0 0 0"
 
 # ---- what stands on a card ----
-load lib/crc-ccitt net/ipv6/ipv6 net/llc/llc net/802/stp net/802/garp net/802/mrp net/8021q/8021q net/bridge/bridge
-load_words=max_bonds=0 load drivers/net/bonding/bonding
 says 'a VLAN stamps by the card beneath, and sets that' $"kind=vlan stamper=hw0 $card *all"$'\ntx=1 rx=1 flags=0' \
 	"ip link add link hw0 name hw0.7 type vlan id 7 && ip link set hw0.7 up
 	$carder look hw0.7; $carder set hw0.7 all; $carder setting hw0"
 says 'a bond without a member says so' "kind=bond stamper=bond0 *note='bond0 has no active member'" \
-	"$carder restore hw0 0 0 0; ip link del hw0.7
+	"$carder restore hw0 0 0 0; ip link del hw0.7; ip link del bond0 2>/dev/null
 	ip link add bond0 type bond mode active-backup miimon 50 && ip link set bond0 up; $carder look bond0"
 says 'a bond stamps by its active member' $"kind=bond stamper=hw0 $card *all"$'\ntx=1 rx=1 flags=0' \
 	"ip link set hw0 down; ip link set hw0 master bond0; ip link set hw0 up

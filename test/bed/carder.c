@@ -5,10 +5,12 @@
  *   carder setting INTERFACE         tx=N rx=N flags=N
  *   carder set INTERFACE FILTER      none, ptp, all or ntp: the filter in force
  *   carder restore INTERFACE TX RX FLAGS
- *   carder clock DEVICE SECONDS [nocrossts]
+ *   carder clock DEVICE SECONDS [nocrossts] [read=NS]
  *       reads the clock twice a second; between the readings more of them, which
  *       the line is not told of, say how far it is off: rms of the error, of what was stated,
  *       and the most of their quotient
+ *       read: what the line is told takes so long to read over the bus of the bed's card; the
+ * others take nothing, and so know it better
  *
  * A failure is a sentence and status 1.
  */
@@ -93,6 +95,20 @@ static bool read_both(struct ds_phc *phc, struct ds_clock *clock, struct ds_card
 	return true;
 }
 
+/* A parameter of the bed's clock module. */
+static void tell_module(const char *name, long value)
+{
+	char path[64];
+	FILE *file;
+
+	snprintf(path, sizeof path, "/sys/module/bedclk/parameters/%s", name);
+	file = fopen(path, "we");
+	if (file == NULL)
+		return;
+	fprintf(file, "%ld", value);
+	fclose(file);
+}
+
 struct sums {
 	double squares, stated, most, width;
 	int count, failed;
@@ -114,7 +130,7 @@ static void compare(struct sums *s, const struct ds_cardclock *line,
 	s->count++;
 }
 
-static int follow(const char *device, int seconds, bool nocrossts)
+static int follow(const char *device, int seconds, bool nocrossts, long read_ns)
 {
 	const struct ds_phc_config config = {.path = device, .nocrossts = nocrossts};
 	const struct timespec pause = {.tv_nsec = 500000000 / PARTS};
@@ -125,11 +141,16 @@ static int follow(const char *device, int seconds, bool nocrossts)
 	struct ds_phc phc;
 	char why[DS_WHY];
 
+	if (read_ns > 0)
+		tell_module("phc_read", read_ns);
+
 	if (ds_phc_open(&phc, &config, why) != 0)
 		return fail(why);
 	ds_clock_open_system(&clock, false);
 	ds_cardclock_init(&line, &(struct ds_cardclock_config){0});
 	for (int i = 0; i < 2 * seconds * PARTS; i++) {
+		if (read_ns > 0)
+			tell_module("phc_read", i % PARTS == 0 ? read_ns : 0);
 		if (!read_both(&phc, &clock, &r))
 			s.failed++;
 		else if (i % PARTS == 0)
@@ -154,7 +175,9 @@ int main(int argc, char **argv)
 	char why[DS_WHY];
 
 	if (argc >= 4 && strcmp(argv[1], "clock") == 0)
-		return follow(argv[2], atoi(argv[3]), argc > 4);
+		return follow(argv[2], atoi(argv[3]), argc > 4 && strcmp(argv[4], "nocrossts") == 0,
+			      strncmp(argv[argc - 1], "read=", 5) == 0 ? atol(argv[argc - 1] + 5)
+								       : 0);
 	if (argc < 3)
 		return fail("usage: see carder.c");
 	if (ds_card_look(argv[2], &card, why) != 0)

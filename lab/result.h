@@ -126,10 +126,10 @@ struct ds_lab_figures {
 /* The figures of the samples of a cell in one condition. Intervals: samples of one run of a daemon
  * are alike (the layout of its memory, who else runs), so a repeat is the unit: Student's t over
  * the repeats' figures (from six on, of pairs that follow each other: machines drift) where there
- * are three or more, else a moving-block bootstrap (Kuensch 1989;
- * length of the blocks: Politis and White 2004) with a seed of its own, so that the same samples
- * give the same figures. Where there are both, whichever is wider. Of sizes (all but bias and
- * delay) the t is of their logarithms. Under DS_LAB_LEAST samples there is no interval: NAN. */
+ * are three or more, else a moving-block bootstrap (Kuensch 1989; length of the blocks: Politis and
+ * White 2004) with a seed of its own, so that the same samples give the same figures. Where there
+ * are both, whichever is wider. Of sizes (all but bias and delay) the t is of their logarithms.
+ * Under DS_LAB_LEAST samples there is no interval: NAN. */
 #define DS_LAB_LEAST 8
 void ds_cell_figures(const struct ds_lab_cell *cell, enum ds_lab_condition condition,
 		     struct ds_lab_figures *figures);

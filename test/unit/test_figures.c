@@ -216,47 +216,45 @@ static void intervals_hold_on_samples_that_hang_together(void **state)
 	}
 }
 
-/* Each repeat has a bias of its own, which no number of its samples takes away. */
-static void intervals_hold_on_repeats_that_differ(void **state)
+/* Each repeat has a bias of its own, which no number of its samples takes away; so much alike is it
+ * to that of the one before. */
+static void hold_on_repeats(const char *name, int repeats, double alike)
 {
 	struct held held = {0};
-	(void)state;
+	char what[64];
 
 	for (int trial = 0; trial < 400; trial++) {
 		struct ds_lab_cell cell = {.known = true};
 		struct ds_lab_figures figures;
-		for (int repeat = 0; repeat < 4; repeat++)
-			stretch(&cell, repeat, 100, 0.5, 0.5 * normal());
-		ds_cell_figures(&cell, DS_LAB_IDLE, &figures);
-		count_held(&held, &figures, sqrt(1.25));
-		empty(&cell);
-	}
-	assert_near_95("four repeats, bias", held.bias, held.trials);
-	assert_near_95("four repeats, RMS", held.rms, held.trials);
-	assert_near_95("four repeats, median", held.median, held.trials);
-}
-
-/* What else goes on in a machine changes slowly: a repeat is like the one before. */
-static void intervals_hold_on_repeats_that_drift(void **state)
-{
-	struct held held = {0};
-	(void)state;
-
-	for (int trial = 0; trial < 400; trial++) {
-		struct ds_lab_cell cell = {.known = true};
-		struct ds_lab_figures figures;
-		double drift = normal();
-		for (int repeat = 0; repeat < 6; repeat++) {
-			stretch(&cell, repeat, 100, 0.5, 0.5 * drift);
-			drift = 0.4 * drift + sqrt(1 - 0.4 * 0.4) * normal();
+		double bias = normal();
+		for (int repeat = 0; repeat < repeats; repeat++) {
+			if (repeat > 0)
+				bias = alike * bias + sqrt(1 - alike * alike) * normal();
+			stretch(&cell, repeat, 100, 0.5, 0.5 * bias);
 		}
 		ds_cell_figures(&cell, DS_LAB_IDLE, &figures);
 		count_held(&held, &figures, sqrt(1.25));
 		empty(&cell);
 	}
-	assert_near_95("six repeats that drift, bias", held.bias, held.trials);
-	assert_near_95("six repeats that drift, RMS", held.rms, held.trials);
-	assert_near_95("six repeats that drift, median", held.median, held.trials);
+	snprintf(what, sizeof(what), "%s, bias", name);
+	assert_near_95(what, held.bias, held.trials);
+	snprintf(what, sizeof(what), "%s, RMS", name);
+	assert_near_95(what, held.rms, held.trials);
+	snprintf(what, sizeof(what), "%s, median", name);
+	assert_near_95(what, held.median, held.trials);
+}
+
+static void intervals_hold_on_repeats_that_differ(void **state)
+{
+	(void)state;
+	hold_on_repeats("four repeats", 4, 0);
+}
+
+/* What else goes on in a machine changes slowly: a repeat is like the one before. */
+static void intervals_hold_on_repeats_that_drift(void **state)
+{
+	(void)state;
+	hold_on_repeats("six repeats that drift", 6, 0.4);
 }
 
 /* A repeat that was cut short does not count as one. */

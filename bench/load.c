@@ -6,14 +6,17 @@
  * One thread, one socket; each client has a source address of its own (10.119.0.0/16, 32 clients
  * in a /24), which the caller has made local. The last 16 bits of every cookie name the client.
  * A client of -i asks as one of interleaved mode does: its origin is the receive field of the
- * last answer, receive and transmit are fresh cookies. CPU of the server is what the scheduler
- * says its threads ran between the first and the last counted packet (/proc/PID/task).
+ * last answer, receive and transmit are fresh cookies. With -e the requests of -r leave at random
+ * moments, as those of clients that know nothing of each other do (a Poisson process). CPU of the
+ * server is what the scheduler says its threads ran between the first and the last counted packet
+ * (/proc/PID/task).
  *
  * Output: one line of name=value.
  */
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -56,7 +59,7 @@ struct count {
 
 struct load {
 	int fd;
-	bool interleaved;
+	bool interleaved, random_moments;
 	uint32_t clients, window, next, under_way;
 	uint64_t random;
 	struct count count;
@@ -70,7 +73,7 @@ struct options {
 	uint16_t port;
 	uint32_t clients, window;
 	double rate, seconds;
-	bool interleaved;
+	bool interleaved, random_moments;
 	int pid;
 };
 
@@ -202,18 +205,33 @@ static void sweep(struct load *load, int64_t now)
 	}
 }
 
+/* How many requests of a rate are due since_ns after the beginning, when due were and the next was
+ * at *next_ns. */
+static uint64_t due_by(struct load *load, double rate, double since_ns, uint64_t due,
+		       double *next_ns)
+{
+	if (!load->random_moments)
+		return (uint64_t)(since_ns * 1e-9 * rate);
+	for (; *next_ns <= since_ns; due++) {
+		double uniform = (double)(next_random(load) >> 11) * 0x1p-53;
+		*next_ns -= log1p(-uniform) * 1e9 / rate;
+	}
+	return due;
+}
+
 /* Runs until `answers` came (0: no limit) or the time is over. rate 0: closed loop. */
 static void run(struct load *load, double rate, int64_t duration_ns, uint64_t answers)
 {
 	int64_t begin = now_ns();
 	int64_t swept = begin;
-	uint64_t before = load->count.sent;
+	uint64_t before = load->count.sent, due = 0;
+	double next_ns = 0.0;
 	struct count *c = &load->count;
 	uint64_t goal = answers ? c->basic + c->interleaved + answers : UINT64_MAX;
 	for (int64_t now = begin; now - begin < duration_ns; now = now_ns()) {
 		uint64_t want = load->window > load->under_way ? load->window - load->under_way : 0;
 		if (rate > 0) {
-			uint64_t due = (uint64_t)((double)(now - begin) * 1e-9 * rate);
+			due = due_by(load, rate, (double)(now - begin), due, &next_ns);
 			want = due > c->sent - before ? due - (c->sent - before) : 0;
 		}
 		send_some(load, want, now);
@@ -290,13 +308,14 @@ static void prepare(struct load *load, const struct options *o)
 	load->clients = o->clients;
 	load->window = o->window;
 	load->interleaved = o->interleaved;
+	load->random_moments = o->random_moments;
 	load->random = (uint64_t)now_ns() * UINT64_C(0x9E3779B97F4A7C15) | 1;
 }
 
 static struct options parse(int argc, char **argv)
 {
 	struct options o = {.port = 123, .clients = 8192, .window = 64, .seconds = 0.6};
-	for (int c; (c = getopt(argc, argv, "s:p:n:w:r:t:iP:")) != -1;) {
+	for (int c; (c = getopt(argc, argv, "s:p:n:w:r:t:eiP:")) != -1;) {
 		switch (c) {
 		case 's':
 			o.address = optarg;
@@ -316,6 +335,9 @@ static struct options parse(int argc, char **argv)
 		case 't':
 			o.seconds = atof(optarg);
 			break;
+		case 'e':
+			o.random_moments = true;
+			break;
 		case 'i':
 			o.interleaved = true;
 			break;
@@ -329,7 +351,7 @@ static struct options parse(int argc, char **argv)
 	if (!o.address || o.clients < 1 || o.clients > CLIENTS_MAX || o.window < 1 ||
 	    o.window > o.clients || !(o.seconds > 0 && o.seconds <= 60) || o.rate < 0)
 		die("usage: load -s ADDRESS [-p PORT] [-n CLIENTS (8192, at most %d)] "
-		    "[-w WINDOW (64) | -r RATE] [-t SECONDS (0.6)] [-i] [-P PID]",
+		    "[-w WINDOW (64) | -r RATE [-e]] [-t SECONDS (0.6)] [-i] [-P PID]",
 		    CLIENTS_MAX);
 	return o;
 }

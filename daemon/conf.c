@@ -247,7 +247,7 @@ static bool source_option(struct reader *r, const struct words *words, unsigned 
 	marks->ipv6 |= strcmp(word->word, "ipv6") == 0;
 	if (!fits_kind(r, s, word))
 		return true;
-	if (strcmp(word->word, "extfield") == 0)
+	if (value != NULL && strcmp(word->word, "extfield") == 0)
 		read_extfield(r, s, value);
 	const struct ds_field *field = ds_fields_find(&ds_fields_source, word->word);
 	if (field != NULL)

@@ -221,7 +221,7 @@ void ds_demo_print(const struct ds_demo_seen *seen, FILE *out)
 	print_stamps(out, ";  answers came:", seen->rx_stamps);
 	if (seen->has_counters)
 		fprintf(out, ";  lost: %llu (client %llu, server %llu)\n",
-			(unsigned long long)(seen->client_lost + seen->server_lost),
+			(unsigned long long)seen->client_lost + seen->server_lost,
 			(unsigned long long)seen->client_lost,
 			(unsigned long long)seen->server_lost);
 	else

@@ -21,7 +21,7 @@ union ds_address {
  * address. No packet can come from it. */
 #define DS_ADDRESS_REFCLOCK AF_UNIX
 
-#define DS_ADDRESS_TEXT 64 /* "[...%iface]:port" and its end */
+#define DS_ADDRESS_TEXT 72 /* "[...%iface]:port" and its end: 46 + 16 + 8 at most */
 
 /* Parse a numeric address (IPv6 may carry %interface). False for anything else; *out then has
  * family 0. port: host order. */

@@ -1,21 +1,16 @@
 /*
- * cards: the network cards that stamp for us (`hwtimestamp`): switched on at the start, their
- * clocks read now and then, and stamps in their time turned into stamps of ours.
+ * cards: the network cards that stamp for us (`hwtimestamp`): which there are, which of our packets
+ * they are asked for, and whose stamp of a packet is taken.
  * It must never call a stamp hardware's that it cannot convert, hold an answer up longer than
  * `hwtstimeout`, or set a card's clock.
  *
  * A packet may come with the card's stamp, the kernel's, both or none (struct ds_datagram). The
- * card's is taken if the card is one of ours, its clock is known well enough
- * (core/clock/cardclock), and, carried over, it lies where the packet can have been: beside the
- * kernel's stamp of the same packet (card_rules.h). Else the kernel's stays, and the reason is
- * counted (DS_R_CARD_*). What the conversion may be wrong by goes into the stamp's error_ns.
+ * card's is taken if the card is one of ours and the stamp can be carried over (card_time.h). Else
+ * the kernel's stays, and the reason is counted (DS_R_CARD_*). What the conversion may be wrong by
+ * goes into the stamp's error_ns.
  *
- * The clock of a card is read just behind a transmit stamp of a packet of ours, before that is
- * converted, and where a stamp lies unusually: whoever set the card's clock before is then known to
- * have done so.
- *
- * Requests for transmit stamps are budgeted, and a driver that gives none of what it promises is
- * found out: card_rules.h.
+ * How a card is set, and put back: card_setup.h. Requests for transmit stamps are budgeted, and a
+ * driver that gives none of what it promises is found out: card_rules.h.
  */
 #ifndef DS_DAEMON_CARDS_H
 #define DS_DAEMON_CARDS_H
@@ -23,14 +18,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "core/clock/cardclock.h"
 #include "core/exchange/reason.h"
 #include "core/exchange/stamp.h"
 #include "daemon/card_rules.h"
+#include "daemon/card_setup.h"
+#include "daemon/card_time.h"
 #include "daemon/conf.h"
 #include "os/card.h"
 #include "os/clock.h"
-#include "os/phc.h"
 #include "os/socket.h"
 
 #define DS_CARDS_MAX	 16 /* cards; more are left out, with a line in the log */
@@ -44,22 +39,12 @@ enum ds_cards_who {
 
 /* One card. Private to cards.c, but for tests and the report. */
 struct ds_cards_one {
-	const struct ds_conf_card *conf;
-	struct ds_card card;
-	bool has_before; /* `before` is how it was set when we came */
-	struct ds_card_setting before, ours;
-	enum ds_card_filter filter; /* in force */
-	bool sends;		    /* transmit stamps can be had */
-	struct ds_phc phc;
-	struct ds_cardclock clock;
-	int64_t read_ns, due_ns; /* CLOCK_MONOTONIC: the last reading, the next at the latest */
+	struct ds_card_setup setup;
+	struct ds_card_time time;
 	struct ds_card_trial tx, rx;
 	struct ds_card_budget budget;
-	struct ds_card_usual usual[2]; /* of sent packets, of received ones */
 	uint64_t tx_asked, tx_skipped, tx_lost;
-	uint64_t tx_used, rx_used;	/* stamps that took the kernel's place */
-	double error_ns, error_most_ns; /* of the last of them; of all */
-	bool said_step, said_foreign;
+	uint64_t tx_used, rx_used; /* stamps that took the kernel's place */
 };
 
 struct ds_cards {

@@ -1,6 +1,7 @@
 /* card_time: see card_time.h. */
 #include "daemon/card_time.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -82,6 +83,20 @@ const char *ds_card_time_way(const struct ds_card_time *t)
 	};
 
 	return is_ours(t) ? "by nobody else: it is the one that is kept" : ways[t->phc.way];
+}
+
+const char *ds_card_time_report(const struct ds_card_time *t, char text[DS_CARD_TIME_TEXT])
+{
+	if (is_ours(t))
+		snprintf(text, DS_CARD_TIME_TEXT, "the one that is kept; error=%.0f ns (most %.0f)",
+			 t->error_ns, t->error_most_ns);
+	else
+		snprintf(text, DS_CARD_TIME_TEXT,
+			 "readings=%" PRIu64 " steps=%" PRIu64
+			 " rate=%+.1f ppb error=%.0f ns (most %.0f)",
+			 t->line.taken, t->line.steps, ds_cardclock_rate_ppb(&t->line), t->error_ns,
+			 t->error_most_ns);
+	return text;
 }
 
 /* ---- readings ---- */

@@ -26,7 +26,7 @@
 #include "os/clock.h"
 #include "os/phc.h"
 
-/* Private to card_time.c, but for the report. */
+/* Private to card_time.c, but for due_ns. */
 struct ds_card_time {
 	const struct ds_conf_card *conf;
 	struct ds_clock *clock; /* ours */
@@ -48,6 +48,10 @@ void ds_card_time_close(struct ds_card_time *time);
 
 /* How it is read, for the log. */
 const char *ds_card_time_way(const struct ds_card_time *time);
+
+/* What was read of it, and what its stamps were worth, for the log; returns text. */
+#define DS_CARD_TIME_TEXT 160
+const char *ds_card_time_report(const struct ds_card_time *time, char text[DS_CARD_TIME_TEXT]);
 
 /* Read it, whatever it says; due_ns is set anew. */
 void ds_card_time_read(struct ds_card_time *time, int64_t now_ns);

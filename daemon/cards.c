@@ -40,16 +40,16 @@ static void say_added(const struct ds_cards_one *one)
 
 static void report_one(const struct ds_cards_one *one)
 {
+	char clock[DS_CARD_TIME_TEXT];
+
 	ds_log(DS_LOG_INFO,
 	       "card %s (%s): sent: asked=%" PRIu64 " came=%" PRIu64 " used=%" PRIu64
 	       " lost=%" PRIu64 " skipped=%" PRIu64 "%s; received: came=%" PRIu64 " used=%" PRIu64
-	       " without=%" PRIu64 "%s; clock: readings=%" PRIu64 " steps=%" PRIu64
-	       " rate=%+.1f ppb error=%.0f ns (most %.0f)",
+	       " without=%" PRIu64 "%s; clock: %s",
 	       one->setup.card.stamper, one->setup.card.driver, one->tx_asked, one->tx.came,
 	       one->tx_used, one->tx_lost, one->tx_skipped, one->tx.given_up ? " (given up)" : "",
 	       one->rx.came, one->rx_used, one->rx.missed_ever,
-	       one->rx.given_up ? " (given up)" : "", one->time.line.taken, one->time.line.steps,
-	       ds_cardclock_rate_ppb(&one->time.line), one->time.error_ns, one->time.error_most_ns);
+	       one->rx.given_up ? " (given up)" : "", ds_card_time_report(&one->time, clock));
 }
 
 static int find_stamper(const struct ds_cards *c, int index)
@@ -133,7 +133,7 @@ static void note_ways(struct ds_cards *c, int count)
 }
 
 /* Look around. Again, where something may come or change: a line for all, one whose interface is
- * not there, a bond's active member, a card that somebody pulls out. */
+ * not there, a bond's active member, a card that somebody pulls out or sets. */
 static void look(struct ds_cards *c, int64_t now_ns)
 {
 	bool found[DS_CONF_CARDS] = {false};
@@ -141,6 +141,8 @@ static void look(struct ds_cards *c, int64_t now_ns)
 	int count;
 
 	drop_gone(c);
+	for (int i = 0; i < c->count; i++)
+		ds_card_setup_check(&c->table[i].setup);
 	count = ds_card_list(c->seen, DS_CARDS_WAYS);
 	for (int i = 0; i < count; i++) {
 		const struct ds_card *card = &c->seen[i];
@@ -212,27 +214,25 @@ static void expire(struct ds_cards *c, struct ds_cards_one *one, int64_t now_ns)
 		ds_count(c->counters, DS_R_CARD_TX_LOST);
 		if (ds_card_trial_missed(&one->tx, now_ns))
 			ds_log(DS_LOG_WARNING,
-			       "card %s (%s): of %d packets sent none was stamped, though the "
-			       "driver says it can; the kernel's stamps are used",
-			       one->setup.card.stamper, one->setup.card.driver, DS_CARD_TRIAL);
+			       "card %s (%s): of %d packets sent none was stamped within %.3g ms "
+			       "(hwtstimeout), though the driver says it can; the kernel's "
+			       "stamps are used",
+			       one->setup.card.stamper, one->setup.card.driver, DS_CARD_TRIAL,
+			       c->conf->hwts_timeout_s * 1e3);
 	}
 }
 
 void ds_cards_run(struct ds_cards *c, int64_t now_ns)
 {
-	bool looks = now_ns >= c->look_ns;
-
 	for (int i = 0; i < c->count; i++) {
 		struct ds_cards_one *one = &c->table[i];
 
-		if (looks)
-			ds_card_setup_check(&one->setup);
 		if (now_ns < one->time.due_ns)
 			continue;
 		expire(c, one, now_ns);
 		ds_card_time_read(&one->time, now_ns);
 	}
-	if (looks)
+	if (now_ns >= c->look_ns)
 		look(c, now_ns);
 }
 

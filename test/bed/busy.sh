@@ -35,7 +35,7 @@ done
 
 one=(osc.ppm=37.5 bedclk.wire_delay=5000 bedclk.tx_one=1)
 bed_ours 1 "$TMP/1.conf" osc.ppm=20 bedclk.wire_delay=5000
-bed_start 4 daemon sec=0
+bed_start 4 daemon sec=0 bedclk.wire_delay=5000
 bed_ready 1 || exit 1
 bed_ours 2 "$TMP/2.conf" "${one[@]}" bedclk.tx_ready=200000
 bed_chrony 3 "$TMP/3.conf" "${one[@]}" bedclk.tx_ready=1000000
@@ -113,4 +113,8 @@ served=$(grep 'served: requests' "$log" | tail -n 1)
 asked=$(of drivestamps-asked "$served") n=$(of drivestamps "$served")
 expect "... and $n of $asked answers have one, the kernel's where not the card's" \
 	[ "$asked" -ge "$answers" -a $((n * 1000)) -ge $((asked * 999)) ]
+received=${card#*; received}
+came=$(of came "$received") used=$(of used "$received")
+expect "of $came packets that it received $used have the card's stamp" \
+	[ "$came" -ge "$asked" -a $((used * 100)) -ge $((came * 99)) ]
 exit $((failures > 0))

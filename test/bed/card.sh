@@ -109,6 +109,10 @@ begin="$DAEMON -d -f $TMP/daemon.conf >>/run/ours.log 2>&1 & pid=\$!
 	sleep 0.3; $carder setting hw0;"
 says 'a daemon sets the card, and at its end puts it back' $'tx=1 rx=1 flags=0\ntx=0 rx=0 flags=0' \
 	"$begin kill \$pid; wait \$pid; $carder setting hw0"
+says '... unless another program has set it meanwhile: that is left, and said' \
+	$'tx=1 rx=1 flags=0\ntx=1 rx=0 flags=0\n1' \
+	"$begin hwstamp_ctl -i hw0 -t 1 -r 0 >/dev/null; kill \$pid; wait \$pid; $carder setting hw0
+	grep -c 'stays as another program has set it' /run/ours.log; $carder restore hw0 0 0 0; rm -f /run/ours.pid"
 says 'one that is killed leaves it set' $'tx=1 rx=1 flags=0\ntx=1 rx=1 flags=0' \
 	"$begin kill -9 \$pid; wait \$pid 2>/dev/null; $carder setting hw0"
 says '... which the next one finds, uses and leaves as it found it' $'tx=1 rx=1 flags=0\ntx=1 rx=1 flags=0' \

@@ -16,6 +16,8 @@
  * Each stands there twice: once for an oscillator's walk alone, and once as if the offset walked
  * too, as much in DS_BANK_OFFSET_S as the frequency carries it: so looks a server that follows
  * another one, with its own wander under correction.
+ * Without queues noise may have changed, which says nothing of the oscillator: the evidence has the
+ * tails of Student's t, so that samples far off speak of it about as much as near ones.
  * The bank moves along when the outermost is the likeliest. (Magill, "Optimal adaptive estimation
  * of sampled stochastic processes", IEEE TAC 1965.)
  */
@@ -43,6 +45,7 @@ struct ds_look {
 	double bound_ns[2];	  /* by enum ds_way; relative to what the owner says */
 	bool aside;		  /* left out */
 	bool one_way;		  /* the answer's bound alone is a measurement */
+	bool settled; /* without queues: noise was another then; not to be looked at anew */
 	/* out: as the opinions have it together */
 	bool seen; /* it was looked at */
 	double late_ns[2], usual_ns[2], tail[2];

@@ -122,6 +122,7 @@ static void begin_anew(struct ds_estimate *e)
 		e->window.look[i].since.freq_var_ppb2 = 0.0;
 		e->window.look[i].since.path_var_ns2 = 0.0;
 		e->window.look[i].since.path_precision = 0.0;
+		e->window.look[i].settled = false;
 		e->window.look[i].seen = false;
 	}
 	e->first_raw_ns = first->raw_ns;
@@ -129,15 +130,21 @@ static void begin_anew(struct ds_estimate *e)
 	e->shape.count = 0.0;
 }
 
-/* By what foretells a new sample. */
-static void judge_grain(struct ds_estimate *e, const struct ds_look *look)
+/* By what foretells the newest sample. */
+static void judge_grain(struct ds_estimate *e)
 {
+	const struct ds_look *look = &e->window.look[e->window.count - 1U];
 	struct ds_belief b;
 	struct ds_walk walk;
 
 	ds_bank_sum_up(&e->bank, &b, &walk);
 	ds_belief_pass(&b, &look->since, &walk);
-	ds_bank_lengthen_path(&e->bank, ds_learning_judge_grain(&e->learning, &b, look, &e->noise));
+	if (e->noise.even)
+		ds_learning_judge_noise(&e->learning, &b, &e->window,
+					e->noise.way[0].grain_var_ns2);
+	else
+		ds_bank_lengthen_path(&e->bank,
+				      ds_learning_judge_grain(&e->learning, &b, look, &e->noise));
 }
 
 static void run_often(struct ds_estimate *e, double grain2)
@@ -629,7 +636,7 @@ static void take(struct ds_estimate *e, const struct ds_estimate_sample *s, bool
 	sample->suspect = doubt(e, newest, s->raw_ns);
 	newest->aside = sample->suspect != 0;
 	if (e->taken > GRAIN_FROM)
-		judge_grain(e, newest);
+		judge_grain(e);
 	ds_learning_sum_up(&e->learning, &e->window, grain2, e->taken <= FEW_SAMPLES, &e->noise);
 	ds_bank_run(&e->bank, &e->window, &e->noise, true);
 	settle(e);

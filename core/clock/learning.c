@@ -24,6 +24,10 @@
 #define USUAL_PART_LEAST                                                                           \
 	0.01 /* of what scatters: all of it may be grain but for a tenth of the deviation */
 #define GRAIN_MEMORY 100.0 /* samples: as the bank's for the wander */
+#define NOISE_STEP   4.0   /* is its variance more, or less, by this? */
+#define NOISE_NATS   5.0   /* it is taken to be when that is e^5 times as likely */
+#define NOISE_ONE    2.0   /* of them that one sample can give */
+#define MISS_MOST    20.0  /* of the square of a miss, in variances */
 
 void ds_learning_start(struct ds_learning *learning, double delay_ns)
 {
@@ -40,6 +44,8 @@ void ds_learning_start(struct ds_learning *learning, double delay_ns)
 	learning->coarser = 0.0;
 	learning->finer = 0.0;
 	learning->miss_sum = MISS_FIRST_NS * MISS_FIRST_NS;
+	learning->miss_ns = 0.0;
+	learning->louder = learning->quieter = (struct ds_run){.nats = 0.0};
 }
 
 static void sum_up_even(const struct ds_learning *l, const struct ds_window *window, double grain2,
@@ -49,7 +55,7 @@ static void sum_up_even(const struct ds_learning *l, const struct ds_window *win
 	double count = l->miss_count;
 
 	for (unsigned i = 0; i < window->count; i++) {
-		if (!window->look[i].seen)
+		if (!window->look[i].seen || window->look[i].settled)
 			continue;
 		sum += window->look[i].miss_var_ns2;
 		count += 1.0;
@@ -89,7 +95,7 @@ void ds_learning_keep(struct ds_learning *learning, const struct ds_look *look)
 {
 	double keep = 1.0 - 1.0 / LEARN_SAMPLES;
 
-	if (!look->seen)
+	if (!look->seen || look->settled)
 		return;
 	for (unsigned int way = look->one_way; way < 2; way++) {
 		struct ds_learnt *l = &learning->way[way];
@@ -180,6 +186,50 @@ double ds_learning_judge_grain(struct ds_learning *l, const struct ds_belief *be
 	if (l->finer > GRAIN_NATS && l->grain_factor > GRAIN_LEAST)
 		return change_grain(l, less, noise);
 	return 0.0;
+}
+
+/* miss2: the square of a miss, whose variance is now_ns2 by the noise in force, or other_ns2;
+ * share: of noise in it. */
+static bool has_changed(struct ds_run *run, double miss2, double now_ns2, double other_ns2,
+			double share)
+{
+	double nats = 0.5 * (log(now_ns2 / other_ns2) + miss2 / now_ns2 - miss2 / other_ns2);
+
+	run->nats += fmin(nats, NOISE_ONE);
+	run->sum_ns2 += miss2 * share;
+	run->count += 1.0;
+	if (!(run->nats > 0.0))
+		*run = (struct ds_run){.nats = 0.0};
+	return run->nats > NOISE_NATS;
+}
+
+static void learn_anew(struct ds_learning *l, const struct ds_run *run, struct ds_window *window)
+{
+	l->miss_sum = run->sum_ns2;
+	l->miss_count = run->count;
+	for (unsigned i = 0; (double)i + run->count < (double)window->count; i++)
+		window->look[i].settled = true;
+	l->louder = l->quieter = (struct ds_run){.nats = 0.0};
+}
+
+void ds_learning_judge_noise(struct ds_learning *l, const struct ds_belief *before,
+			     struct ds_window *window, double noise_var_ns2)
+{
+	const struct ds_look *look = &window->look[window->count - 1U];
+	double miss = 0.5 * (look->bound_ns[0] - look->bound_ns[1]) - before->mean[0];
+	double known = before->cov[0][0];
+	double now = known + noise_var_ns2;
+	double turn = miss - l->miss_ns;
+	double miss2 = fmin(0.5 * turn * turn, MISS_MOST * now);
+	double share = noise_var_ns2 / now;
+
+	if (look->aside)
+		return;
+	l->miss_ns = miss;
+	if (has_changed(&l->louder, miss2, now, known + NOISE_STEP * noise_var_ns2, share))
+		learn_anew(l, &l->louder, window);
+	else if (has_changed(&l->quieter, miss2, now, known + noise_var_ns2 / NOISE_STEP, share))
+		learn_anew(l, &l->quieter, window);
 }
 
 double ds_learning_usual_ns(const struct ds_learning *learning, const struct ds_noise *noise,

@@ -5,7 +5,11 @@
  *
  * The usual lateness and the probability of the tail are means of what the bank thinks each packet
  * was, over its window and, with a memory of 256 samples, before it (expectation maximisation,
- * Dempster, Laird and Rubin 1977). Without queues the mean square of the misses is the noise.
+ * Dempster, Laird and Rubin 1977). Without queues the mean square of the misses is the noise; and
+ * where the newest samples speak for another noise than that (pulses begin to jitter, a receiver
+ * finds more satellites), it is learnt anew from them: Page's test (1954) finds the change and
+ * where it began. Differences of misses are what is judged: a line that lags behind an oscillator
+ * misses all samples to one side, and that is no noise.
  *
  * The grain that stamps are said to have is a guess. It stands in a contest with a coarser and a
  * finer one: by which would a new sample have been foretold better? Grain and lateness together
@@ -24,11 +28,17 @@ struct ds_learnt { /* sums and counts over samples that left the window, fading 
 	double tail_sum, tail_count;
 };
 
+struct ds_run { /* samples since the evidence for a change was last nothing */
+	double nats, sum_ns2, count;
+};
+
 struct ds_learning {
 	struct ds_learnt way[2]; /* by enum ds_way */
 	double miss_sum, miss_count;
-	double grain_factor;   /* of the variance of the grain that is stated */
-	double coarser, finer; /* evidence, natural log, against the grain in force */
+	double miss_ns;		       /* without queues: the newest one, before it was taken */
+	struct ds_run louder, quieter; /* ... against the noise in force */
+	double grain_factor;	       /* of the variance of the grain that is stated */
+	double coarser, finer;	       /* evidence, natural log, against the grain in force */
 };
 
 /* delay_ns: the first round trip, >= 0: all that is known. */
@@ -47,6 +57,12 @@ void ds_learning_sum_up(const struct ds_learning *learning, const struct ds_wind
  * the path is for a change of grain, ns; 0 where nothing changed. */
 double ds_learning_judge_grain(struct ds_learning *learning, const struct ds_belief *before,
 			       const struct ds_look *look, struct ds_noise *noise);
+
+/* Without queues: a new sample (the newest of the window), and the belief at its moment before it
+ * was looked at; noise_var_ns2: what is in force. Where noise has changed, the samples in the
+ * window from before the change are left as they were taken (`settled`). */
+void ds_learning_judge_noise(struct ds_learning *learning, const struct ds_belief *before,
+			     struct ds_window *window, double noise_var_ns2);
 
 /* What is usual without what the window shows, ns: that may be the change that one looks for. */
 double ds_learning_usual_ns(const struct ds_learning *learning, const struct ds_noise *noise,

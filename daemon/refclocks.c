@@ -304,6 +304,13 @@ static void note_extra_edge(struct ds_refclock *r)
 		drop(r, DS_REFDROP_DOUBLE);
 }
 
+static void note_found(struct ds_refclock *r)
+{
+	if (r->lost)
+		ds_log(DS_LOG_NOTICE, "source %s: is there again", r->conf->ref_id);
+	r->failing = r->lost = r->lost_why = false;
+}
+
 static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 			struct ds_refsample *sample)
 {
@@ -313,6 +320,7 @@ static void take_sample(struct ds_refclocks *all, struct ds_refclock *r,
 	int64_t reference_ns;
 
 	r->samples++;
+	note_found(r);
 	ds_clock_read(clock, &now); /* a fresh anchor before a stamp is carried */
 	ds_clock_carry(clock, sample->local_ns, &at);
 	r->age_ns = now.raw_ns - at.raw_ns;
@@ -373,6 +381,7 @@ static void read_driver(struct ds_refclocks *all, struct ds_refclock *r)
 		break;
 	case DS_REF_FAILED:
 		drop(r, DS_REFDROP_FAILED);
+		r->failing = true;
 		/* poll() would report it again and again */
 		if (ds_refdriver_fd(&r->driver) >= 0)
 			ds_refdriver_close(&r->driver);
@@ -481,15 +490,42 @@ static bool use_result(struct ds_refclocks *all, struct ds_refclock *r,
 	return ds_source_take_exchange(r->source, &all->sources->context, &x);
 }
 
+/* Polls without a sample: is there still what was opened? What was held of it is of another one
+ * if not. */
+static void look_for(struct ds_refclock *r)
+{
+	char why[DS_WHY];
+
+	if (!r->failing && !ds_refdriver_is_gone(&r->driver))
+		return;
+	if (!r->lost)
+		ds_log(DS_LOG_WARNING,
+		       "source %s: is gone, or fails: it is opened anew once a poll",
+		       r->conf->ref_id);
+	r->lost = true;
+	r->watch = (struct ds_pulse_watch){.has_last = false};
+	r->edges = 0;
+	r->has_last = false;
+	ds_filter_drop(&r->filter);
+	if (ds_refdriver_reopen(&r->driver, why) != 0 && !r->lost_why) {
+		ds_log(DS_LOG_WARNING, "source %s: %s", r->conf->ref_id, why);
+		r->lost_why = true;
+	}
+}
+
 /* Who waits for a clock that nobody feeds is told where to look. Once a silence. */
 static void note_silence(struct ds_refclock *r)
 {
-	if (r->samples != r->heard)
+	if (r->samples != r->heard) {
+		r->heard = r->samples;
 		r->silent = 0;
-	else if (r->silent < UINT8_MAX && ++r->silent == SILENT_POLLS)
+		return;
+	}
+	if (r->silent < UINT8_MAX && ++r->silent == SILENT_POLLS)
 		ds_log(DS_LOG_WARNING, "source %s: %s", r->conf->ref_id,
 		       ds_refdriver_silence(&r->driver));
-	r->heard = r->samples;
+	if (r->silent >= SILENT_POLLS)
+		look_for(r);
 }
 
 /* The end of a part of a poll. Returns whether selection has something new to see: a sample, or

@@ -14,6 +14,10 @@
  * samples were wild), when an estimate has little else to go by. Results that agree with each other
  * and that it does not follow make it begin anew.
  *
+ * What a driver reads may vanish: a receiver is unplugged, a segment or socket removed. It is
+ * looked for when three polls brought nothing, and opened anew, once a poll for as long as it
+ * takes; the rights are those of then.
+ *
  * No packet is saved by waiting here, so a source gives its first sample as soon as the filter has
  * enough, and goes on so in intervals that double from four times `dpoll` on until they are a
  * quarter of `poll`. Four samples are what it takes to drop a wild one; longer the estimate would
@@ -68,6 +72,9 @@ struct ds_refclock {
 	int8_t poll_log2; /* in force */
 	uint8_t leap;	  /* of the last sample */
 	bool kernel;	  /* who stamped it, likewise */
+	bool failing;	  /* the last reading failed */
+	bool lost;	  /* it was opened anew, or that failed, and nothing has come since */
+	bool lost_why;	  /* ... and the log says why */
 	uint8_t sequence; /* reads of the driver within this poll, for the log */
 	uint8_t strays;	  /* results in a row that agree, and that the estimate does not follow */
 	uint8_t silent;	  /* polls in a row in which nothing came; saturating */

@@ -6,6 +6,7 @@
 #include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static int no_such(const char *what, const char *name, char why[DS_WHY])
 {
@@ -13,26 +14,26 @@ static int no_such(const char *what, const char *name, char why[DS_WHY])
 	return -ENOENT;
 }
 
-static int open_sock(struct ds_refdriver *d, char why[DS_WHY])
+static int find_owner(const struct ds_conf_refclock *conf, struct ds_sock_owner *owner,
+		      char why[DS_WHY])
 {
-	const struct ds_conf_refclock *conf = d->conf;
-	struct ds_sock_owner owner = {.perm = conf->perm, .uid = (uid_t)-1, .gid = (gid_t)-1};
+	*owner = (struct ds_sock_owner){.perm = conf->perm, .uid = (uid_t)-1, .gid = (gid_t)-1};
 
 	if (conf->owner[0] != '\0') {
 		const struct passwd *user = getpwnam(conf->owner);
 
 		if (user == NULL)
 			return no_such("user", conf->owner, why);
-		owner.uid = user->pw_uid;
+		owner->uid = user->pw_uid;
 	}
 	if (conf->group[0] != '\0') {
 		const struct group *group = getgrnam(conf->group);
 
 		if (group == NULL)
 			return no_such("group", conf->group, why);
-		owner.gid = group->gr_gid;
+		owner->gid = group->gr_gid;
 	}
-	return ds_sock_clock_open(&d->sock, conf->path, &owner, why);
+	return 0;
 }
 
 static int open_phc(struct ds_refdriver *d, char why[DS_WHY])
@@ -51,16 +52,26 @@ static int open_phc(struct ds_refdriver *d, char why[DS_WHY])
 
 int ds_refdriver_open(struct ds_refdriver *d, const struct ds_conf_refclock *conf, char why[DS_WHY])
 {
-	int rc = -ENOSYS;
+	int rc = find_owner(conf, &d->owner, why);
 
 	d->conf = conf;
+	d->open = false;
+	return rc != 0 ? rc : ds_refdriver_reopen(d, why);
+}
+
+int ds_refdriver_reopen(struct ds_refdriver *d, char why[DS_WHY])
+{
+	const struct ds_conf_refclock *conf = d->conf;
+	int rc = -ENOSYS;
+
+	ds_refdriver_close(d);
 	why[0] = '\0';
 	switch (conf->driver) {
 	case DS_REFCLOCK_SHM:
 		rc = ds_shm_clock_open(&d->shm, conf->unit, conf->perm, why);
 		break;
 	case DS_REFCLOCK_SOCK:
-		rc = open_sock(d, why);
+		rc = ds_sock_clock_open(&d->sock, conf->path, &d->owner, why);
 		break;
 	case DS_REFCLOCK_PHC:
 		rc = open_phc(d, why);
@@ -101,6 +112,40 @@ void ds_refdriver_close(struct ds_refdriver *d)
 		break;
 	default:
 		break;
+	}
+}
+
+/* Does the path name what is open, and nothing else? An interface (no '/') is asked when it is
+ * opened. */
+static bool is_renamed(const char *path, int fd)
+{
+	struct stat named, opened;
+
+	if (path[0] != '/' || fstat(fd, &opened) < 0)
+		return false;
+	if (stat(path, &named) < 0)
+		return errno == ENOENT;
+	return named.st_dev != opened.st_dev || named.st_ino != opened.st_ino ||
+	       named.st_rdev != opened.st_rdev;
+}
+
+bool ds_refdriver_is_gone(const struct ds_refdriver *d)
+{
+	if (!d->open)
+		return true;
+	switch (d->conf->driver) {
+	case DS_REFCLOCK_SHM:
+		return ds_shm_clock_is_gone(&d->shm);
+	case DS_REFCLOCK_SOCK:
+		return ds_sock_clock_is_gone(&d->sock);
+	case DS_REFCLOCK_PHC:
+		return is_renamed(d->conf->path, d->phc.fd);
+	case DS_REFCLOCK_PPS:
+		return is_renamed(d->conf->path, d->pps.fd);
+	case DS_REFCLOCK_RTC:
+		return is_renamed(d->conf->path, d->rtc.fd);
+	default:
+		return false;
 	}
 }
 

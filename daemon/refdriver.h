@@ -18,7 +18,8 @@
 struct ds_refdriver {
 	const struct ds_conf_refclock *conf;
 	bool open;
-	union { /* by conf->driver */
+	struct ds_sock_owner owner; /* of a socket: looked up once, while there are rights */
+	union {			    /* by conf->driver */
 		struct ds_phc phc;
 		struct ds_pps pps;
 		struct ds_rtc rtc;
@@ -31,6 +32,11 @@ struct ds_refdriver {
 int ds_refdriver_open(struct ds_refdriver *driver, const struct ds_conf_refclock *conf,
 		      char why[DS_WHY]);
 void ds_refdriver_close(struct ds_refdriver *driver);
+/* Once more, without what is looked up only at the start, and with the rights of now. As above. */
+int ds_refdriver_reopen(struct ds_refdriver *driver, char why[DS_WHY]);
+/* Has what was opened lost its name: a device that was unplugged, a segment or socket that somebody
+ * removed? Whoever comes next makes another one under that name. False where nobody can tell. */
+bool ds_refdriver_is_gone(const struct ds_refdriver *driver);
 
 /* What poll() is to watch; -1: it is read by the timer (dpoll). */
 int ds_refdriver_fd(const struct ds_refdriver *driver);

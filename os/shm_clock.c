@@ -54,6 +54,17 @@ int ds_shm_clock_others(const struct ds_shm_clock *shm)
 	return status.shm_nattch > 0 ? (int)status.shm_nattch - 1 : 0;
 }
 
+bool ds_shm_clock_is_gone(const struct ds_shm_clock *shm)
+{
+	struct shmid_ds status;
+
+	if (shm->segment == NULL)
+		return true;
+	if (shmctl(shm->id, IPC_STAT, &status) < 0)
+		return errno == EINVAL || errno == EIDRM;
+	return (status.shm_perm.mode & SHM_DEST) != 0;
+}
+
 /* Seconds, and what is below: nanoseconds where they say the same as the microseconds. */
 static bool moment(int64_t s, int us, unsigned ns, int64_t *at_ns)
 {

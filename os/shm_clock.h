@@ -14,6 +14,7 @@
 #ifndef DS_OS_SHM_CLOCK_H
 #define DS_OS_SHM_CLOCK_H
 
+#include <stdbool.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -52,6 +53,9 @@ void ds_shm_clock_close(struct ds_shm_clock *shm);
 
 /* How many processes besides us have the segment attached? -1: the kernel does not tell us. */
 int ds_shm_clock_others(const struct ds_shm_clock *shm);
+
+/* Was it removed (ipcrm)? Whoever attaches to the unit from then on has another segment. */
+bool ds_shm_clock_is_gone(const struct ds_shm_clock *shm);
 
 /* Take what is new. */
 enum ds_refresult ds_shm_clock_read(struct ds_shm_clock *shm, struct ds_refsample *sample);

@@ -94,6 +94,15 @@ int ds_sock_clock_open(struct ds_sock_clock *sock, const char *path,
 	return 0;
 }
 
+bool ds_sock_clock_is_gone(const struct ds_sock_clock *sock)
+{
+	struct stat status;
+
+	if (lstat(sock->path, &status) < 0)
+		return errno == ENOENT;
+	return status.st_dev != sock->device || status.st_ino != sock->inode;
+}
+
 void ds_sock_clock_close(struct ds_sock_clock *sock)
 {
 	struct stat status;

@@ -10,6 +10,7 @@
 #ifndef DS_OS_SOCK_CLOCK_H
 #define DS_OS_SOCK_CLOCK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/time.h>
 #include <sys/types.h>
@@ -48,6 +49,9 @@ int ds_sock_clock_open(struct ds_sock_clock *sock, const char *path,
 		       const struct ds_sock_owner *owner, char why[DS_WHY]);
 /* Removes it, as far as we may. */
 void ds_sock_clock_close(struct ds_sock_clock *sock);
+
+/* Is its name away, or another file's? Nobody finds it any more then. */
+bool ds_sock_clock_is_gone(const struct ds_sock_clock *sock);
 
 /* Take the next message; call it until DS_REF_NOTHING. */
 enum ds_refresult ds_sock_clock_read(struct ds_sock_clock *sock, struct ds_refsample *sample);

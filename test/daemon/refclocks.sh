@@ -81,6 +81,7 @@ expect "perm and group are obeyed" \
 	[ "$(stat -c %a,%u,%g "$TMP/at.group")" = "660,0,$(id -g nobody)" ]
 feed sock sock "$TMP/at.sock" interval=0.1 noise=2000 wild=8
 feed group sock "$TMP/at.group" interval=0.1 noise=2000
+group=${daemons[-1]}
 # Both edges of pulses of 0.1 s; and one.
 feed pulse-pulses sock "$TMP/at.pulse" interval=0.05 noise=2000 pulse=1 whole=-3 edges=0.1
 feed alone-pulses sock "$TMP/at.alone" interval=0.1 noise=2000 pulse=1 whole=-3
@@ -102,6 +103,24 @@ stop=${daemons[1]}
 kill "$stop" && wait "$stop" 2>/dev/null
 await 8 grep -q 'source SHM0 (SHM0): does not answer' "$TMP/micro.log"
 expect "silence is said" [ "$(lines "$TMP/micro.log" 'does not answer')" = 1 ]
+# A segment and a socket are removed: others are made under their names, by whoever comes first. The
+# socket's is of who the daemon is by now.
+kill "$group" && wait "$group" 2>/dev/null
+ipcrm -M 0x4e545031
+rm "$TMP/at.group"
+await 8 test -S "$TMP/at.group"
+expect "a socket that was removed is made again, by nobody ($(stat -c %a,%u,%g "$TMP/at.group"))" \
+	[ "$(stat -c %a,%u,%g "$TMP/at.group")" = "660,$nobody,$(id -g nobody)" ]
+feed again sock "$TMP/at.group" interval=0.1 noise=2000
+feed anew shm 1 interval=0.1 noise=2000 micro=1
+anew=${daemons[-1]}
+await 8 grep -q 'source SHM0: is there again' "$TMP/micro.log"
+await 8 grep -q 'source SOC1: is there again' "$TMP/sock.log"
+for name in micro:SHM0 sock:SOC1; do
+	expect "$name was gone, and is there again; both are said once" \
+		[ "$(grep -c "source ${name#*:}: is " "$TMP/${name%:*}.log")" = 2 ]
+done
+kill "$anew" && wait "$anew" 2>/dev/null
 # What makes no sense is counted, and changes nothing.
 feed bad shm 1 interval=0.1 leap=7
 feed unsynchronised sock "$TMP/at.group" interval=0.1 leap=3

@@ -24,7 +24,7 @@
 #define DS_DOCTOR_CLOCKS      16
 #define DS_DOCTOR_PULSES      16
 #define DS_DOCTOR_PORTS	      3
-#define DS_DOCTOR_PROCESSES   16
+#define DS_DOCTOR_PROCESSES   64
 #define DS_DOCTOR_TRIAL	      10 /* packets; as many as the daemon gives a card */
 #define DS_DOCTOR_ADVICE      64
 
@@ -40,7 +40,8 @@ struct ds_doctor_trial {
 struct ds_doctor_interface {
 	struct ds_card card;
 	bool has_address;
-	bool has_setting; /* the driver tells how the card is set now */
+	bool has_setting; /* the driver tells how the card is set now: */
+	struct ds_card_setting setting;
 	bool stamps_sent; /* it is: transmissions are stamped */
 	enum ds_card_filter receives;
 	struct ds_doctor_trial trial; /* lo: always; others: with --try */
@@ -85,7 +86,7 @@ struct ds_doctor_rtc {
 struct ds_doctor_kernel {
 	char release[64], machine[32];
 	bool both_stamps;  /* SOF_TIMESTAMPING_OPT_TX_SWHW */
-	bool chosen_ids;   /* SCM_TS_OPT_ID: one came back */
+	bool chosen_ids;   /* SCM_TS_OPT_ID: one came back over lo, where that was tried */
 	bool own_filter;   /* SOF_TIMESTAMPING_OPT_RX_FILTER */
 	bool card_netlink; /* ETHTOOL_MSG_TSCONFIG_GET */
 	bool is_virtual;   /* a hypervisor says that it is there */
@@ -120,6 +121,7 @@ struct ds_doctor_process {
 	const char *name; /* static */
 	long pid;
 	unsigned roles;
+	char unit[48]; /* of systemd, which ends it by that name; "": of none that can be seen */
 };
 
 struct ds_doctor_port {
@@ -140,6 +142,7 @@ struct ds_doctor_facts {
 	struct ds_doctor_rtc rtc;
 	struct ds_doctor_interface interfaces[DS_DOCTOR_INTERFACES];
 	int interface_count;
+	bool more_interfaces; /* than have a place */
 	struct ds_doctor_clock clocks[DS_DOCTOR_CLOCKS];
 	int clock_count;
 	struct ds_doctor_pulse pulses[DS_DOCTOR_PULSES];

@@ -46,6 +46,12 @@ static bool runs(const struct ds_doctor_facts *facts, const char *name)
 	return false;
 }
 
+/* A container: its root has no right over the machine's clock. */
+static bool cannot_keep(const struct ds_doctor_facts *facts)
+{
+	return facts->kernel.user_namespace || (facts->rights.uid == 0 && !facts->rights.sys_time);
+}
+
 /* ---- one finding ---- */
 
 static struct ds_doctor_advice *place_for(struct ds_doctor_verdict *v, enum ds_doctor_grade grade)
@@ -398,14 +404,16 @@ static void judge_interface(const struct ds_doctor_facts *facts, struct ds_docto
 		a = add(v, DS_DOCTOR_BETTER, "card-left-changed", card->interface,
 			"The card of %s could not be put back as it was before the trial.",
 			card->interface);
-		command(a, "sudo hwstamp_ctl -i %s -t %d -r 0", card->interface,
-			interface->stamps_sent ? 1 : 0);
+		command(a, "sudo hwstamp_ctl -i %s -t %d -r %d", card->stamper,
+			interface->setting.tx_type, interface->setting.rx_filter);
 	}
 	if (card->kind == DS_CARD_LOOPBACK) {
 		if (!t->done)
 			add(v, DS_DOCTOR_NOTE, "kernel-not-tried", card->interface,
 			    "Whether the kernel stamps was not tried over %s: %s.", card->interface,
-			    t->why[0] ? t->why : "nothing could be sent");
+			    !card->is_up ? "it is down"
+			    : t->why[0]	 ? t->why
+					 : "nothing could be sent");
 		else if (t->tx_kernel == 0 || t->rx_kernel == 0)
 			add(v, DS_DOCTOR_NOTE, "kernel-silent", card->interface,
 			    "The kernel gave no stamps of packets over %s (%d of %d sent, %d of %d "
@@ -587,7 +595,7 @@ static void judge_virtual(const struct ds_doctor_facts *facts, struct ds_doctor_
 	struct ds_doctor_advice *a;
 
 	if (!facts->kernel.is_virtual || has_hosts_clock(facts) ||
-	    strstr(facts->system.sources, "kvm-clock") == NULL)
+	    strstr(facts->system.sources, "kvm-clock") == NULL || cannot_keep(facts))
 		return;
 	a = add(v, DS_DOCTOR_NOTE, "clock-of-host-missing", "clock",
 		"KVM's clock of the host can be a source of this virtual machine, where both kernels "
@@ -632,6 +640,13 @@ static void judge_pulse(const struct ds_doctor_facts *facts, struct ds_doctor_ve
 	snprintf(device, sizeof(device), "/dev/pps%d", pulse->number);
 	if (!pulse->readable)
 		judge_device(facts, v, device, pulse->has_node, pulse->group);
+	if (strncmp(pulse->name, "ptp", 3) == 0) {
+		add(v, DS_DOCTOR_NOTE, "pulse-of-card", device,
+		    "%s is a card's own clock (%s) telling its seconds, where somebody has it do so: "
+		    "no receiver.",
+		    device, pulse->name);
+		return;
+	}
 	if (pulse->seen == 0 && pulse->why[0] == '\0') {
 		add(v, DS_DOCTOR_BETTER, "pulse-silent", device,
 		    "No pulse came at %s in %.1f s: look after the antenna, the cable, and whether "
@@ -639,7 +654,7 @@ static void judge_pulse(const struct ds_doctor_facts *facts, struct ds_doctor_ve
 		    device, pulse->watched_s);
 		return;
 	}
-	if (pulse->seen == 0 || strncmp(pulse->name, "ptp", 3) == 0)
+	if (pulse->seen == 0)
 		return;
 	a = add(v, unless_running(facts), "pulse", device,
 		gpsd ? "%s gives pulses, and gpsd tells their seconds: a clock of stratum 1."
@@ -726,27 +741,34 @@ static void judge_keeper(const struct ds_doctor_facts *facts, struct ds_doctor_v
 	struct ds_doctor_advice *a;
 	char names[160];
 
-	ds_doctor_names(facts, DS_DOCTOR_MAY_KEEP, names, sizeof(names));
 	if (count > 1) {
+		ds_doctor_names(facts, DS_DOCTOR_MAY_KEEP, names, sizeof(names));
 		add(v, DS_DOCTOR_BETTER, "keepers", "clock",
 		    "More than one may set this clock: %s. Where two do, neither is right: end all "
 		    "but one.",
 		    names);
 	} else if (count == 1 && is(first->name, "drivestampd")) {
 		add(v, facts->system.synchronised ? DS_DOCTOR_GOOD : DS_DOCTOR_NOTE, "keeper",
-		    "clock", "%s keeps this clock%s.", names,
+		    "clock", "%s[%ld] keeps this clock%s.", first->name, first->pid,
 		    facts->system.synchronised
 			    ? ""
 			    : "; the kernel is not told that it is synchronised (rtcsync does that)");
 	} else if (count == 1) {
 		a = add(v, DS_DOCTOR_NOTE, "keeper", "clock",
-			"%s may set this clock. End it before drivestampd keeps the clock; beside it "
-			"drivestampd --shadow shows which of them is better.",
-			names);
-		command(a, "sudo systemctl disable --now %s", first->name);
+			"%s[%ld] may set this clock. End it before drivestampd keeps the clock; "
+			"beside it drivestampd --shadow shows which of them is better.",
+			first->name, first->pid);
+		if (first->unit[0] != '\0')
+			command(a, "sudo systemctl disable --now %s", first->unit);
+		else
+			command(a, "sudo kill %ld", first->pid);
 	} else if (facts->system.synchronised) {
 		add(v, DS_DOCTOR_NOTE, "keeper", "clock",
 		    "The kernel says that its clock is kept, by nobody who can be seen from here.");
+	} else if (cannot_keep(facts)) {
+		add(v, DS_DOCTOR_NOTE, "keeper-missing", "clock",
+		    "Nobody who keeps this clock can be seen from here, and from here nobody can keep "
+		    "it; the kernel says that it is not synchronised.");
 	} else {
 		a = add(v, DS_DOCTOR_BETTER, "keeper-missing", "clock",
 			"Nobody keeps this clock. Name servers in /etc/drivestamp/drivestamp.conf, and "
@@ -775,13 +797,16 @@ static void judge_rights(const struct ds_doctor_facts *facts, struct ds_doctor_v
 				   "$(command -v drivestampd)");
 		return;
 	}
-	if (!r->sys_time || facts->kernel.user_namespace) {
+	if (cannot_keep(facts)) {
 		a = add(v, DS_DOCTOR_BETTER, "rights-clock", "rights",
 			"Here nobody may set the clock (CAP_SYS_TIME%s). Keep it outside, and serve or "
-			"watch from here with -x; or give the container the right.",
-			r->sys_time ? " does not reach out of a user namespace" : " is missing");
+			"watch from here with -x%s.",
+			facts->kernel.user_namespace ? " does not reach out of a user namespace"
+						     : " is missing",
+			facts->kernel.user_namespace ? "" : "; or give the container the right");
 		command(a, "drivestampd -x");
-		command(a, "docker run --cap-add SYS_TIME ...");
+		if (!facts->kernel.user_namespace)
+			command(a, "docker run --cap-add SYS_TIME ...");
 	}
 	if (!r->net_raw && facts->tried)
 		add(v, DS_DOCTOR_NOTE, "rights-hear", "rights",
@@ -823,7 +848,9 @@ static void judge_rtc(const struct ds_doctor_facts *facts, struct ds_doctor_verd
 
 	if (!rtc->told || llabs(off_s) < RTC_S)
 		return;
-	if (llabs(off_s) <= ZONE_S && llabs(off_s) % 900 < RTC_S) {
+	/* zones are whole quarters of an hour off; the difference, of two clocks read to a second
+	 */
+	if (llabs(off_s) <= ZONE_S && (llabs(off_s) + 1) % 900 <= RTC_S) {
 		a = add(v, DS_DOCTOR_NOTE, "rtc-local", "rtc",
 			"The real-time clock is %+lld s from the system clock in UTC: it keeps local "
 			"time. That is what drivestampd assumes without rtconutc; UTC is better.",
@@ -846,7 +873,7 @@ static void judge_kernel(const struct ds_doctor_facts *facts, struct ds_doctor_v
 		add(v, DS_DOCTOR_NOTE, "kernel-old", "kernel",
 		    "This kernel gives either the card's stamp of a sent packet or its own, not both "
 		    "(Linux 4.13 does): a card that fails cannot be made up for.");
-	if (!k->chosen_ids)
+	if (!k->chosen_ids && facts->loopback.done)
 		add(v, DS_DOCTOR_NOTE, "kernel-counts", "kernel",
 		    "This kernel counts the stamps of sent packets itself (Linux 6.13 takes our ids): "
 		    "after a packet that could not be sent some stamps are left out.");
@@ -918,6 +945,11 @@ void ds_doctor_judge(const struct ds_doctor_facts *facts, struct ds_doctor_verdi
 	memset(v, 0, sizeof(*v));
 	for (int i = 0; i < facts->interface_count; i++)
 		judge_interface(facts, v, &facts->interfaces[i]);
+	if (facts->more_interfaces)
+		add(v, DS_DOCTOR_NOTE, "interfaces-more", "interfaces",
+		    "There are more than %d interfaces: those behind these were not looked at, unless "
+		    "they are named.",
+		    DS_DOCTOR_INTERFACES);
 	judge_promises(facts, v);
 	for (int i = 0; i < facts->clock_count; i++)
 		judge_clock(facts, v, &facts->clocks[i]);

@@ -165,12 +165,12 @@ static void end_clock(struct ds_doctor_clock *clock, struct watched_clock *watch
 /* ---- pulses ---- */
 
 struct watched_pulse {
-	long sequence; /* of the last one seen; -1: the device tells nothing */
+	int64_t sequence; /* of the last one seen; -1: the device tells nothing */
 	int64_t last_ns;
 };
 
 /* "1700000000.000012345#17": the newest rising edge, or else the falling one. */
-static bool newest(int number, int64_t *at_ns, long *sequence)
+static bool newest(int number, int64_t *at_ns, int64_t *sequence)
 {
 	static const char *const edges[] = {"assert", "clear"};
 	long long s, ns;
@@ -179,11 +179,11 @@ static bool newest(int number, int64_t *at_ns, long *sequence)
 
 	*sequence = -1;
 	for (int i = 0; i < 2; i++) {
-		long count;
+		long long count;
 
 		snprintf(path, sizeof(path), "/sys/class/pps/pps%d/%s", number, edges[i]);
 		if (!read_attribute(path, text, sizeof(text)) ||
-		    sscanf(text, "%lld.%lld#%ld", &s, &ns, &count) != 3)
+		    sscanf(text, "%lld.%lld#%lld", &s, &ns, &count) != 3)
 			continue;
 		told = true;
 		*sequence = count;
@@ -217,8 +217,7 @@ static void begin_pulse(struct ds_doctor_pulse *pulse, struct watched_pulse *wat
 
 static void look_at_pulse(struct ds_doctor_pulse *pulse, struct watched_pulse *watched)
 {
-	int64_t at_ns;
-	long sequence;
+	int64_t at_ns, sequence;
 
 	if (watched->sequence < 0 || !newest(pulse->number, &at_ns, &sequence) ||
 	    sequence == watched->sequence)

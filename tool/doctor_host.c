@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/timex.h>
 #include <sys/utsname.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #include "os/clock.h"
 #include "os/file.h"
 #include "os/keeper.h"
+#include "os/netlink.h"
 
 #define READS 101 /* of the clock, for a median */
 
@@ -46,56 +48,20 @@ static bool grants(int flags)
 	return granted;
 }
 
-/* An attribute (struct nlattr), and what follows it; nothing is taken to be aligned. */
-struct attribute {
-	const uint8_t *data; /* NULL: there is none */
-	ptrdiff_t length;
-	const uint8_t *next;
-	int type;
-};
-
-static struct attribute first_attribute(const uint8_t *at, const uint8_t *end)
-{
-	struct attribute a = {0};
-	uint16_t head[2]; /* length with this head, type */
-
-	if (end - at < (ptrdiff_t)sizeof(head))
-		return a;
-	memcpy(head, at, sizeof(head));
-	if (head[0] < sizeof(head) || head[0] > end - at)
-		return a;
-	a.data = at + sizeof(head);
-	a.length = (ptrdiff_t)(head[0] - sizeof(head));
-	a.type = head[1] & NLA_TYPE_MASK;
-	a.next = ((head[0] + 3) & ~3) < end - at ? at + ((head[0] + 3) & ~3) : end;
-	return a;
-}
-
-static struct attribute find_attribute(const uint8_t *at, const uint8_t *end, int type)
-{
-	struct attribute a = first_attribute(at, end);
-
-	while (a.data && a.type != type)
-		a = first_attribute(a.next, end);
-	return a;
-}
-
 /* Is this operation in the list of those of a family? */
-static bool has_operation(struct attribute operations, uint32_t wanted)
+static bool has_operation(const struct ds_netlink_attribute *operations, uint32_t wanted)
 {
-	const uint8_t *end = operations.data + operations.length;
-	struct attribute one = first_attribute(operations.data, end);
+	const uint8_t *at = operations->data;
+	size_t left = operations->length;
+	struct ds_netlink_attribute one, part;
 
-	for (; one.data; one = first_attribute(one.next, end)) {
-		struct attribute id =
-			find_attribute(one.data, one.data + one.length, CTRL_ATTR_OP_ID);
-		uint32_t value;
+	while (ds_netlink_next(&at, &left, &one)) {
+		const uint8_t *within = one.data;
+		size_t rest = one.length;
 
-		if (!id.data || id.length < (ptrdiff_t)sizeof(value))
-			continue;
-		memcpy(&value, id.data, sizeof(value));
-		if (value == wanted)
-			return true;
+		while (ds_netlink_next(&within, &rest, &part))
+			if (part.type == CTRL_ATTR_OP_ID && ds_netlink_u32(&part, 0) == wanted)
+				return true;
 	}
 	return false;
 }
@@ -103,7 +69,7 @@ static bool has_operation(struct attribute operations, uint32_t wanted)
 /* Does the kernel have this operation of ethtool's netlink family? Asked of the family "nlctrl". */
 static bool has_ethtool_operation(uint32_t operation)
 {
-	struct {
+	const struct {
 		struct nlmsghdr head;
 		struct genlmsghdr general;
 		struct nlattr attribute;
@@ -117,11 +83,12 @@ static bool has_ethtool_operation(uint32_t operation)
 			      .nla_type = CTRL_ATTR_FAMILY_NAME},
 		.name = ETHTOOL_FAMILY,
 	};
-	static _Alignas(8) uint8_t answer[16384];
+	static uint8_t answer[16384];
 	const struct timeval wait = {.tv_sec = NETLINK_WAIT_S};
 	const size_t headers = sizeof(struct nlmsghdr) + sizeof(struct genlmsghdr);
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_GENERIC);
-	struct attribute operations = {0};
+	int fd = ds_netlink_open(NETLINK_GENERIC, 0);
+	struct ds_netlink_attribute a;
+	const uint8_t *at = answer + headers;
 	ssize_t got = -1;
 
 	if (fd < 0)
@@ -130,9 +97,11 @@ static bool has_ethtool_operation(uint32_t operation)
 	    send(fd, &request, sizeof(request), 0) == (ssize_t)sizeof(request))
 		got = recv(fd, answer, sizeof(answer), 0);
 	close(fd);
-	if (got > (ssize_t)headers)
-		operations = find_attribute(answer + headers, answer + got, CTRL_ATTR_OPS);
-	return operations.data && has_operation(operations, operation);
+	for (size_t left = got > (ssize_t)headers ? (size_t)got - headers : 0;
+	     ds_netlink_next(&at, &left, &a);)
+		if (a.type == CTRL_ATTR_OPS && has_operation(&a, operation))
+			return true;
+	return false;
 }
 
 static bool file_says(const char *path, const char *text)
@@ -301,6 +270,41 @@ static bool may_set(const char *pid, long *parent)
 	return (effective >> CAP_SYS_TIME & 1) != 0;
 }
 
+/* Its cards are other ones in another network namespace. Where we may not look it is taken to be in
+ * ours. */
+static bool is_elsewhere(const char *pid)
+{
+	struct stat ours, its;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%.16s/ns/net", pid);
+	return stat("/proc/self/ns/net", &ours) == 0 && stat(path, &its) == 0 &&
+	       (ours.st_ino != its.st_ino || ours.st_dev != its.st_dev);
+}
+
+/* The service of systemd that started it, out of its control group (cgroups(7)). The name becomes
+ * part of a command: one with other characters than plain names have is passed over. */
+static void find_unit(const char *pid, char unit[48])
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789.-_@:";
+	char path[64], text[1024];
+	char *line, *rest = text;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/cgroup", pid);
+	if (ds_file_read(path, text, sizeof(text)) <= 0)
+		return;
+	while ((line = strsep(&rest, "\n")) != NULL) {
+		const char *name = strrchr(line, '/');
+		size_t length = name ? strlen(++name) : 0;
+
+		if ((strncmp(line, "0::", 3) == 0 || strstr(line, ":name=systemd:")) &&
+		    length > 8 && length < 48 && strspn(name, plain) == length &&
+		    strcmp(name + length - 8, ".service") == 0)
+			memcpy(unit, name, length + 1);
+	}
+}
+
 static void add_process(struct ds_doctor_facts *facts, const char *pid)
 {
 	int index = known_as(pid);
@@ -320,6 +324,10 @@ static void add_process(struct ds_doctor_facts *facts, const char *pid)
 		return;
 	if ((process.roles & DS_DOCTOR_KEEPS) != 0 && may)
 		process.roles |= DS_DOCTOR_MAY_KEEP;
+	if (is_elsewhere(pid))
+		process.roles &= ~(unsigned)DS_DOCTOR_SETS_CARDS;
+	if (parent == 1) /* by hand it may have been started within somebody else's service */
+		find_unit(pid, process.unit);
 	facts->processes[facts->process_count++] = process;
 }
 

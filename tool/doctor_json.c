@@ -54,7 +54,10 @@ static void print_kernel(const struct ds_doctor_facts *facts, FILE *out)
 	text(out, "release", k->release, ", ");
 	text(out, "machine", k->machine, ", ");
 	truth(out, "both_stamps", k->both_stamps, ", ");
-	truth(out, "chosen_ids", k->chosen_ids, ", ");
+	if (facts->loopback.done)
+		truth(out, "chosen_ids", k->chosen_ids, ", ");
+	else
+		fputs("\"chosen_ids\": null, ", out);
 	truth(out, "own_filter", k->own_filter, ", ");
 	truth(out, "card_netlink", k->card_netlink, ", ");
 	truth(out, "virtual", k->is_virtual, "},\n  \"rights\": {");

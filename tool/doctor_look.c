@@ -41,26 +41,27 @@ static bool has_address(const char *interface)
 
 static void look_setting(struct ds_doctor_interface *interface)
 {
-	struct ds_card_setting setting;
-
 	interface->has_address = has_address(interface->card.interface);
 	interface->has_setting = (interface->card.tx_hardware || interface->card.rx_hardware) &&
-				 ds_card_setting(&interface->card, &setting) == 0;
+				 ds_card_setting(&interface->card, &interface->setting) == 0;
 	if (!interface->has_setting)
 		return;
-	interface->stamps_sent = setting.tx_type != HWTSTAMP_TX_OFF;
-	interface->receives = filter_of(setting.rx_filter);
+	interface->stamps_sent = interface->setting.tx_type != HWTSTAMP_TX_OFF;
+	interface->receives = filter_of(interface->setting.rx_filter);
 }
 
 static int look_at_all(struct ds_doctor_facts *facts, char why[DS_WHY])
 {
-	static struct ds_card cards[DS_DOCTOR_INTERFACES];
-	int count = ds_card_list(cards, DS_DOCTOR_INTERFACES);
+	static struct ds_card cards[DS_DOCTOR_INTERFACES + 1];
+	int count = ds_card_list(cards, DS_DOCTOR_INTERFACES + 1);
 
 	if (count < 0) {
 		snprintf(why, DS_WHY, "the interfaces cannot be listed: %s", strerror(-count));
 		return count;
 	}
+	facts->more_interfaces = count > DS_DOCTOR_INTERFACES;
+	if (facts->more_interfaces)
+		count = DS_DOCTOR_INTERFACES;
 	for (int i = 0; i < count; i++)
 		facts->interfaces[i] = (struct ds_doctor_interface){.card = cards[i]};
 	facts->interface_count = count;

@@ -206,7 +206,8 @@ static void print_host(const struct ds_doctor_facts *facts, FILE *out)
 		 "card's and kernel's stamp of one packet: %s; stamps by our own ids "
 		 "(SCM_TS_OPT_ID): %s; stamps for those alone who asked: %s; cards set by netlink "
 		 "(TSCONFIG): %s%s",
-		 yes(k->both_stamps), yes(k->chosen_ids), yes(k->own_filter), yes(k->card_netlink),
+		 yes(k->both_stamps), facts->loopback.done ? yes(k->chosen_ids) : "not tried",
+		 yes(k->own_filter), yes(k->card_netlink),
 		 k->is_virtual ? "; a virtual machine" : "");
 	item(out, words);
 }

@@ -17,10 +17,13 @@ function flush_item(   text) {
 	if (!kernel && (section ~ /^(Clocks of cards|Pulses|Real-time clock|System clock)$/ ||
 	    text ~ /^  - card's and kernel's/ ||
 	    text ~ /^  - (KVM's clock|A reading of the clock|This kernel|The real-time|The clock source|\/dev\/p)/ ||
-	    text ~ /^  - (Nobody keeps this clock|The kernel says that its clock)/))
+	    text ~ /^  - (Nobody keeps this clock|Nobody who keeps this clock|The kernel says that its clock)/))
 		return
-	if (!kernel)
-		sub(/servers that you name, for the clock/, "F", text)
+	# servers to name are of use where the kernel is not told that it is synchronised already
+	if (!kernel) {
+		sub(/No line would make it use more on this machine/, "More", text)
+		sub(/With the lines below it uses servers that you name, for the clock/, "More", text)
+	}
 	text = mask(text)
 	if (section != shown) {
 		printf "\n%s\n", section
@@ -37,6 +40,7 @@ function mask(line) {
 	gsub(/in [0-9.]+ s[,.;]/, "in F,", line)
 	gsub(/[-+]?[0-9]+(\.[0-9]+)? (ns|us|ms|ppm)/, "F", line)
 	gsub(/[-+][0-9]+\.[0-9]+ s/, "F", line)
+	gsub(/sudo (kill [0-9]+|systemctl disable --now [^ \n]+)/, "sudo END", line)
 	gsub(/the grain of the clocks/, "F", line)
 	if (heard == "no")
 		sub(/; (nothing came in|of N received the kernel N)/, "", line)

@@ -102,9 +102,13 @@ run try --try va
 run try.json --try --json va
 [ "$before" = "$(ip -d link)" ] && echo same >"$TMP/same"
 
-# Others: a daemon of ours that may not set the clock, at port 123, and who is called as one that may.
+# Others: a daemon of ours that may not set the clock, at port 123; who is called as one that may; and
+# one in another network namespace, whose cards are not these.
 cp "$(command -v sleep)" "$TMP/chronyd"
+cp "$(command -v sleep)" "$TMP/ptp4l"
 "$TMP/chronyd" 60 &
+nsenter -n -t $other "$TMP/ptp4l" 60 &
+for i in $(seq 50); do [ "$(cat /proc/$!/comm)" = ptp4l ] && break; sleep 0.1; done
 setpriv --bounding-set -sys_time --inh-caps -sys_time "$DAEMON" -d -x -u root 'local stratum 1' \
 	allow 'cmdport 0' "pidfile $TMP/pid" >/dev/null 2>&1 &
 for i in $(seq 50); do [ -e "$TMP/pid" ] && break; sleep 0.1; done
@@ -128,6 +132,14 @@ for name in namespaces try others; do
 done
 status_is namespaces "$(cat "$TMP/namespaces.json.status")" || not_ok "both forms have one status"
 
+# lo is down, and nothing can be tried: nothing is said of what a trial would have shown.
+unshare -n -p -f -m --mount-proc "$TOOL" doctor --json >"$TMP/fresh.json" 2>&1
+expect "a namespace in which nothing is up: its JSON is of the schema" valid "$TMP/fresh.json"
+expect "... and what was not tried is not called missing" \
+	jq_is '.kernel.chosen_ids == null and ([.advice[].id] | index("kernel-counts") == null) and
+		([.advice[] | select(.id == "kernel-not-tried").words] == ["Whether the kernel stamps was not tried over lo: it is down."])' \
+	"$TMP/fresh.json"
+
 # What is advised must be what the daemon understands.
 jq -r '.advice[].lines[]' "$TMP"/*.json | sort -u >"$TMP/advised.conf"
 expect "the lines that are advised are lines of drivestampd" \
@@ -147,6 +159,7 @@ run container-root.json --json lo va
 run container-try --try va
 as=(setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all --inh-caps=-all)
 run container-nobody lo va
+run container-nobody.json --json lo va
 umount /proc
 run container-bare.json --json
 CONTAINER
@@ -156,6 +169,7 @@ expect "a container without rights: something is to be bettered" status_is conta
 expect "a container without rights: its JSON is of the schema" valid "$TMP/container-root.json"
 expect "a container without rights: what --try cannot do is said" is container-try
 expect "a container without rights, as nobody: as kept" is container-nobody
+expect "... and its JSON is of the schema" valid "$TMP/container-nobody.json"
 expect "without /proc, /sys and devices it still looks" valid "$TMP/container-bare.json"
 
 exit $((failures > 0))

@@ -259,9 +259,11 @@ static void lesser_cards(void **state)
 	assert_finding("card-no-clock", DS_DOCTOR_NOTE, "", "");
 	assert_null(finding("card-tx-only"));
 	eth->left_changed = true;
-	eth->stamps_sent = true;
+	/* it is the card that is put back, as it was */
+	snprintf(eth->card.interface, sizeof(eth->card.interface), "eth0.7");
+	eth->setting = (struct ds_card_setting){.tx_type = 1, .rx_filter = 12};
 	assert_finding("card-left-changed", DS_DOCTOR_BETTER, "",
-		       "sudo hwstamp_ctl -i eth0 -t 1 -r 0");
+		       "sudo hwstamp_ctl -i eth0 -t 1 -r 12");
 	snprintf(eth->card.note, sizeof(eth->card.note), "a bridge with two ports that stamp");
 	assert_finding("card-note", DS_DOCTOR_NOTE, "", "");
 }
@@ -347,6 +349,10 @@ static void pulses(void **state)
 	assert_null(finding("gpsd"));
 	p->seen = 0;
 	assert_finding("pulse-silent", DS_DOCTOR_BETTER, "", "");
+	/* a card's clock that nobody has told to interrupt: no antenna is to be looked after */
+	snprintf(p->name, sizeof(p->name), "ptp0");
+	assert_finding("pulse-of-card", DS_DOCTOR_NOTE, "", "");
+	assert_null(finding("pulse-silent"));
 	facts.pulse_count = 0;
 	assert_finding("gpsd", DS_DOCTOR_BETTER, "refclock SHM 0 refid NMEA delay 0.2\n",
 		       "sudo modprobe pps_ldisc");
@@ -364,7 +370,13 @@ static void who_keeps_the_clock(void **state)
 	facts.system.synchronised = true;
 	assert_finding("keeper", DS_DOCTOR_NOTE, "", "");
 	process("chronyd", 4, DS_DOCTOR_KEEPS | DS_DOCTOR_MAY_KEEP);
-	assert_finding("keeper", DS_DOCTOR_NOTE, "", "sudo systemctl disable --now chronyd");
+	assert_finding("keeper", DS_DOCTOR_NOTE, "", "sudo kill 4");
+	snprintf(facts.processes[0].unit, sizeof(facts.processes[0].unit), "chrony.service");
+	assert_finding("keeper", DS_DOCTOR_NOTE, "", "sudo systemctl disable --now chrony.service");
+	/* one that keeps its card's clock is not meant */
+	process("ptp4l", 5, DS_DOCTOR_KEEPS | DS_DOCTOR_MAY_KEEP);
+	assert_null(strstr(finding("keeper")->words, "ptp4l"));
+	facts.process_count--;
 	/* one without the right is no keeper */
 	process("ntpd", 6, DS_DOCTOR_KEEPS);
 	assert_null(finding("keepers"));
@@ -388,6 +400,11 @@ static void poor_clocks(void **state)
 	assert_finding("clock-slow", DS_DOCTOR_NOTE, "", "");
 	facts.rtc = (struct ds_doctor_rtc){.there = true, .told = true, .minus_system_s = 3600};
 	assert_finding("rtc-local", DS_DOCTOR_NOTE, "", "sudo timedatectl set-local-rtc 0");
+	/* two clocks that are read to a second */
+	facts.rtc.minus_system_s = -3601;
+	assert_non_null(finding("rtc-local"));
+	facts.rtc.minus_system_s = 3599;
+	assert_non_null(finding("rtc-local"));
 	facts.rtc.minus_system_s = -4000;
 	without_daemon();
 	assert_finding("rtc-wrong", DS_DOCTOR_BETTER, "rtcsync\n", "");
@@ -416,6 +433,14 @@ static void rights(void **state)
 	facts.rights.uid = 0;
 	facts.rights.sys_time = true;
 	assert_finding("rights-clock", DS_DOCTOR_BETTER, "", "drivestampd -x");
+	assert_string_equal(finding("rights-clock")->command[1], ""); /* no option reaches out */
+	assert_null(strstr(finding("rights-clock")->words, "give the container"));
+	/* whoever keeps it is outside */
+	without_daemon();
+	assert_finding("keeper-missing", DS_DOCTOR_NOTE, "", "");
+	facts.kernel.is_virtual = true;
+	snprintf(facts.system.sources, sizeof(facts.system.sources), "tsc kvm-clock");
+	assert_null(finding("clock-of-host-missing"));
 }
 
 static void ports_and_kernels(void **state)
@@ -432,7 +457,12 @@ static void ports_and_kernels(void **state)
 	facts.interfaces[0].trial.tx_kernel = 0;
 	assert_finding("kernel-silent", DS_DOCTOR_NOTE, "", "");
 	facts.interfaces[0].trial.done = false;
+	facts.interfaces[0].card.is_up = false;
 	assert_finding("kernel-not-tried", DS_DOCTOR_NOTE, "", "");
+	assert_non_null(strstr(finding("kernel-not-tried")->words, "over lo: it is down."));
+	/* of which nothing follows about the kernel */
+	facts.loopback.done = false;
+	assert_null(finding("kernel-counts"));
 }
 
 /* However many there are, what is to be bettered is not left out. */
@@ -448,6 +478,7 @@ static void too_many(void **state)
 		snprintf(eth->card.note, sizeof(eth->card.note), "a note");
 		snprintf(eth->trial.why, sizeof(eth->trial.why), "it is down");
 	}
+	facts.more_interfaces = true;
 	assert_non_null(finding("keeper-missing"));
 	assert_int_equal(verdict.count, DS_DOCTOR_ADVICE);
 	assert_int_equal(ds_doctor_status(&verdict), 1);

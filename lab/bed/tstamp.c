@@ -189,8 +189,10 @@ static int64_t correction_ns(const char *data)
  */
 struct told {
 	char kind;
-	uint8_t number;
-	char pad[6];
+	uint8_t number; /* in its burst */
+	char pad[2];
+	uint16_t round;
+	char more_pad[2];
 	int64_t rx_ns;
 };
 
@@ -238,7 +240,7 @@ static int serve(uint16_t port, const char *interface, const char *filter)
 }
 
 /* Answers to a burst of requests, and their transmit stamps: until all are there or late. */
-static void collect(int fd, int burst, uint32_t first, struct counts *counts)
+static void collect(int fd, int burst, uint32_t first, uint16_t round, struct counts *counts)
 {
 	struct stamps tx[BURST_MOST] = {{0, 0, 0}};
 	struct scm_timestamping rx;
@@ -253,10 +255,13 @@ static void collect(int fd, int burst, uint32_t first, struct counts *counts)
 		poll(&p, 1, 5);
 		drain_error_queue(fd, tx, first, counts);
 		if (receive(fd, 0, data, sizeof data, NULL, &rx, NULL) >= (ssize_t)sizeof told) {
-			answers++;
+			counts->packets++;
 			counts->rx_software += ns_of(rx.ts[SOFTWARE]) != 0;
 			counts->rx_hardware += ns_of(rx.ts[HARDWARE]) != 0;
 			memcpy(&told, data, sizeof told);
+			if (told.round != round) /* too late: its stamps are no more known */
+				continue;
+			answers++;
 			/* the way there, by both cards' clocks: these tell true time in the bed */
 			if (told.number < burst && told.rx_ns && tx[told.number].hardware_ns) {
 				int64_t trip = told.rx_ns - tx[told.number].hardware_ns;
@@ -275,7 +280,6 @@ static void collect(int fd, int burst, uint32_t first, struct counts *counts)
 	for (int i = 0; i < burst; i++)
 		if (tx[i].seen_ns && tx[i].seen_ns - begun > counts->tx_late_ns)
 			counts->tx_late_ns = tx[i].seen_ns - begun;
-	counts->packets += answers;
 }
 
 static int ask(struct sockaddr_in peer, int count, const char *interface, const char *filter,
@@ -288,12 +292,14 @@ static int ask(struct sockaddr_in peer, int count, const char *interface, const 
 
 	for (int i = 0; i < count; i++) {
 		for (int k = 0; k < burst; k++) {
-			data[1] = (char)k;
+			const struct told question = {.number = (uint8_t)k, .round = (uint16_t)i};
+
+			memcpy(data, &question, sizeof question);
 			if (sendto(fd, data, sizeof data, 0, (struct sockaddr *)&peer,
 				   sizeof peer) < 0)
 				perror("sendto");
 		}
-		collect(fd, burst, id, &counts);
+		collect(fd, burst, id, (uint16_t)i, &counts);
 		id += (uint32_t)burst;
 		usleep(pause_ms * 1000);
 	}

@@ -96,9 +96,13 @@ bed_fault() # H NAME VALUE
 
 bed_end() # H...
 {
-	local host
+	local host ends=()
 	for host; do
-		"$BED" end "$host"
+		"$BED" end "$host" &
+		ends+=($!)
+	done
+	wait "${ends[@]}"
+	for host; do
 		[ ! -e "$BED_WORK/run/host-$host/daemon.log" ] ||
 			cp "$BED_WORK/run/host-$host/daemon.log" "$TMP/daemon-$host.log"
 	done

@@ -15,13 +15,14 @@ export PATH="$tools/usr/sbin:$tools/usr/bin:$tools/sbin:$tools/bin:$work/bin:/us
 export LD_LIBRARY_PATH="$tools/usr/lib/x86_64-linux-gnu"
 
 # / is the machine's own, through hostfs, read-only: here a host may write.
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t tmpfs run /run
-mount -t tmpfs lib /var/lib
-mount -t hostfs -o "$out" out "$out"
-mkdir -p /var/lib/chrony /run/chrony /run/lock
-chmod 750 /run/chrony	# chronyc makes its socket nowhere else
+# A program costs a guest 20 to 50 ms to start: busybox, which is static, the least.
+busybox mount -t proc proc /proc
+busybox mount -t sysfs sys /sys
+busybox mount -t tmpfs run /run
+busybox mount -t tmpfs lib /var/lib
+busybox mount -t hostfs -o "$out" out "$out"
+busybox mkdir -p /var/lib/chrony /run/lock
+busybox mkdir -m 750 /run/chrony	# chronyc makes its socket nowhere else
 
 if [ -n "$load" ]; then
 	# shellcheck disable=SC2046  # commas stand for the spaces between words
@@ -30,13 +31,15 @@ fi
 
 # hw0, with hardware stamps, stands on vec0 and has the address.
 echo vec0 > /sys/module/bedclk/parameters/lower
-ip link set lo up
-ip link set vec0 up
-ip addr add "10.77.0.$node/24" dev hw0
-ip link set hw0 up
-if [ -d /proc/sys/net/ipv6 ]; then	# load=ipv6
-	ip addr add "fd77::$node/64" dev hw0 nodad
-fi
+{
+	echo "link set lo up"
+	echo "link set vec0 up"
+	echo "addr add 10.77.0.$node/24 dev hw0"
+	echo "link set hw0 up"
+	if [ -d /proc/sys/net/ipv6 ]; then	# load=ipv6
+		echo "addr add fd77::$node/64 dev hw0 nodad"
+	fi
+} | ip -batch -
 
 if [ -n "$netem" ]; then
 	"$bed/init/modules.sh" sch_netem
@@ -52,7 +55,7 @@ fault()
 
 # What comes in at the console: the number of a file that holds a command, or "end".
 ending=/run/bed-end
-mkfifo "$ending"
+busybox mkfifo "$ending"
 tell_status()
 {
 	bash "$out/tell-$1" > "$out/tell-$1.out" 2>&1 < /dev/null
@@ -68,7 +71,8 @@ while read -r number; do
 	esac
 done < /dev/tty1 &
 
-echo "host $node: up after $(cut -d' ' -f1 /proc/uptime) s with $(echo /dev/pps[0-9]* /dev/ptp[0-9]*)"
+read -r uptime _ < /proc/uptime
+echo "host $node: up after $uptime s with $(echo /dev/pps[0-9]* /dev/ptp[0-9]*)"
 
 # wait_for_end SECONDS: until so long has passed (0: for ever), or "bed end" was said
 wait_for_end()

@@ -5,7 +5,7 @@
 # shellcheck disable=SC2154  # tools, work, next: see common.sh
 
 export PATH="$tools/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-mount -t proc proc /proc
+busybox mount -t proc proc /proc
 
 load()
 {
@@ -28,5 +28,5 @@ load "$modules/drivers/ptp/ptp.ko"
 # shellcheck disable=SC2086  # one word for each option
 load "$work/bedclk.ko" $options
 
-umount /proc
+busybox umount /proc
 exec "$next"

@@ -10,12 +10,13 @@
 #include "daemon/log.h"
 #include "os/clock_phc.h"
 
-#define NS_PER_S      INT64_C(1000000000)
-#define FIRST_NS      (NS_PER_S / 64) /* from the first reading to the second; then twice that ... */
-#define FIRST_COUNT   8		      /* readings: beside each packet, until there are so many */
-#define READING_PARTS 64
-#define EARLY_PARTS   8		      /* a reading may come by so much of its interval too early */
-#define REREAD_NS     (NS_PER_S / 10) /* a stamp that cannot be is reason to read, not more often */
+#define NS_PER_S	INT64_C(1000000000)
+#define FIRST_NS	(NS_PER_S / 64) /* from the first reading to the second; then twice that ... */
+#define FIRST_COUNT	8		/* readings: beside each packet, until there are so many */
+#define FIRST_DOUBLINGS 27		/* more is longer than any maxpoll */
+#define READING_PARTS	64
+#define EARLY_PARTS	8 /* a reading may come by so much of its interval too early */
+#define REREAD_NS	(NS_PER_S / 10) /* a stamp that cannot be is reason to read, not more often */
 
 static int64_t interval_ns(int8_t poll_log2)
 {
@@ -111,32 +112,42 @@ static void say_step(struct ds_card_time *t)
 	t->said_step = true;
 }
 
+static void take(struct ds_card_time *t, const struct ds_refsample *sample)
+{
+	struct ds_cardclock_reading reading;
+	struct ds_reading at;
+
+	ds_clock_read(t->clock, &at); /* a fresh anchor before it is carried */
+	ds_clock_carry(t->clock, sample->local_ns, &at);
+	reading = (struct ds_cardclock_reading){
+		.raw_ns = at.raw_ns,
+		.device_ns = sample->reference_ns,
+		.half_width_ns = sample->dispersion_ns,
+	};
+	if (ds_cardclock_add(&t->line, &reading) == DS_CARDCLOCK_STEPPED) {
+		t->fresh = 0;
+		say_step(t);
+	}
+	if (t->fresh < FIRST_DOUBLINGS)
+		t->fresh++;
+}
+
 void ds_card_time_read(struct ds_card_time *t, int64_t now_ns)
 {
-	int64_t most = interval_ns(t->conf->maxpoll), next;
-	struct ds_cardclock_reading reading;
+	int64_t most = interval_ns(t->conf->maxpoll), next = most;
 	struct ds_refsample sample;
-	struct ds_reading at;
 
 	if (is_ours(t)) {
 		t->read_ns = now_ns;
 		t->due_ns = INT64_MAX;
 		return;
 	}
-	next = t->line.taken < 32 ? FIRST_NS << t->line.taken : most;
+	if (ds_phc_read(&t->phc, &sample) == DS_REF_SAMPLE) {
+		t->read_ns = now_ns;
+		take(t, &sample);
+		next = FIRST_NS << (t->fresh - 1);
+	}
 	t->due_ns = now_ns + (next < most ? next : most);
-	if (ds_phc_read(&t->phc, &sample) != DS_REF_SAMPLE)
-		return;
-	t->read_ns = now_ns;
-	ds_clock_read(t->clock, &at); /* a fresh anchor before it is carried */
-	ds_clock_carry(t->clock, sample.local_ns, &at);
-	reading = (struct ds_cardclock_reading){
-		.raw_ns = at.raw_ns,
-		.device_ns = sample.reference_ns,
-		.half_width_ns = sample.dispersion_ns,
-	};
-	if (ds_cardclock_add(&t->line, &reading) == DS_CARDCLOCK_STEPPED)
-		say_step(t);
 }
 
 void ds_card_time_refresh(struct ds_card_time *t)
@@ -145,7 +156,7 @@ void ds_card_time_refresh(struct ds_card_time *t)
 	int64_t now_ns = ds_monotonic_ns();
 
 	least -= least / EARLY_PARTS;
-	if (t->line.taken < FIRST_COUNT || now_ns - t->read_ns >= least)
+	if (t->fresh < FIRST_COUNT || now_ns - t->read_ns >= least)
 		ds_card_time_read(t, now_ns);
 }
 

@@ -34,6 +34,7 @@ struct ds_card_time {
 	int phc_index;
 	struct ds_phc phc;
 	struct ds_cardclock line;
+	uint8_t fresh;		 /* readings since the line was begun: at first, behind a step */
 	int64_t read_ns, due_ns; /* CLOCK_MONOTONIC: the last reading, the next at the latest */
 	struct ds_card_usual usual[2];	/* of sent packets, of received ones */
 	double error_ns, error_most_ns; /* of the last stamp that was carried over; of all */

@@ -8,6 +8,7 @@
 #   host 2   ours, hardware stamps, four polls a second; its card has one fault after the other
 #   host 3   the same with a fault from the start, one daemon after the other
 . test/bed/lib.sh
+carder=$(readlink -f "$BUILD/test/daemon/carder")
 bed_or_skip 3
 
 common() # H
@@ -151,8 +152,10 @@ bed_tell 3 'words=$(tr " " "\n" </proc/cmdline | sed -n "s/^bedclk\.//p" | tr "\
 	busybox rmmod bedclk; busybox insmod $work/bedclk.ko $words tx_none=0 rx_none=0
 	echo vec0 >/sys/module/bedclk/parameters/lower
 	ip addr add "10.77.0.$node/24" dev hw0; ip link set hw0 up'
-phase 'somebody switches its stamps off' card-rx-none bed_tell 2 'hwstamp_ctl -i hw0 -t 0 -r 0 >/dev/null'
-await 12 bed_tell 2 'grep -q "another program has changed" /run/daemon.log' ||
+# More than once: the daemon may look just then, and set it again at once.
+phase 'somebody switches its stamps off' card-rx-none \
+	bed_tell 2 'for i in 1 2 3; do hwstamp_ctl -i hw0 -t 0 -r 0 >/dev/null; sleep 0.4; done'
+await 12 bed_tell 2 "$carder setting hw0 | grep -q tx=1 && grep -q 'another program has changed' /run/daemon.log" ||
 	not_ok '... is not said'
 from=$(so_far)
 sleep 2
@@ -170,14 +173,18 @@ all=$(($(stamped "$TMP/anew.measured" . .) - from_three - 4))
 expect "... the new card is set, its clock read, and its stamps are used ($n of $all)" [ "$n" -ge 6 -a "$all" -ge 16 ]
 
 bed_end 2 3 1
-# No sample that was taken is wrong (the clock is stepped in the first seconds; faults begin at 10 s): by what the clock is off (below), none can be off by this. Kernel
-# stamps of a busy machine are off by some 0.1 ms.
-read -r worst both < <(awk '$3 == "10.77.0.1" && ++n > 24 { x = $12 < 0 ? -$12 : $12
-	if (x > w) w = x
-	if ($(NF - 1) == "H" && $NF == "H" && x > b) b = x } END { printf "%d %d\n", w * 1e9, b * 1e9 }' \
-	"$measured")
-expect "no sample is off by more than $worst ns, none with the card's stamps both ways by $both ns" \
-	[ "${worst:-9999999}" -le 1500000 -a "${both:-9999999}" -le 100000 ]
+# No sample that was taken is wrong (the clock is stepped in the first seconds; faults begin at 8 s): by
+# what the clock is off (below), the truth is within half of the delay of each. Where the machine holds a
+# guest up its kernel stamps are late by milliseconds: that is in the delay, too, and rare.
+read -r beyond both far all < <(awk '$3 == "10.77.0.1" && ++n > 24 { x = $12 < 0 ? -$12 : $12; all++
+	if (x - $13 / 2 > w || all == 1) w = x - $13 / 2
+	far += x > 0.0015
+	if ($(NF - 1) == "H" && $NF == "H" && x > b) b = x
+	} END { printf "%d %d %d %d\n", w * 1e9, b * 1e9, far, all }' "$measured")
+expect "of $all samples none is off by more than half of its delay and $beyond ns, $far by more than 1.5 ms" \
+	[ "${all:-0}" -ge 100 -a "${beyond:-9999999}" -le 100000 -a $((far * 20)) -le "$all" ]
+expect "... and none with the card's stamps both ways by more than $both ns" \
+	[ "${both:-9999999}" -gt 0 -a "${both:-9999999}" -le 100000 ]
 truth_of 2 8
 expect "the clock is within $max_ns ns of true time all the while (rms $rms_ns ns)" \
 	[ "$samples" -ge 20 -a "$max_ns" -le 300000 ]

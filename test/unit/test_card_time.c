@@ -102,6 +102,17 @@ static void a_packet_cannot_have_been_there(void **state)
 	assert_true(t.due_ns > 0);
 }
 
+static void a_device_that_fails_is_not_asked_in_haste(void **state)
+{
+	struct ds_clock clock;
+	struct ds_card_time t = known(&clock, 10, 200);
+	int64_t now_ns = ds_monotonic_ns();
+
+	(void)state;
+	ds_card_time_read(&t, now_ns);
+	assert_int_equal(t.due_ns - now_ns, 2 * S); /* maxpoll */
+}
+
 static void what_is_unusual_has_the_clock_read(void **state)
 {
 	struct ds_clock clock;
@@ -126,6 +137,7 @@ int main(void)
 		cmocka_unit_test(a_stamp_comes_to_both_scales),
 		cmocka_unit_test(a_clock_that_is_not_known_gives_none),
 		cmocka_unit_test(a_packet_cannot_have_been_there),
+		cmocka_unit_test(a_device_that_fails_is_not_asked_in_haste),
 		cmocka_unit_test(what_is_unusual_has_the_clock_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

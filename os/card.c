@@ -17,8 +17,8 @@
 #include "os/ethtool.h"
 #include "os/links.h"
 
-#define LINKS_MAX    512
-#define CLOCKS_MAX   256 /* /dev/ptpN that are looked for */
+#define LINKS_MAX    4096 /* a host of many containers; what is beyond is not found */
+#define CLOCKS_MAX   256  /* /dev/ptpN that are looked for */
 #define BIT(n)	     (UINT32_C(1) << (n))
 #define ETHERNET_FCS 4
 #define MASK_WORDS   381 /* three masks of link modes, at most 127 words each */
@@ -51,14 +51,16 @@ static void close_ways(struct ways *w)
 	ds_ethtool_close(&w->ethtool);
 }
 
-static int ask(const struct ways *w, const char *interface, unsigned long request, void *data)
+/* These ioctls go by name, and names change hands: it is looked up by the number, which does not.
+ */
+static int ask(const struct ways *w, const struct ds_card *card, unsigned long request, void *data)
 {
 	struct ifreq r;
 
 	memset(&r, 0, sizeof r);
-	if (strlen(interface) >= sizeof r.ifr_name)
-		return -ENODEV;
-	memcpy(r.ifr_name, interface, strlen(interface) + 1);
+	r.ifr_ifindex = card->stamper_index;
+	if (ioctl(w->fd, SIOCGIFNAME, &r) < 0)
+		return -errno;
 	r.ifr_data = data;
 	return ioctl(w->fd, request, &r) < 0 ? -errno : 0;
 }
@@ -67,7 +69,7 @@ static void ask_driver(const struct ways *w, struct ds_card *card)
 {
 	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
 
-	if (ask(w, card->stamper, SIOCETHTOOL, &info) != 0)
+	if (ask(w, card, SIOCETHTOOL, &info) != 0)
 		return;
 	snprintf(card->driver, sizeof card->driver, "%.*s", (int)sizeof card->driver - 1,
 		 info.driver);
@@ -83,12 +85,11 @@ static void ask_speed(const struct ways *w, struct ds_card *card)
 	memset(&settings, 0, sizeof settings);
 	settings.head.cmd = ETHTOOL_GLINKSETTINGS;
 	/* The first answer says how many words its masks have, as a negative number. */
-	if (ask(w, card->stamper, SIOCETHTOOL, &settings) != 0 ||
-	    settings.head.link_mode_masks_nwords >= 0)
+	if (ask(w, card, SIOCETHTOOL, &settings) != 0 || settings.head.link_mode_masks_nwords >= 0)
 		return;
 	settings.head.link_mode_masks_nwords = (int8_t)-settings.head.link_mode_masks_nwords;
 	settings.head.cmd = ETHTOOL_GLINKSETTINGS;
-	if (ask(w, card->stamper, SIOCETHTOOL, &settings) != 0)
+	if (ask(w, card, SIOCETHTOOL, &settings) != 0)
 		return;
 	if (settings.head.speed != 0 && settings.head.speed != (uint32_t)SPEED_UNKNOWN)
 		card->speed_mbps = settings.head.speed;
@@ -111,7 +112,7 @@ static int ask_info(struct ways *w, const struct ds_card *card, struct ds_ethtoo
 
 	if (error == 0)
 		return 0;
-	error = ask(w, card->stamper, SIOCETHTOOL, &old);
+	error = ask(w, card, SIOCETHTOOL, &old);
 	*info = (struct ds_ethtool_info){.so_timestamping = old.so_timestamping,
 					 .tx_types = old.tx_types,
 					 .rx_filters = old.rx_filters,
@@ -229,6 +230,7 @@ static const struct ds_link *go_down(const struct all *all, const struct ds_link
 		if (next == NULL) {
 			snprintf(note, 128, "%s %s", at->name,
 				 kind == DS_CARD_VLAN ? "stands on no interface of here"
+				 : at->all_send	      ? "sends by all of its members: name these"
 						      : "has no active member");
 			return NULL;
 		}
@@ -307,7 +309,8 @@ static void fill(struct ways *w, struct ds_card *card, const struct all *all,
 		ask_vclocks(w, card);
 }
 
-static struct ds_link known[LINKS_MAX]; /* 20 KiB; not for threads */
+static struct ds_link
+	known[LINKS_MAX]; /* 240 KiB, of which few are ever touched; not for threads */
 
 int ds_card_look(const char *interface, struct ds_card *card, char why[DS_WHY])
 {
@@ -342,18 +345,26 @@ int ds_card_list(struct ds_card *cards, int room)
 
 /* ---- settings ---- */
 
+/* One that stands on another namespace's card: some kernels (see os/ethtool.h) end in an oops where
+ * their settings are asked for by netlink. */
+static bool by_ioctl_alone(const struct ds_card *card)
+{
+	return card->kind == DS_CARD_VLAN && card->stamper_index == card->index;
+}
+
 static int ask_setting(struct ways *w, const struct ds_card *card, struct ds_card_setting *setting)
 {
 	struct ds_ethtool_config new;
 	struct hwtstamp_config old;
-	int error = ds_ethtool_get(&w->ethtool, card->stamper_index, &new);
+	int error = by_ioctl_alone(card) ? -EOPNOTSUPP
+					 : ds_ethtool_get(&w->ethtool, card->stamper_index, &new);
 
 	if (error == 0) {
 		*setting = (struct ds_card_setting){new.tx_type, new.rx_filter, (int)new.flags};
 		return 0;
 	}
 	memset(&old, 0, sizeof old);
-	error = ask(w, card->stamper, SIOCGHWTSTAMP, &old);
+	error = ask(w, card, SIOCGHWTSTAMP, &old);
 	*setting = (struct ds_card_setting){old.tx_type, old.rx_filter, old.flags};
 	return error;
 }
@@ -386,13 +397,14 @@ static int set(struct ways *w, const struct ds_card *card, const struct ds_card_
 		.tx_type = setting->tx_type,
 		.rx_filter = setting->rx_filter,
 	};
-	int error = ds_ethtool_set(&w->ethtool, card->stamper_index, &new);
+	int error = by_ioctl_alone(card) ? -EOPNOTSUPP
+					 : ds_ethtool_set(&w->ethtool, card->stamper_index, &new);
 
 	if (is_refusal(error))
 		return error;
 	if (error == 0)
 		return got != NULL ? ask_setting(w, card, got) : 0;
-	error = ask(w, card->stamper, SIOCSHWTSTAMP, &old);
+	error = ask(w, card, SIOCSHWTSTAMP, &old);
 	if (error == 0 && got != NULL)
 		*got = (struct ds_card_setting){old.tx_type, old.rx_filter, old.flags};
 	return error;

@@ -44,10 +44,19 @@ static int number(const uint8_t *data, size_t length)
 	return value > 0 ? value : 0;
 }
 
+/* The modes in which one member is active at a time or has a part of its own: active-backup,
+ * balance-tlb and balance-alb of Documentation/networking/bonding.rst. */
+static bool has_active(uint8_t mode)
+{
+	return mode == 1 || mode == 5 || mode == 6;
+}
+
 static void take_bond(uint16_t type, const uint8_t *data, size_t length, struct ds_link *link)
 {
 	if (type == IFLA_BOND_ACTIVE_SLAVE)
 		link->active = number(data, length);
+	else if (type == IFLA_BOND_MODE && length == 1)
+		link->all_send = !has_active(data[0]);
 }
 
 /* The kind comes before its data. */

@@ -19,6 +19,7 @@ struct ds_link {
 	int lower;     /* the interface that it stands on, here; 0: none, or in another namespace */
 	int master;    /* the bond or bridge that it is a member of; 0: none */
 	int active;    /* of a bond: the member that sends; 0: none, or all do */
+	bool all_send; /* of a bond: its mode spreads what it sends over its members */
 	bool is_up, is_loopback;
 };
 

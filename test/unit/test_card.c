@@ -66,6 +66,25 @@ static void test_a_link_without_a_card(void **state)
 				 "Operation not supported");
 }
 
+/* Another interface with its name is not the card. */
+static void test_one_that_is_renamed(void **state)
+{
+	struct ds_card_setting setting;
+	struct ds_card card;
+	char why[DS_WHY];
+
+	(void)state;
+	needs_links();
+	assert_int_equal(system("ip link add here type dummy 2>/dev/null ||"
+				" ip link add here type veth peer name away"),
+			 0);
+	assert_int_equal(ds_card_look("here", &card, why), 0);
+	assert_int_equal(system("ip link set here name there"), 0);
+	assert_int_equal(ds_card_setting(&card, &setting), -EOPNOTSUPP);
+	assert_int_equal(system("ip link del there"), 0);
+	assert_int_equal(ds_card_setting(&card, &setting), -ENODEV);
+}
+
 static void test_a_bridge_without_one(void **state)
 {
 	struct ds_card card;
@@ -176,6 +195,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_such_interface),
 		cmocka_unit_test(test_a_link_without_a_card),
+		cmocka_unit_test(test_one_that_is_renamed),
 		cmocka_unit_test(test_a_bridge_without_one),
 		cmocka_unit_test(test_what_stands_on_another),
 		cmocka_unit_test(test_all_of_them),

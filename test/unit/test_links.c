@@ -67,7 +67,7 @@ static bool take(struct ds_link *link)
 	return ds_links_read(message, length, link);
 }
 
-static void put_bond(void)
+static void put_bond(const char *mode)
 {
 	size_t info, data;
 
@@ -77,7 +77,7 @@ static void put_bond(void)
 	info = put(IFLA_LINKINFO | NLA_F_NESTED, NULL, 0);
 	put(IFLA_INFO_KIND, "bond", 5);
 	data = put(IFLA_INFO_DATA | NLA_F_NESTED, NULL, 0);
-	put(IFLA_BOND_MODE, "\1", 1);
+	put(IFLA_BOND_MODE, mode, 1);
 	put_number(IFLA_BOND_ACTIVE_SLAVE, 4);
 	end_nest(data);
 	end_nest(info);
@@ -88,7 +88,7 @@ static void test_a_bond(void **state)
 	struct ds_link link;
 
 	(void)state;
-	put_bond();
+	put_bond("\1");
 	assert_true(take(&link));
 	assert_int_equal(link.index, 9);
 	assert_string_equal(link.name, "bond0");
@@ -98,6 +98,10 @@ static void test_a_bond(void **state)
 	assert_int_equal(link.lower, 0);
 	assert_true(link.is_up);
 	assert_false(link.is_loopback);
+	assert_false(link.all_send);
+	put_bond("\4"); /* 802.3ad */
+	assert_true(take(&link));
+	assert_true(link.all_send);
 }
 
 static void test_a_vlan_and_where_it_stands(void **state)
@@ -132,7 +136,7 @@ static void test_what_no_kernel_writes(void **state)
 	size_t whole_length;
 
 	(void)state;
-	put_bond();
+	put_bond("\1");
 	assert_true(take(&link));
 	whole_length = length;
 	memcpy(whole, message, whole_length);

@@ -89,7 +89,15 @@ enum ds_refresult ds_phc_combine(const struct ds_phc_reading *readings, size_t c
 	drift_ns = (int64_t)(TWO_CLOCKS * (double)(apart_ns < NS_PER_S ? apart_ns : NS_PER_S));
 	if (least_ns - most_ns > GRAIN_NS + drift_ns)
 		return DS_REF_TORN; /* one of the clocks was set meanwhile */
-	*sample = (struct ds_refsample){.kernel = true};
+	*sample = (struct ds_refsample){
+		.local_ns = middle_ns(l.closest),
+		.reference_ns = l.closest->device_ns,
+		.dispersion_ns = (width_ns(l.closest) + 1) / 2,
+		.kernel = true,
+	};
+	/* two that are far apart may bound less than one that no other contradicts */
+	if (least_ns <= most_ns && (most_ns - least_ns) / 2 + drift_ns / 2 >= sample->dispersion_ns)
+		return DS_REF_SAMPLE;
 	/* Below nothing they are by the steps of a clock, which bias both alike: the middle is as
 	 * good. Midway between their two moments the drift between them cancels. */
 	sample->local_ns = (middle_ns(l.least) + middle_ns(l.most)) / 2;
@@ -100,6 +108,7 @@ enum ds_refresult ds_phc_combine(const struct ds_phc_reading *readings, size_t c
 		sample->dispersion_ns = width_ns(l.closest) / 4;
 	return DS_REF_SAMPLE;
 }
+
 static int64_t monotonic_ns(void)
 {
 	struct timespec now;

@@ -11,7 +11,8 @@
  * together: the shortest way there and the shortest way back count, which need not be of one
  * reading. The middle is taken, and half of what lies between the bounds is what it may be wrong by
  * (never less than half of what one reading allows: what is closer than that are steps of the
- * clocks). Bounds that contradict each other: somebody set one of the clocks meanwhile.
+ * clocks; and never more than one reading allows). Bounds that contradict each other: somebody set
+ * one of the clocks meanwhile.
  *
  * Since Linux 6.12 EXTENDED can be asked for CLOCK_MONOTONIC_RAW in place of CLOCK_REALTIME. It is
  * not: stamps of the kernel are of CLOCK_REALTIME and come to the raw scale by the anchor of

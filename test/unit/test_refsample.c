@@ -417,6 +417,16 @@ static void test_phc_combine(void **state)
 	assert_int_equal(sample.local_ns, 5 * S + 152750);
 	assert_int_equal(sample.reference_ns - sample.local_ns, 4 * S + 400);
 	assert_int_equal(sample.dispersion_ns, 600 + 75);
+	/* a slow bus: between two that are 2 ms apart the clocks may drift by more than one leaves
+	 * open */
+	const struct ds_phc_reading slow[] = {
+		{5 * S, 9 * S + 1000, 5 * S + 2000},
+		{5 * S + 2000000, 9 * S + 2001010, 5 * S + 2002000},
+	};
+	assert_int_equal(ds_phc_combine(slow, 2, &sample), DS_REF_SAMPLE);
+	assert_int_equal(sample.local_ns, 5 * S + 1000);
+	assert_int_equal(sample.reference_ns, 9 * S + 1000);
+	assert_int_equal(sample.dispersion_ns, 1000);
 	assert_int_equal(ds_phc_combine(readings + 4, 3, &sample), DS_REF_BAD);
 	assert_int_equal(ds_phc_combine(readings, 0, &sample), DS_REF_BAD);
 }

@@ -2,11 +2,11 @@
 # Stratum 1 on a pulse per second, ours beside chronyd's, on two hosts of the virtual test bed at the
 # same time: true error, and our bound kept; with 300 ns of noise, pulses that come twice, pulses lost,
 # a source of the seconds that is 200 ms late, and pulses at an input of the card whose clock runs
-# freely. What is modelled: oscillators (+20 ppm), pulses, the card's clock. Takes 55 s; the long forms
-# are in bench/pps. PPS_SECONDS="SETTLE QUIET NOISE DOUBLE LOST BACK" changes how long each part takes.
+# freely. What is modelled: oscillators (+20 ppm), pulses, the card's clock. Takes 39 s; the long forms
+# are in bench/hardware. PPS_SECONDS="SETTLE QUIET NOISE DOUBLE LOST BACK" changes how long each part takes.
 . test/bed/lib.sh
 tools=$(readlink -f "$BUILD/test/daemon")
-read -r settle quiet noise double lost back <<<"${PPS_SECONDS:-9 10 8 5 9 5}"
+read -r settle quiet noise double lost back <<<"${PPS_SECONDS:-7 5 6 3 4 3}"
 bed_or_skip 2
 
 # The card's clock numbers the seconds. It is on true time, and so it is also what errors are measured
@@ -51,10 +51,10 @@ window()
 				printf "%d %.0f %.0f %.0f %d %d %.0f %.0f\n", n, n ? s / n : 0, n ? sqrt(q / n) : 0, m, out, none,
 					k ? b[int((k + 1) / 2)] : -1, w }')
 }
-# row NAME HOST: for bench/pps
+# row NAME HOST: for bench/hardware
 row() { echo "# $1: host $2: samples $n mean $mean_ns rms $rms_ns max $max_ns ns, bound $bound_ns widest $widest_ns ns, outside $out"; }
 # kept NAME: our bound, in that window
-kept() { expect "$1: within the bound at $((n - out)) of $n moments (median bound $bound_ns ns)" [ "$out" = 0 -a "$none" = 0 -a "$n" -gt 10 ]; }
+kept() { expect "$1: within the bound at $((n - out)) of $n moments (median bound $bound_ns ns)" [ "$out" = 0 -a "$none" = 0 -a "$n" -ge 8 ]; }
 # compare NAME ALLOWED_NS: ours no worse than chronyd's, in the same window; sets ours_ns
 compare()
 {
@@ -71,8 +71,10 @@ compare()
 sleep "$settle"
 mark
 sleep "$quiet"
-# on a machine that others keep busy either may be caught
-compare "pulses" 300
+# Errors last as long as the window, so that each daemon draws once: what is allowed is two standard
+# deviations of a difference that is nothing in the mean, and some for a machine that others keep busy.
+# bench/hardware takes minutes; test/unit/test_estimate holds the estimate alone to a few per cent.
+compare "pulses" 200
 bed_fault 1 pps_jitter 300
 bed_fault 2 pps_jitter 300
 sleep 1
@@ -130,27 +132,10 @@ expect "no pulse for $lost s: largest error $max_ns ns" below $((2000 + 1000 * l
 mark
 bed_fault 2 pps_on 1
 sleep "$back"
-window 2 $((5 * back / 2))
+window 2 $((5 * back / 3))
 row "pulses again" 2
 expect "pulses again: RMS $rms_ns ns" below $((ours_ns + 2000)) "$rms_ns"
 kept "pulses again"
-
-# shadow NAME: what the virtual clock was wrong by at worst in the last 4 s, in us; 1e9 without an end
-shadow()
-{
-	bed_tell 1 cat "/run/$1/shadow.log" | grep -a '^[0-9]' | tail -n 4 |
-		awk '{ e = $3 * 1e6; if (e < 0) e = -e; if (e > m) m = e } END { printf "%.2f\n", (NR >= 4 ? m : 1e9) }'
-}
-under() { awk -v v="$1" -v limit="$2" 'BEGIN { exit !(v < limit) }'; }
-# Readings of a virtual clock in a guest take 12 us each.
-us=$(shadow late)
-expect "seconds by a source that is 200 ms late: right to $us us" under "$us" 30
-us=$(shadow extpps)
-expect "pulses at the card's input, its clock 5 ppm off: right to $us us" under "$us" 30
-us=$(shadow wrong)
-expect "seconds by a source that is 350 ms late: not used, and said" \
-	eval 'under 100000 "$us" && bed_tell 1 cat /run/wrong.log | grep -q "too far from the second that the other clock tells"'
-bed_tell 1 'for f in late wrong extpps feeder feeder2; do kill $(cat /run/$f.pid); done'
 
 # What the kernel's devices refuse is told by name and cause.
 refused() # CAUSE COMMAND...
@@ -165,6 +150,25 @@ refused 'PPS0: /dev/pps0: cannot open: Permission denied' \
 	setpriv --reuid 65534 --clear-groups "$DAEMON" -d --clock virtual "'refclock PPS /dev/pps0'"
 refused 'PHC0: /dev/ptp0: cannot have pulses stamped: ' \
 	"$DAEMON" -d --clock virtual "'refclock PHC /dev/ptp0:extpps:pin=7'"
+
+# shadow NAME: what the virtual clock was wrong by at worst in the last 4 s, in us; 1e9 without an end
+shadow()
+{
+	bed_tell 1 cat "/run/$1/shadow.log" | grep -a '^[0-9]' | tail -n 4 |
+		awk '{ e = $3 * 1e6; if (e < 0) e = -e; if (e > m) m = e } END { printf "%.2f\n", (NR >= 4 ? m : 1e9) }'
+}
+under() { awk -v v="$1" -v limit="$2" 'BEGIN { exit !(v < limit) }'; }
+# Readings of a virtual clock in a guest take 12 us each.
+is_right() { us=$(shadow "$1") && under "$us" 30; }
+await 10 is_right late
+expect "seconds by a source that is 200 ms late: right to $us us" under "$us" 30
+await 10 is_right extpps
+expect "pulses at the card's input, its clock 5 ppm off: right to $us us" under "$us" 30
+us=$(shadow wrong)
+expect "seconds by a source that is 350 ms late: not used, and said" \
+	eval 'under 100000 "$us" && bed_tell 1 cat /run/wrong.log | grep -q "too far from the second that the other clock tells"'
+bed_tell 1 'for f in late wrong extpps feeder feeder2; do kill $(cat /run/$f.pid); done'
+
 bed_end 1 2
 expect "edges that are no pulses are told of" grep -q "source PPS: edges come between the pulses" "$TMP/daemon-2.log"
 expect "ours ran to the end" grep -q '^daemon: runs' "$TMP/host-2.log"

@@ -35,6 +35,11 @@ bool ds_lab_mode_hardware(enum ds_lab_mode mode)
 	return mode == DS_LAB_BASIC_HARDWARE || mode == DS_LAB_XLEAVE_HARDWARE;
 }
 
+bool ds_lab_any_hardware(unsigned modes)
+{
+	return (modes & (1U << DS_LAB_BASIC_HARDWARE | 1U << DS_LAB_XLEAVE_HARDWARE)) != 0;
+}
+
 enum ds_lab_mode ds_lab_mode_plain(enum ds_lab_mode mode)
 {
 	if (mode == DS_LAB_BASIC_HARDWARE)

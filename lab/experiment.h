@@ -50,6 +50,8 @@ bool ds_lab_mode_hardware(enum ds_lab_mode mode);
 enum ds_lab_mode ds_lab_mode_plain(enum ds_lab_mode mode);
 /* Its twin with a card's stamps; DS_LAB_MODES where it has none. */
 enum ds_lab_mode ds_lab_mode_with_card(enum ds_lab_mode mode);
+/* Is there any mode with a card's stamps among these (1 << mode)? */
+bool ds_lab_any_hardware(unsigned modes);
 /* Is T3 in this mode a drivestamp (xleave, and two-step ptp)? */
 bool ds_lab_mode_tells_departure(enum ds_lab_mode mode);
 

@@ -288,11 +288,13 @@ static void outliers(const struct table *table)
 {
 	struct ds_lab_outlier list[LISTED];
 	size_t count = ds_result_outliers(table->result, list, LISTED);
-	char title[2 * CELL];
+	char title[DS_LAB_WHY];
 
 	if (count == 0)
 		return;
-	snprintf(title, sizeof(title), "Interleaved, kernel stamps, over 10 us: %zu sample%s%s",
+	snprintf(title, sizeof(title), "Interleaved, %s, over 10 us: %zu sample%s%s",
+		 ds_lab_any_hardware(table->result->plan.modes) ? "kernel or card stamps"
+								: "kernel stamps",
 		 count, count == 1 ? "" : "s", count > LISTED ? ", the farthest of them" : "");
 	heading(table, title);
 	fputs("asks     answers  mode             load      offset  T1 (s of the day), T2-T1, "

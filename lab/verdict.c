@@ -132,9 +132,10 @@ static bool sentence(struct ds_lab_result *result)
 	if (bad[0] != '\0')
 		return ds_result_find(result, DS_LAB_BAD, -1, "broken", "Not all is well: %s%s%s.",
 				      bad, compared[0] != '\0' ? ". Else " : "", compared);
-	return ds_result_find(result, DS_LAB_GOOD, -1, "works",
-			      "It works: %d of %d pairs (%s)%s%s.", extent.pairs,
-			      extent.known_pairs, modes, compared[0] != '\0' ? "; " : "", compared);
+	return ds_result_find(
+		result, DS_LAB_GOOD, -1, "works", "It works%s: %d of %d pairs (%s)%s%s.",
+		result->plan.rig == DS_LAB_RIG_UML ? ", on modelled hardware" : "", extent.pairs,
+		extent.known_pairs, modes, compared[0] != '\0' ? "; " : "", compared);
 }
 
 static void first(struct ds_lab_result *result)
@@ -146,10 +147,22 @@ static void first(struct ds_lab_result *result)
 	result->findings[0] = last;
 }
 
+/* The first of the notes: no figure is to be taken for one of real cards. */
+static bool modelled(struct ds_lab_result *result)
+{
+	if (result->plan.rig != DS_LAB_RIG_UML)
+		return true;
+	return ds_result_find(
+		result, DS_LAB_NOTE, -1, "modelled",
+		"Oscillators, pulses, cards and cable are modelled, and all hosts share this "
+		"machine: the figures say what daemons make of such stamps, nothing of any real "
+		"card, nor how fast a real machine's kernel stamps.");
+}
+
 bool ds_verdict(struct ds_lab_result *result)
 {
-	bool ok = ds_verdict_stamps(result) && ds_verdict_odd(result) && ds_verdict_works(result) &&
-		  ds_verdict_well(result) && sentence(result);
+	bool ok = modelled(result) && ds_verdict_stamps(result) && ds_verdict_odd(result) &&
+		  ds_verdict_works(result) && ds_verdict_well(result) && sentence(result);
 
 	if (!ok)
 		return false;

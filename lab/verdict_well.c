@@ -337,9 +337,10 @@ static bool far_ones(struct ds_lab_result *result)
 	if (samples == 0)
 		return true;
 	return ds_result_find(result, DS_LAB_NOTE, -1, "outliers",
-			      "%zu of %zu interleaved samples with kernel stamps are over 10 us "
-			      "off%s.",
-			      count, samples, count > 0 ? "; they are listed" : "");
+			      "%zu of %zu interleaved samples with %s stamps are over 10 us off%s.",
+			      count, samples,
+			      ds_lab_any_hardware(result->plan.modes) ? "kernel or card" : "kernel",
+			      count > 0 ? "; they are listed" : "");
 }
 
 static bool clocks(struct ds_lab_result *result)

@@ -228,7 +228,7 @@ static bool take_stamps(struct ds_lab_plan *plan, const struct ds_lab_words *wor
 		at += length + strspn(at + length, ", ");
 	}
 	if (wanted == 0)
-		return refuse(why, "--stamps: kernel, hardware or both");
+		return refuse(why, "--stamps: whose? kernel, hardware or both");
 	for (int mode = 0; mode < DS_LAB_MODES; mode++) {
 		enum ds_lab_mode twin = ds_lab_mode_with_card((enum ds_lab_mode)mode);
 		if (!(given & 1U << mode) || twin == DS_LAB_MODES)
@@ -238,9 +238,13 @@ static bool take_stamps(struct ds_lab_plan *plan, const struct ds_lab_words *wor
 		if (!(wanted & 1))
 			plan->modes &= ~(1U << mode);
 	}
+	if (words->stamps && wanted & 2 && !(plan->modes & ~PLAIN_MODES))
+		return refuse(why, "--stamps: hardware: in the modes basic and xleave only, and "
+				   "--modes has none of them");
 	if (plan->modes & ~PLAIN_MODES && plan->rig != DS_LAB_RIG_UML &&
 	    plan->rig != DS_LAB_RIG_REMOTE)
-		return refuse(why, "stamps of a card: only with --rig uml or --rig remote");
+		return refuse(why, "stamps of a card: only with --rig uml or --rig remote; the "
+				   "interfaces of the others have no card");
 	return true;
 }
 
@@ -326,7 +330,10 @@ static bool take_conditions(struct ds_lab_plan *plan, const struct ds_lab_words 
 
 	for (int what = DELAY; what <= LOSS; what++) {
 		if (plan->rig == DS_LAB_RIG_UML && all[what].list->count > 0)
-			return refuse(why, "--%s: only with --rig netns", all[what].name);
+			return refuse(why,
+				      "--%s: only with --rig netns; packets of the rig uml "
+				      "go through no relay",
+				      all[what].name);
 		for (int i = 0; i < all[what].list->count; i++) {
 			int host = -1;
 			double value = 0;

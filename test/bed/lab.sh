@@ -101,6 +101,7 @@ expect "the card's stamps are three times nearer to true time than the kernel's,
 expect "and right to 5 us" less "$card" 5000
 expect "what is modelled is said beside the figures" grep -q MODELLED "$TMP/out"
 expect "and on the page" grep -q MODELLED "$TMP/report.html"
+expect "and in the verdict" grep -q '"code": "modelled"' "$TMP/report.json"
 expect "which shows the card's stamps apart" grep -q 'Interleaved, hardware' "$TMP/report.html"
 expect "nothing is left" nothing_left
 

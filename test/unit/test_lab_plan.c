@@ -228,6 +228,15 @@ static void test_stamps(void **state)
 	refused("--stamps: no stamps is called 'hardwear'; the nearest is 'hardware'");
 	begin(state);
 	words.rig = "uml";
+	words.modes = "symmetric,ptp";
+	words.stamps = "kernel,hardware";
+	refused("--stamps: hardware: in the modes basic and xleave only");
+	begin(state);
+	words.rig = "uml";
+	words.stamps = ", ";
+	refused("--stamps: whose?");
+	begin(state);
+	words.rig = "uml";
 	add(&words.delay, "10");
 	refused("--delay: only with --rig netns");
 	begin(state);

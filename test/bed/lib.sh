@@ -40,6 +40,7 @@ trap bed_cleanup EXIT
 bed_or_skip() # N
 {
 	local why
+	[ -x "$DAEMON" ] || { not_ok "no drivestampd in $BUILD (DS_BUILD names the build)"; exit 1; }
 	if ! why=$("$BED" check 2>&1) && [ "$(id -u)" = 0 ]; then
 		# shellcheck disable=SC1091
 		. .ci/packages.sh

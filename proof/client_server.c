@@ -117,6 +117,12 @@ static struct ds_tx_stamp t1_in_manner(unsigned int request, unsigned int manner
 		return t1_stamp(drive, DS_STAMP_DAEMON);
 	case CS_WRONG_ID:
 		return t1_stamp(drive + 3 * US, DS_STAMP_KERNEL);
+	case CS_CARD: /* before the kernel's, as converted */
+		return t1_stamp(t1 + 10 * US + CS_TAG_T1_CARD + request, DS_STAMP_HARDWARE);
+	case CS_CARD_EARLY:
+		return t1_stamp(t1 - 5 * US + CS_TAG_T1_CARD + request, DS_STAMP_HARDWARE);
+	case CS_CARD_LATE:
+		return t1_stamp(drive + 2 * S, DS_STAMP_HARDWARE);
 	default:
 		return t1_stamp(drive, DS_STAMP_KERNEL);
 	}
@@ -139,9 +145,13 @@ static int64_t t3_delay(unsigned int answer, unsigned int manner)
 	switch (manner) {
 	case CS_TARDY:
 		return 900 * MS + CS_TAG_T3_TARDY - CS_TAG_T2;
+	case CS_CARD:
+		return 90 * US + CS_TAG_T3_CARD - CS_TAG_T2;
 	case CS_EARLY:
+	case CS_CARD_EARLY:
 		return -5 * US;
 	case CS_LATE:
+	case CS_CARD_LATE:
 		return 2 * S;
 	default:
 		return 100 * US + tags;
@@ -256,21 +266,30 @@ static void flood(const struct cs_state *s, struct cs_step *step)
 			   CS_CROWD + i / 2, 40002);
 }
 
+/* Who takes a stamp in that manner; CS_UNSTAMPED: nobody. */
+static enum ds_stamp_source source_of(unsigned int manner)
+{
+	if (manner == CS_UNSTAMPED)
+		return DS_STAMP_NONE;
+	if (manner == CS_NO_DRIVESTAMP)
+		return DS_STAMP_DAEMON;
+	return manner >= CS_CARD ? DS_STAMP_HARDWARE : DS_STAMP_KERNEL;
+}
+
 static void server_stamp(struct cs_state *s, struct cs_step *step)
 {
 	struct cs_answer *answer = &s->answer[step->event.a - 1];
 	unsigned int manner = step->event.b;
 	int64_t true_ns = answer->rx_raw_ns + t3_delay(step->event.a, manner);
-	struct ds_tx_stamp tx = {.clock_ns = true_ns, .raw_ns = true_ns, .source = DS_STAMP_KERNEL};
+	struct ds_tx_stamp tx = {
+		.clock_ns = true_ns, .raw_ns = true_ns, .source = source_of(manner)};
 	uint32_t slot = answer->slot;
 
-	if (manner == CS_NO_DRIVESTAMP)
-		tx.source = DS_STAMP_DAEMON;
 	if (manner == CS_WRONG_ID) /* the name that the place had one use before */
 		slot = (slot - (UINT32_C(1) << 24)) & UINT32_C(0x3fffffff);
-	step->usable = (manner == CS_PROMPT || manner == CS_TARDY) && !answer->lost &&
-		       answer->slot != DS_SLOT_NONE && answer->stamp == CS_UNSTAMPED &&
-		       !answer->taken;
+	step->usable = (manner == CS_PROMPT || manner == CS_TARDY || manner == CS_CARD) &&
+		       !answer->lost && answer->slot != DS_SLOT_NONE && !answer->taken &&
+		       source_of(answer->stamp) < tx.source;
 	step->reason = ds_server_drivestamp(&server, slot, answer->rx_raw_ns, &tx);
 	publish(step->reason);
 	if (step->reason == DS_R_OK)
@@ -330,6 +349,7 @@ static void poll(struct cs_state *s, struct cs_step *step)
 	s->waiting = (uint8_t)i;
 	s->parking = 0;
 	s->mistold = 0;
+	s->told = DS_STAMP_DAEMON;
 	s->unanswered = (uint8_t)(s->unanswered + (frame.packet.origin != 0));
 	frame.packet.receive = frame.packet.receive != 0;
 	frame.packet.transmit = 0;
@@ -533,13 +553,17 @@ static void client_stamp(struct cs_state *s, struct cs_step *step)
 	unsigned int manner = step->event.b;
 	struct ds_tx_stamp tx = t1_in_manner(request, manner);
 
-	step->usable = (s->waiting == request || s->parking == request) &&
-		       (manner == CS_PROMPT || (manner == CS_BEYOND && s->waiting == request));
+	step->usable = (s->waiting == request || s->parking == request) && s->told < tx.source &&
+		       (manner == CS_PROMPT || manner == CS_CARD ||
+			(manner == CS_BEYOND && s->waiting == request) ||
+			(manner == CS_CARD_EARLY && s->told == DS_STAMP_KERNEL));
 	step->reason = ds_client_tx_stamp(&s->client, request + (manner == CS_WRONG_ID ? 100 : 0),
 					  &tx, 0, &step->outcome);
 	publish_outcome(step);
-	if (step->reason == DS_R_OK && manner == CS_BEYOND)
-		s->mistold = step->event.a;
+	if (step->reason == DS_R_OK) {
+		s->mistold = manner == CS_BEYOND ? step->event.a : 0; /* the card mends it */
+		s->told = (uint8_t)tx.source;
+	}
 	if (step->outcome.answered)
 		completed(s, step, s->parking, s->parked_receive);
 }
@@ -708,20 +732,27 @@ static unsigned int stamp_events(const struct cs_state *s, struct proof_event *o
 {
 	unsigned int n = 0;
 
-	for (unsigned int i = 1; i <= s->polls; i++)
+	for (unsigned int i = 1; i <= s->polls; i++) {
 		ADD(CS_STAMP_1, i, CS_PROMPT);
+		if (cs_bounds->cards)
+			ADD(CS_STAMP_1, i, CS_CARD);
+	}
 	for (unsigned int i = 1; i <= s->answers; i++) {
 		if (s->answer[i - 1].slot == DS_SLOT_NONE)
 			continue;
 		ADD(CS_STAMP_3, i, CS_PROMPT);
+		for (unsigned int b = CS_CARD; cs_bounds->cards && b < CS_MANNERS; b++)
+			ADD(CS_STAMP_3, i, b);
 		for (unsigned int b = CS_TARDY; cs_bounds->stamps && b <= CS_WRONG_ID; b++) {
 			if (b != CS_BEYOND)
 				ADD(CS_STAMP_3, i, b);
 		}
 	}
-	if (!cs_bounds->stamps || s->polls == 0)
+	if (s->polls == 0)
 		return n;
-	for (unsigned int b = CS_EARLY; b <= CS_WRONG_ID; b++)
+	for (unsigned int b = CS_CARD_EARLY; cs_bounds->cards && b < CS_MANNERS; b++)
+		ADD(CS_STAMP_1, s->polls, b);
+	for (unsigned int b = CS_EARLY; cs_bounds->stamps && b <= CS_WRONG_ID; b++)
 		ADD(CS_STAMP_1, s->polls, b);
 	return n;
 }
@@ -809,6 +840,7 @@ static uint64_t cs_published(uint64_t new_salt)
 					   .of = &(const struct cs_bounds){__VA_ARGS__}}
 
 #define BOTH	   "client, server; loss, duplicates, reordering, stamps late or missing"
+#define CARDS	   "; a card that stamps, too"
 #define BAD_STAMPS "; stamps doubled, wrong"
 #define INCIDENTS  "; restart, step, eviction"
 
@@ -820,6 +852,13 @@ WORLD(proof_cs_small_on_path, "small-on-path",
       "2 requests, 2 answers, 1 incident", PROOF_SMALL, NULL, .polls = 2, .answers = 2,
 
       .incidents = 1, .expect = true, .stamps = true, .on_path = true);
+WORLD(proof_cs_small_cards, "small-cards", BOTH CARDS BAD_STAMPS, "3 requests, 3 answers",
+      PROOF_SMALL, NULL, .polls = 3, .answers = 3, .stamps = true, .cards = true);
+WORLD(proof_cs_cards, "cards", BOTH CARDS, "4 requests, 3 answers", PROOF_DEFAULT, NULL, .polls = 4,
+      .answers = 3, .expect = true, .cards = true);
+WORLD(proof_cs_deep_cards, "deep-cards", BOTH CARDS BAD_STAMPS INCIDENTS "; other clients",
+      "3 requests, 3 answers, 1 incident, 1 stranger", PROOF_DEEP, NULL, .polls = 3, .answers = 3,
+      .incidents = 1, .strangers = 1, .expect = true, .stamps = true, .cards = true);
 WORLD(proof_cs_loss, "loss", BOTH, "5 requests, 5 answers", PROOF_DEFAULT, NULL, .polls = 5,
       .answers = 5);
 WORLD(proof_cs_faults, "faults", BOTH BAD_STAMPS INCIDENTS "; other clients",

@@ -26,6 +26,10 @@ enum { CS_UNSTAMPED = 0, CS_PROMPT = 1, CS_TARDY = 2 };
 /* How a reported transmit stamp is wrong, after the right ones. */
 enum { CS_EARLY = 3, CS_LATE = 4, CS_BEYOND = 5, CS_NO_DRIVESTAMP = 6, CS_WRONG_ID = 7 };
 
+/* A stamp of the card: right; from before the daemon read its clock (right where the kernel's is
+ * held: the card's clock was converted); seconds late. */
+enum { CS_CARD = 8, CS_CARD_EARLY = 9, CS_CARD_LATE = 10, CS_MANNERS };
+
 struct cs_request {
 	ds_ntp64 origin, receive, transmit;
 };
@@ -35,7 +39,7 @@ struct cs_answer {
 	int64_t rx_raw_ns;
 	uint32_t slot;
 	uint8_t of;    /* the request it answers */
-	uint8_t stamp; /* which drivestamp the server was told */
+	uint8_t stamp; /* which drivestamp the server was told: a manner */
 	bool taken;    /* an interleaved answer carried that drivestamp */
 	bool lost;     /* the server forgot */
 };
@@ -58,6 +62,7 @@ struct cs_state {
 	bool touched;	    /* an accepted answer was forged (by one who sees the cookies) */
 	uint8_t mistold;    /* the request under way, if its T1 was told to lie after its answer; 0:
 			       none */
+	uint8_t told;	    /* who took the stamp of the request under way, by what was reported */
 	uint8_t accepted;   /* a bit a request */
 	uint8_t sampled;
 	ds_ntp64 remembered; /* receive field of the last accepted answer; 0: none */
@@ -122,6 +127,7 @@ struct cs_bounds {
 	uint8_t polls, answers, incidents, strangers;
 	bool expect;   /* the client waits for its drivestamps */
 	bool stamps;   /* wrong, tardy, doubled stamps, too */
+	bool cards;    /* a card stamps as well: its stamps come beside the kernel's */
 	bool off_path; /* forges, sees nothing */
 	bool on_path;  /* sees the cookies */
 	bool keyed;    /* the association has a key; the attacker has another */
@@ -129,8 +135,20 @@ struct cs_bounds {
 extern const struct cs_bounds *cs_bounds;
 
 /* The number of an exchange that stands in the last digits of every stamp, and the digits. */
-enum { CS_TAG_T1 = 100, CS_TAG_T1_DRIVE = 150, CS_TAG_T2 = 200, CS_TAG_T3 = 300 };
-enum { CS_TAG_T3_PROMPT = 400, CS_TAG_T3_TARDY = 450, CS_TAG_T4 = 500, CS_TAG_FORGED = 900 };
+enum {
+	CS_TAG_T1 = 100,
+	CS_TAG_T1_DRIVE = 150,
+	CS_TAG_T1_CARD = 170,
+	CS_TAG_T2 = 200,
+	CS_TAG_T3 = 300
+};
+enum {
+	CS_TAG_T3_PROMPT = 400,
+	CS_TAG_T3_CARD = 425,
+	CS_TAG_T3_TARDY = 450,
+	CS_TAG_T4 = 500,
+	CS_TAG_FORGED = 900
+};
 
 /* The first invariant that does not hold, or NULL. */
 const char *cs_broken(const struct cs_step *step);

@@ -75,6 +75,9 @@ static bool at_most_once(const struct cs_step *s)
 /* The four stamps by their last digits: whose they are, and of which exchange. */
 static bool pairing(const struct cs_step *s)
 {
+	static const unsigned int t1_tags[] = {[DS_STAMP_DAEMON] = CS_TAG_T1,
+					       [DS_STAMP_KERNEL] = CS_TAG_T1_DRIVE,
+					       [DS_STAMP_HARDWARE] = CS_TAG_T1_CARD};
 	const struct ds_exchange *e = &s->outcome.exchange;
 	unsigned int t1 = tag(e->t1.clock_ns);
 	unsigned int t2 = tag(e->t2_ns) - CS_TAG_T2;
@@ -83,13 +86,13 @@ static bool pairing(const struct cs_step *s)
 
 	if (!s->outcome.has_exchange || s->after->touched)
 		return true;
-	t1 -= ds_is_drivestamp(&e->t1) ? CS_TAG_T1_DRIVE : CS_TAG_T1;
+	t1 -= t1_tags[e->t1.source];
 	if (t2 < 1 || t2 > s->after->answers || t4 < 1 || t4 > s->after->answers ||
 	    s->after->answer[t2 - 1].of != t1)
 		return false;
 	if (e->kind == DS_EXCHANGE_BASIC)
 		return t4 == t2 && t3 - CS_TAG_T3 == t2;
-	if (t3 - CS_TAG_T3_PROMPT != t4 && t3 - CS_TAG_T3_TARDY != t4)
+	if (t3 - CS_TAG_T3_PROMPT != t4 && t3 - CS_TAG_T3_CARD != t4 && t3 - CS_TAG_T3_TARDY != t4)
 		return false;
 	return e->kind == DS_EXCHANGE_SET1 ? t4 == t2
 					   : t4 != t2 && s->after->answer[t4 - 1].of < t1;
@@ -146,6 +149,13 @@ static bool fields_unique(const struct cs_step *s)
 	return true;
 }
 
+static unsigned int told_tag(unsigned int manner)
+{
+	if (manner == CS_CARD)
+		return CS_TAG_T3_CARD;
+	return manner == CS_PROMPT ? CS_TAG_T3_PROMPT : CS_TAG_T3_TARDY;
+}
+
 static bool slot_once(const struct cs_step *s)
 {
 	if (!s->to_server || !s->replied)
@@ -163,8 +173,7 @@ static bool slot_once(const struct cs_step *s)
 		if (receive_field(s->before, i) != s->asked.origin)
 			continue;
 		return s->prefix == CS_CLIENT && !a->taken && !a->lost &&
-		       a->stamp != CS_UNSTAMPED &&
-		       t3 == i + (a->stamp == CS_PROMPT ? CS_TAG_T3_PROMPT : CS_TAG_T3_TARDY);
+		       a->stamp != CS_UNSTAMPED && t3 == i + told_tag(a->stamp);
 	}
 	return false;
 }
@@ -174,6 +183,10 @@ static bool drivestamp_named(const struct cs_step *s)
 	bool stamp = s->event.kind == CS_STAMP_1 || s->event.kind == CS_STAMP_3;
 
 	if (stamp && s->reason == DS_R_OK && !s->usable)
+		return false;
+	/* A better one is not refused (but where its packet is not known any more). */
+	if (stamp && s->usable &&
+	    (s->reason == DS_R_STAMP_DOUBLE || s->reason == DS_R_STAMP_IMPLAUSIBLE))
 		return false;
 	if (stamp && s->reason != DS_R_OK)
 		return !s->client_changed && !s->server_changed;

@@ -38,7 +38,10 @@ static struct name name_of(const struct cs_state *s, ds_ntp64 field)
 		else if (tag >= CS_TAG_T3_TARDY && tag < CS_TAG_T4)
 			(void)snprintf(n.text, sizeof(n.text), "tardy drivestamp(answer %u)",
 				       tag - CS_TAG_T3_TARDY);
-		else if (tag >= CS_TAG_T3_PROMPT && tag < CS_TAG_T3_TARDY)
+		else if (tag >= CS_TAG_T3_CARD && tag < CS_TAG_T3_TARDY)
+			(void)snprintf(n.text, sizeof(n.text), "card's stamp(answer %u)",
+				       tag - CS_TAG_T3_CARD);
+		else if (tag >= CS_TAG_T3_PROMPT && tag < CS_TAG_T3_CARD)
 			(void)snprintf(n.text, sizeof(n.text), "drivestamp(answer %u)",
 				       tag - CS_TAG_T3_PROMPT);
 		else
@@ -65,7 +68,10 @@ static const char *const manners[] = {"",
 				      " 2 s late",
 				      " from after the answer",
 				      " read by the daemon",
-				      " under a wrong name"};
+				      " under a wrong name",
+				      " by the card",
+				      " by the card, from before it",
+				      " by the card, 2 s late"};
 
 static const char *tell_incident(unsigned int kind)
 {
@@ -126,7 +132,8 @@ void cs_tell(const void *state, struct proof_event e, char *text, size_t size)
 	case CS_STAMP_3:
 		(void)snprintf(text, size, "%s is told a drivestamp of %s %u%s",
 			       e.kind == CS_STAMP_1 ? "client" : "server",
-			       e.kind == CS_STAMP_1 ? "request" : "answer", e.a, manners[e.b & 7]);
+			       e.kind == CS_STAMP_1 ? "request" : "answer", e.a,
+			       e.b < CS_MANNERS ? manners[e.b] : "?");
 		return;
 	case CS_FORGE:
 		(void)snprintf(text, size, "attacker to client: %s, org=%s", cs_shape_word(e.b),

@@ -41,7 +41,7 @@ static const struct invariant invariants[] = {
 	{"S9",
 	 "A reported stamp is used only if it is a drivestamp of that packet, not before it, within "
 	 "a second, not after the answer, once, and before the exchange is used; else nothing "
-	 "changes. A better stamp never gives way to a worse.",
+	 "changes. A better stamp never gives way to a worse, and replaces one that was not used yet.",
 	 "late, doubled, mixed stamps", NULL},
 	{"S10",
 	 "RATE acts only as an accepted basic answer; DENY and RSTR only as one that a key made.",

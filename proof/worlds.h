@@ -15,6 +15,9 @@ extern const struct proof_world proof_cs_off_path;
 extern const struct proof_world proof_cs_on_path;
 extern const struct proof_world proof_cs_small_keyed;
 extern const struct proof_world proof_cs_keyed;
+extern const struct proof_world proof_cs_small_cards;
+extern const struct proof_world proof_cs_cards;
+extern const struct proof_world proof_cs_deep_cards;
 extern const struct proof_world proof_cs_taint;
 extern const struct proof_world proof_cs_deep_loss;
 extern const struct proof_world proof_cs_deep;
@@ -46,6 +49,7 @@ static const struct proof_world *const proof_worlds[] = {
 	&proof_cs_taint,	 &proof_cs_small,     &proof_cs_small_on_path,
 	&proof_cs_loss,		 &proof_cs_faults,    &proof_cs_off_path,
 	&proof_cs_on_path,	 &proof_cs_deep_loss, &proof_cs_deep,
+	&proof_cs_small_cards,	 &proof_cs_cards,     &proof_cs_deep_cards,
 	&proof_cs_small_keyed,	 &proof_cs_keyed,     &proof_pe_small,
 	&proof_pe_small_polls,	 &proof_pe_small_key, &proof_pe_small_on_path,
 	&proof_pe_small_server,	 &proof_pe_passive,   &proof_pe_faults,

@@ -31,6 +31,7 @@
 #define EVEN_SAMPLES	   4  /* round trips that took the same time: not one of them queued */
 #define AGREE_SAMPLES	   5  /* newest samples that lie on one line ... */
 #define AGREE_TIMES	   100.0 /* ... so much better than the noise says: by chance once in 700,000 */
+#define FINE_SAMPLES	   5	 /* stamped by cards: enough to do without what was not */
 #define LEARNT_TIMES	   4.0	/* the variance of the grain: what is beyond was learnt */
 #define UNSURE_COUNT	   8.0	/* see unsure() */
 #define PUT_RIGHT	   1.5	/* times better than it was, by what it says: its clock was set */
@@ -661,6 +662,29 @@ static void take_back(struct ds_estimate *e, double grain2)
 	settle(e);
 }
 
+/* The first packets of a source have guesses for stamps, or the kernel's, until its card's clock is
+ * known and the other end answers in interleaved mode; and those are so much worse (tens of us,
+ * where cards leave tens of ns) that all the window would be judged by them. As soon as there are a
+ * few in a row that are better they go, once: of a card that loses some stamps later none does. */
+static void refine(struct ds_estimate *e, const struct ds_exchange *x, bool again, double grain2)
+{
+	bool fine = ds_exchange_is_interleaved(x->kind) && x->t1.source == DS_STAMP_HARDWARE &&
+		    x->t4.source == DS_STAMP_HARDWARE;
+
+	if (!fine)
+		e->fine = 0;
+	else if (!again && e->fine < FINE_SAMPLES)
+		e->fine++;
+	if (e->fine < FINE_SAMPLES || e->refined)
+		return;
+	e->refined = true;
+	if (e->window.count <= FINE_SAMPLES)
+		return;
+	keep_newest(e, FINE_SAMPLES);
+	run_often(e, grain2);
+	settle(e);
+}
+
 bool ds_estimate_add(struct ds_estimate *e, const struct ds_exchange *exchange,
 		     int64_t precision_ns)
 {
@@ -668,16 +692,19 @@ bool ds_estimate_add(struct ds_estimate *e, const struct ds_exchange *exchange,
 	struct ds_estimate_sample s = sample_of(exchange);
 	bool one_way = exchange->kind == DS_EXCHANGE_BROADCAST ||
 		       exchange->kind == DS_EXCHANGE_BROADCAST_DRIVESTAMP;
+	bool again;
 
 	if (!in_range(exchange))
 		return false;
 	if (e->window.count > 0 && s.raw_ns < e->samples[e->window.count - 1U].raw_ns)
 		return false;
-	if (e->window.count > 0 && s.raw_ns == e->samples[e->window.count - 1U].raw_ns)
+	again = e->window.count > 0 && s.raw_ns == e->samples[e->window.count - 1U].raw_ns;
+	if (again)
 		take_back(e, grain2);
 	else
 		e->total++;
 	take(e, &s, one_way, grain2);
+	refine(e, exchange, again, grain2);
 	if (!is_sound(e)) {
 		ds_estimate_restart(e);
 		take(e, &s, one_way, grain2);

@@ -74,6 +74,8 @@ struct ds_estimate {
 	uint64_t taken;			   /* likewise: samples, suspects included */
 	uint8_t equal; /* so many round trips in a row were as long as the oldest and the one
 			  before; saturating */
+	uint8_t fine; /* so many in a row now that are of drivestamps, ours by a card; saturating */
+	bool refined; /* those before the first of these were forgotten */
 
 	uint8_t count;	  /* samples in the window, at most max_samples; suspects included */
 	uint8_t used;	  /* of them without suspects */

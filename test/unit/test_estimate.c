@@ -45,6 +45,50 @@ static struct ds_prediction at(const struct ds_estimate *e, double s)
 	return p;
 }
 
+/* The first eight packets carry guesses, what follows is stamped by cards; after each `loses`-th of
+ * those comes one without. */
+static double after_guesses(int fine, int loses)
+{
+	struct ds_estimate e;
+	uint32_t noise = 1;
+
+	ds_estimate_init(&e, 6, 0);
+	for (int i = 0; i < 8 + fine; i++) {
+		bool guess = i < 8 || (loses != 0 && i % loses == 0);
+		double ns = (double)((noise = noise * 1664525U + 1013904223U) >> 8) / (1 << 24);
+		struct ds_exchange x = {
+			.kind = guess ? DS_EXCHANGE_BASIC : DS_EXCHANGE_SET1,
+			.raw_ns = (77 + i) * SECOND,
+			.server_minus_raw_ns =
+				BASE + (int64_t)(guess ? 15000.0 * ns : 200.0 * ns - 100.0),
+			.delay_ns = guess ? 40000 + (int64_t)(30000.0 * ns)
+					  : 10000 + (int64_t)(200.0 * ns),
+			.t1.source = guess ? DS_STAMP_KERNEL : DS_STAMP_HARDWARE,
+			.t4.source = guess ? DS_STAMP_KERNEL : DS_STAMP_HARDWARE,
+			.remote = {.root_delay_ns = 2000,
+				   .root_dispersion_ns = 3000,
+				   .precision_log2 = -23},
+		};
+
+		assert_true(ds_estimate_add(&e, &x, 100));
+	}
+	return fabs((double)(at(&e, 8.0 + fine - 1.0).server_minus_raw_ns - BASE));
+}
+
+static void guesses_go_when_cards_stamp(void **state)
+{
+	(void)state;
+	print_message("after 5: %.0f ns, 8: %.0f, 12: %.0f, 30: %.0f, with lost ones %.0f\n",
+		      after_guesses(5, 0), after_guesses(8, 0), after_guesses(12, 0),
+		      after_guesses(30, 0), after_guesses(100, 20));
+	assert_true(after_guesses(5, 0) < 200.0);
+	assert_true(after_guesses(8, 0) < 150.0);
+	assert_true(after_guesses(12, 0) < 100.0);
+	assert_true(after_guesses(30, 0) < 60.0);
+	/* of which the window is not emptied */
+	assert_true(after_guesses(100, 20) < 100.0);
+}
+
 static void starts_empty(void **state)
 {
 	struct ds_estimate e;
@@ -794,6 +838,7 @@ int main(void)
 		cmocka_unit_test(a_route_is_recalled),
 		cmocka_unit_test(noise_without_queues_is_averaged),
 		cmocka_unit_test(noise_that_changes),
+		cmocka_unit_test(guesses_go_when_cards_stamp),
 		cmocka_unit_test(wander_is_no_noise),
 		cmocka_unit_test(pulses_are_better_than_a_reading),
 		cmocka_unit_test(the_grain_is_learnt),

@@ -249,7 +249,8 @@ rx_handler_result_t bed_receive(struct sk_buff **pskb)
 		correct(nic, skb, queued);
 	stamp(nic, skb, arrived);
 	if (skb->tstamp)
-		__net_timestamp(skb); /* the kernel's comes behind the card's, as behind a real one */
+		__net_timestamp(
+			skb); /* the kernel's comes behind the card's, as behind a real one */
 
 	skb->dev = dev;
 #ifdef CONFIG_NET_RX_BUSY_POLL

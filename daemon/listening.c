@@ -18,8 +18,9 @@
 #define INTERVAL_LOG2_MAX 17
 #define GIVE_UP_BASIC	  4 /* basic exchanges in a row: it does not interleave any more */
 #define WAYS_LEAST	  4 /* differences before anything is taken off */
-#define WAY_GAP_NS	  (8 * NS_PER_S) /* from the broadcast to the exchange, at most */
-#define POLL_AT		  2		 /* where the poll field stands in a packet */
+#define WAY_GAP_NS	  (8 * NS_PER_S)  /* from the broadcast to the exchange, at most */
+#define MEASURED_NS	  INT64_C(100000) /* what stamps of an exchange may be wrong by besides */
+#define POLL_AT		  2		  /* where the poll field stands in a packet */
 
 static void set_interval(struct ds_listening *l, int8_t interval_log2)
 {
@@ -82,32 +83,62 @@ int64_t ds_listening_way_ns(const struct ds_listening *l)
 	return sorted[l->way_count / 2];
 }
 
-/* A broadcast of known departure came: compare it with the exchange that is nearest, if one is
- * near. Then take the usual difference off. */
-static void correct_way(struct ds_listening *l, struct ds_exchange *x, double rate_ppb)
+static void take_way(struct ds_listening *l, int64_t way_ns)
 {
-	const struct ds_listening_measured *nearest = NULL;
-	int64_t least_gap_ns = WAY_GAP_NS;
-	int64_t way_ns;
+	l->ways_ns[l->way_next] = way_ns;
+	l->way_next = (uint8_t)((l->way_next + 1) % DS_LISTENING_WAYS);
+	if (l->way_count < DS_LISTENING_WAYS)
+		l->way_count++;
+}
+
+static int64_t size_of(int64_t ns)
+{
+	return ns < 0 ? -ns : ns;
+}
+
+/* What is left of so many nanoseconds when rates are known to DS_BROADCAST_DRIFT_PPM. */
+static int64_t drift_ns(int64_t gap_ns)
+{
+	return gap_ns / (1000000 / DS_BROADCAST_DRIFT_PPM);
+}
+
+/* The exchange that says best what the sender's clock was at raw_ns, NULL if none says it well. One
+ * that was held up is wrong by half of what it took longer, and all broadcasts near it would be put
+ * wrong by that: what took twice as long as the best does not count. */
+static const struct ds_listening_measured *to_compare(const struct ds_listening *l, int64_t raw_ns)
+{
+	const struct ds_listening_measured *found = NULL;
+	const int64_t best_ns = ds_listening_delay_ns(l);
+	int64_t least_ns = INT64_MAX;
 
 	for (int i = 0; i < l->measured_count && l->interleaves; i++) {
-		int64_t gap_ns = x->raw_ns - l->measured[i].raw_ns;
+		const struct ds_listening_measured *m = &l->measured[i];
+		const int64_t gap_ns = size_of(raw_ns - m->raw_ns);
+		const int64_t longer_ns = m->delay_ns - best_ns;
+		const int64_t wrong_ns = longer_ns / 2 + drift_ns(gap_ns);
 
-		gap_ns = gap_ns < 0 ? -gap_ns : gap_ns;
-		if (gap_ns > least_gap_ns)
+		if (m->outdated || gap_ns > WAY_GAP_NS || longer_ns > best_ns ||
+		    wrong_ns > least_ns)
 			continue;
-		least_gap_ns = gap_ns;
-		nearest = &l->measured[i];
+		least_ns = wrong_ns;
+		found = m;
 	}
-	if (nearest != NULL) {
-		int64_t gap_ns = x->raw_ns - nearest->raw_ns;
+	return found;
+}
 
-		way_ns = nearest->server_minus_raw_ns + ds_gained_ns(gap_ns, rate_ppb) -
+/* A broadcast of known departure came: compare it with an exchange, if a good one is near. Then
+ * take the usual difference off. */
+static void correct_way(struct ds_listening *l, struct ds_exchange *x, double rate_ppb)
+{
+	const struct ds_listening_measured *m = to_compare(l, x->raw_ns);
+	int64_t way_ns;
+
+	if (m != NULL) {
+		way_ns = m->server_minus_raw_ns + ds_gained_ns(x->raw_ns - m->raw_ns, rate_ppb) -
 			 x->server_minus_raw_ns;
-		l->ways_ns[l->way_next] = way_ns;
-		l->way_next = (uint8_t)((l->way_next + 1) % DS_LISTENING_WAYS);
-		if (l->way_count < DS_LISTENING_WAYS)
-			l->way_count++;
+		/* nor is more ever taken off than what a broadcast may be off by */
+		if (size_of(way_ns) <= DS_BROADCAST_AGREE_NS + ds_listening_delay_ns(l))
+			take_way(l, way_ns);
 	}
 	way_ns = ds_listening_way_ns(l);
 	x->offset_ns += way_ns;
@@ -134,14 +165,34 @@ static bool is_of_better_kind(struct ds_listening *l, const struct ds_exchange *
 	return true;
 }
 
+/* The sender's clock was set if this exchange cannot be true of it together with the last one: what
+ * was measured before is then of another clock. (How long packets took, it still tells.) */
+static void note_set_clock(struct ds_listening *l, const struct ds_exchange *x, double freq_ppb)
+{
+	const int last = (l->measured_next + DS_LISTENING_DELAYS - 1) % DS_LISTENING_DELAYS;
+	const struct ds_listening_measured *m = &l->measured[last];
+	int64_t age_ns, apart_ns;
+
+	if (l->measured_count == 0)
+		return;
+	age_ns = x->raw_ns - m->raw_ns;
+	apart_ns = x->server_minus_raw_ns - m->server_minus_raw_ns - ds_gained_ns(age_ns, freq_ppb);
+	if (size_of(apart_ns) <=
+	    m->delay_ns / 2 + x->delay_ns / 2 + drift_ns(size_of(age_ns)) + MEASURED_NS)
+		return;
+	for (int i = 0; i < l->measured_count; i++)
+		l->measured[i].outdated = true;
+}
+
 void ds_listening_calibrate(struct ds_listening *l, const struct ds_exchange *exchange,
 			    double freq_ppb)
 {
 	l->unmeasured = 0;
 	if (!is_of_better_kind(l, exchange))
 		return;
+	note_set_clock(l, exchange, freq_ppb);
 	l->measured[l->measured_next] = (struct ds_listening_measured){
-		exchange->raw_ns, exchange->server_minus_raw_ns, exchange->delay_ns};
+		exchange->raw_ns, exchange->server_minus_raw_ns, exchange->delay_ns, false};
 	l->measured_next = (uint8_t)((l->measured_next + 1) % DS_LISTENING_DELAYS);
 	if (l->measured_count < DS_LISTENING_DELAYS)
 		l->measured_count++;

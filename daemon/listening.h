@@ -17,10 +17,11 @@
  * What is sent to many takes another way than what is sent to one: a bridge copies it for one
  * listener after the other, a radio sends it when others sleep. Half the delay of an exchange does
  * not know of that. But where the drivestamp of a broadcast and an interleaved exchange nearby are
- * both there, what they differ by *is* the difference of the ways: its median is taken off. Not so
- * for basic broadcasts, whose difference holds the error of the sender's guess, which is not of
- * the way and stays as it is. What is taken off is never more than what a broadcast may be off
- * by at all (DS_BROADCAST_AGREE_NS, and so on): only accepted ones are compared.
+ * both there, what they differ by *is* the difference of the ways: its median is taken off. An
+ * exchange that was held up is not compared, for it is wrong by half of that, nor one from before
+ * the sender's clock was set. Basic broadcasts keep the difference: theirs holds the error of the
+ * sender's guess, which is not of the way. What is taken off is never more than what a broadcast
+ * may be off by at all: its delay and DS_BROADCAST_AGREE_NS.
  */
 #ifndef DS_DAEMON_LISTENING_H
 #define DS_DAEMON_LISTENING_H
@@ -43,6 +44,7 @@ struct ds_listening {
 	struct ds_listener listener;
 	struct ds_listening_measured {
 		int64_t raw_ns, server_minus_raw_ns, delay_ns;
+		bool outdated; /* the sender's clock was set since: only its delay holds */
 	} measured[DS_LISTENING_DELAYS];    /* exchanges, a ring */
 	int64_t ways_ns[DS_LISTENING_WAYS]; /* a ring */
 	uint8_t measured_count, measured_next;

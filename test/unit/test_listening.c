@@ -4,6 +4,7 @@
  */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -20,6 +21,7 @@
 
 static struct ds_listening listening;
 static int64_t now_ns;
+static int64_t clock_ns; /* the sender's, beside UNIX */
 
 static void begin(int8_t interval_log2)
 {
@@ -27,15 +29,24 @@ static void begin(int8_t interval_log2)
 	const union ds_address to = {.family = AF_INET};
 
 	now_ns = START;
+	clock_ns = 0;
 	ds_listening_start(&listening, &conf, &to, interval_log2, now_ns);
+}
+
+/* An exchange that was held up by late_ns on its way to the sender. */
+static void measure_late(enum ds_exchange_kind kind, int64_t delay_ns, int64_t late_ns)
+{
+	const struct ds_exchange x = {.kind = kind,
+				      .raw_ns = now_ns,
+				      .server_minus_raw_ns = UNIX + clock_ns + late_ns / 2,
+				      .delay_ns = delay_ns + late_ns};
+
+	ds_listening_calibrate(&listening, &x, 0);
 }
 
 static void measure(enum ds_exchange_kind kind, int64_t delay_ns)
 {
-	const struct ds_exchange x = {
-		.kind = kind, .raw_ns = now_ns, .server_minus_raw_ns = UNIX, .delay_ns = delay_ns};
-
-	ds_listening_calibrate(&listening, &x, 0);
+	measure_late(kind, delay_ns, 0);
 }
 
 /* A broadcast that left way_ns before now, and tells that the one before it left at origin_ns
@@ -49,8 +60,8 @@ static enum ds_reason hear(int8_t poll_log2, int64_t way_ns, int64_t origin_ns,
 		.stratum = 1,
 		.poll_log2 = poll_log2,
 		.precision_log2 = -20,
-		.transmit = ds_ntp64_from_ns(UNIX + now_ns - way_ns, 0),
-		.origin = origin_ns ? ds_ntp64_from_ns(UNIX + origin_ns, 0) : 0,
+		.transmit = ds_ntp64_from_ns(UNIX + clock_ns + now_ns - way_ns, 0),
+		.origin = origin_ns ? ds_ntp64_from_ns(UNIX + clock_ns + origin_ns, 0) : 0,
 	};
 	const struct ds_rx_stamp t4 = {UNIX + now_ns, now_ns, DS_STAMP_KERNEL, 0};
 	struct ds_listener_outcome outcome;
@@ -202,6 +213,58 @@ static void test_way(void **state)
 	assert_int_equal(ds_listening_way_ns(&listening), 0);
 }
 
+/* Broadcasts a second apart take 1 us, as exchanges do one way; the sender tells when they left. */
+static void hear_rightly(int count, bool at_once)
+{
+	int64_t smr;
+
+	for (int i = 0; i < count; i++) {
+		now_ns += S;
+		hear(0, 1000, now_ns - S - 1000, &smr);
+		if (i == 0 && !at_once) /* of the clock as it was */
+			continue;
+		assert_in_range(smr - UNIX - clock_ns + 2, 0, 4);
+	}
+}
+
+/* Exchanges that were held up: nothing of that goes into the broadcasts that are heard after. */
+static void test_way_held_up(void **state)
+{
+	static const int64_t late_ns[] = {200000, 5 * S / 1000, 20 * S / 1000, 56 * S / 1000};
+
+	(void)state;
+	if (!DS_INTERLEAVE_BUILT)
+		return;
+	begin(0);
+	measure(DS_EXCHANGE_SET1, 2000);
+	for (size_t i = 0; i < sizeof(late_ns) / sizeof(late_ns[0]); i++) {
+		hear_rightly(4, i > 0);
+		measure_late(DS_EXCHANGE_SET1, 2000, late_ns[i]);
+		hear_rightly(16, true);
+		assert_in_range(ds_listening_way_ns(&listening) + 2, 0, 4);
+		measure(DS_EXCHANGE_SET1, 2000);
+	}
+}
+
+/* The sender's clock is set: what was measured before is not compared with what comes after. */
+static void test_way_clock_set(void **state)
+{
+	static const int64_t step_ns[] = {S / 2, 8 * S / 1000, -3 * S / 1000};
+
+	(void)state;
+	if (!DS_INTERLEAVE_BUILT)
+		return;
+	for (size_t i = 0; i < sizeof(step_ns) / sizeof(step_ns[0]); i++) {
+		begin(0);
+		measure(DS_EXCHANGE_SET1, 2000);
+		hear_rightly(5, false);
+		clock_ns += step_ns[i];
+		measure(DS_EXCHANGE_SET1, 5000); /* the best is of the old clock */
+		hear_rightly(20, false);
+		assert_in_range(ds_listening_way_ns(&listening) + 2, 0, 4);
+	}
+}
+
 static void test_bounds(void **state)
 {
 	int64_t smr;
@@ -220,9 +283,10 @@ static void test_bounds(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rounds),	cmocka_unit_test(test_at_least_every_1024_s),
-		cmocka_unit_test(test_silence), cmocka_unit_test(test_lost),
-		cmocka_unit_test(test_delay),	cmocka_unit_test(test_way),
+		cmocka_unit_test(test_rounds),	    cmocka_unit_test(test_at_least_every_1024_s),
+		cmocka_unit_test(test_silence),	    cmocka_unit_test(test_lost),
+		cmocka_unit_test(test_delay),	    cmocka_unit_test(test_way),
+		cmocka_unit_test(test_way_held_up), cmocka_unit_test(test_way_clock_set),
 		cmocka_unit_test(test_bounds),
 	};
 

@@ -304,6 +304,12 @@ void ds_peering_stamp(struct ds_source *s, const struct ds_source_context *c,
 	struct ds_tx_stamp tx;
 	enum ds_reason reason;
 
+	/* What a late stamp says is held against its own packet only, or the card would be blamed.
+	 */
+	if ((d->token & DS_SOURCE_TOKEN_MASK) != s->peering.core.tx_id) {
+		ds_count(c->counters, DS_R_STAMP_WRONG_ID);
+		return;
+	}
 	if (d->card_ns == 0)
 		tx = ds_clock_tx_stamp(c->clock, d->realtime_ns, d->source);
 	else if (!ds_cards_tx(c->cards, d, s->peering.interface, DS_CARDS_OWN, &s->peering.core.t1,

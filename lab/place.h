@@ -5,7 +5,7 @@
  *
  * All rigs share everything but how a command is run. A rig is a table of functions (struct
  * ds_place_rig): place_local.c (namespaces with a cable between each two, or loopback; through
- * rig.h), place_ssh.c, and place_uml.c (virtual machines on this one).
+ * rig.h), place_ssh.c, and place_uml.c with uml_*.c (virtual machines on this one).
  *
  * Addresses, so that modes never meet: in namespaces every mode has a subnet of its own,
  * 10.119.MODE.HOST+1/24 (broadcast 10.119.MODE.255), port 123; on loopback 127.119.MODE.HOST+1 and

@@ -78,7 +78,7 @@ clocks_known()
 
 # ---- all pairs ----
 status=0
-timeout -k 5 140 "$TOOL" lab --rig uml --repeat 1 --duration 14 --warmup 8 --json "$TMP/report.json" \
+timeout -k 5 140 "$TOOL" lab --rig uml --repeat 1 --duration 10 --warmup 6 --json "$TMP/report.json" \
 	--html "$TMP/report.html" >"$TMP/out" 2>"$TMP/err" </dev/null || status=$?
 awk -f test/lab/figures.awk "$TMP/report.json" >"$TMP/figures"
 expect "four kernels: measured" test "$status" -lt 2

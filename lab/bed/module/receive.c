@@ -248,9 +248,9 @@ rx_handler_result_t bed_receive(struct sk_buff **pskb)
 	if (queued && tc)
 		correct(nic, skb, queued);
 	stamp(nic, skb, arrived);
+	/* The kernel's stamp comes behind the card's, as behind a real one. */
 	if (skb->tstamp)
-		__net_timestamp(
-			skb); /* the kernel's comes behind the card's, as behind a real one */
+		__net_timestamp(skb);
 
 	skb->dev = dev;
 #ifdef CONFIG_NET_RX_BUSY_POLL

@@ -243,8 +243,12 @@ void ds_bounds_tell(struct ds_bounds *b)
 	write_page(b, &now, &lines);
 	log_line(b, &now, &lines, remaining_ns);
 	tell_kernel(b, &value, remaining_ns);
-	/* The end of a slew is the timekeeper's to see; it calls again. */
+	/* The end of a slew is the timekeeper's to see; it calls again. What becomes of one that
+	 * nobody ends is in the lines behind the knee. */
 	wait_ns = lines.knee_ns > KNEE_LEAST_NS ? lines.knee_ns : KNEE_LEAST_NS;
+	if (b->discipline->wake_raw_ns != INT64_MAX &&
+	    b->discipline->wake_raw_ns - now.raw_ns > wait_ns)
+		wait_ns = b->discipline->wake_raw_ns - now.raw_ns;
 	if (b->clock->kind == DS_CLOCK_PHC && wait_ns > LINE_MOST_NS)
 		wait_ns = LINE_MOST_NS;
 	b->due_monotonic_ns = b->bound.known ? ds_monotonic_ns() + wait_ns : INT64_MAX;

@@ -47,6 +47,7 @@ struct ds_daemon {
 	bool steer;
 	bool set_from_rtc; /* -s */
 	bool has_pid_file; /* and it is ours to remove */
+	int clock_watch;   /* os/clock_watch.h; -1: none, and the loop looks by itself */
 	int64_t end_ns;	   /* -t: CLOCK_MONOTONIC at which to end; INT64_MAX */
 };
 

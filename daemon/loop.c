@@ -5,10 +5,12 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/log.h"
 #include "daemon/record.h"
 #include "daemon/report.h"
+#include "os/clock_watch.h"
 
 #define NS_PER_MS	   INT64_C(1000000)
 #define NS_PER_S	   INT64_C(1000000000)
@@ -61,7 +63,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	next = earliest(next, d->timekeeper.leaping.due_monotonic_ns);
 	next = earliest(next, d->timekeeper.bounds.due_monotonic_ns);
-	if (d->steer && d->clock.kind == DS_CLOCK_SYSTEM)
+	if (d->steer && d->clock.kind == DS_CLOCK_SYSTEM && d->clock_watch < 0)
 		next = earliest(next, now_ns + DS_TIMEKEEPER_CHECK_NS);
 	if (ds_record_wants_shadow())
 		next = earliest(next, shadow_ns);
@@ -153,7 +155,7 @@ static bool once_done(struct ds_daemon *d, int *status)
 
 void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
 {
-	l->served = l->refclocks = l->rtc = l->count = 0;
+	l->served = l->refclocks = l->rtc = l->set = l->count = 0;
 	l->shadow_ns = ds_monotonic_ns();
 	l->status = d->once == DS_ONCE_NO ? 0 : 1;
 }
@@ -165,10 +167,24 @@ int ds_loop_watch(struct ds_loop *l, const struct ds_daemon *d)
 	l->refclocks += ds_refclocks_watch(&d->refclocks, l->fds + l->refclocks,
 					   l->who + l->refclocks, DS_LOOP_WATCHED - l->refclocks);
 	l->rtc = l->refclocks + ds_rtckeeper_watch(&d->rtckeeper, l->fds + l->refclocks);
-	l->count = l->rtc;
+	l->set = l->rtc;
+	if (d->clock_watch >= 0) {
+		l->fds[l->set] = (struct pollfd){.fd = d->clock_watch, .events = POLLIN};
+		l->set++;
+	}
+	l->count = l->set;
 	l->count += ds_sources_watch(&d->sources, l->fds + l->count, l->who + l->count,
 				     DS_LOOP_WATCHED - l->count);
 	return timeout_ms(d, ds_monotonic_ns(), l->shadow_ns);
+}
+
+/* What happened to the clock is found out by check_disturbance(), each turn. */
+static void watch_again(struct ds_daemon *d)
+{
+	if (ds_clock_watch_again(d->clock_watch))
+		return;
+	close(d->clock_watch);
+	d->clock_watch = -1;
 }
 
 /* Returns whether a source has a new sample. */
@@ -185,6 +201,8 @@ static bool hand_out(struct ds_loop *l, struct ds_daemon *d)
 			ds_refclocks_handle(&d->refclocks, l->who[i]);
 		else if (i < l->rtc)
 			ds_rtckeeper_handle(&d->rtckeeper);
+		else if (i < l->set)
+			watch_again(d);
 		else
 			sample |= ds_sources_handle(&d->sources, l->who[i], l->fds[i].revents);
 	}

@@ -9,6 +9,7 @@
 #include "daemon/log.h"
 #include "daemon/record.h"
 #include "daemon/report.h"
+#include "os/clock_watch.h"
 
 void ds_start_say(void *context, bool error, const char *file, int line, const char *text)
 {
@@ -179,6 +180,9 @@ void ds_start_work(struct ds_daemon *d)
 {
 	struct ds_source_context context;
 
+	d->clock_watch = -1;
+	if (d->steer && d->clock.kind == DS_CLOCK_SYSTEM)
+		d->clock_watch = ds_clock_watch_open();
 	ds_record_open(&d->conf);
 	if (d->set_from_rtc && d->steer)
 		ds_rtckeeper_set_clock(&d->rtckeeper, &d->clock);
@@ -210,6 +214,8 @@ void ds_start_close(struct ds_daemon *d)
 	ds_timekeeper_close(&d->timekeeper);
 	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
+	if (d->clock_watch >= 0)
+		close(d->clock_watch);
 	ds_cards_close(&d->cards);
 	ds_sources_close(&d->sources);
 	ds_phckeeper_close(&d->phckeeper);

@@ -22,6 +22,15 @@
  * standard deviation adds half a per cent to the error. */
 #define NEAR_ENOUGH_NS	1.0
 #define NEAR_ENOUGH_SDS 0.1
+/* Less than this is slewed away until about the next update, which takes the slew's place: nobody
+ * is woken for its end, unless the update is so much of an interval late. Half of the remainder's
+ * way is then still ahead on average, which adds a hundredth to the error; not while the first
+ * updates bring news, nor at long polls, where the oscillator's own way is part of what is known
+ * and a wake in minutes costs nobody anything. */
+#define LAZY_SDS     0.5
+#define LAZY_UPDATES 16
+#define LAZY_MOST_NS INT64_C(64000000000)
+#define LAZY_LATE    0.5
 /* An estimate that knows the frequency three times less than what is in force would move it by a
  * tenth of their difference: there is news in it for nobody but itself. */
 #define MUCH_LESS_SDS	3.0
@@ -38,7 +47,7 @@ void ds_discipline_init(struct ds_discipline *d, const struct ds_discipline_conf
 		d->config.max_freq_ppb = DS_DISCIPLINE_MAX_FREQ_PPB;
 	d->freq_ppb = fmax(fmin(freq_ppb, d->config.max_freq_ppb), -d->config.max_freq_ppb);
 	d->freq_sd_ppb = freq_sd_ppb > 0.0 ? freq_sd_ppb : DS_ESTIMATE_UNKNOWN_FREQ_PPB;
-	d->until_raw_ns = INT64_MAX;
+	d->until_raw_ns = d->wake_raw_ns = INT64_MAX;
 }
 
 int64_t ds_discipline_remaining_ns(const struct ds_discipline *d, const struct ds_reading *now)
@@ -110,12 +119,13 @@ static void slew(struct ds_discipline *d, int64_t raw_ns, double remaining, doub
 		duration_ns -= fmax(EARLY_PART * duration_ns,
 				    fmin(EARLY_NS, EARLY_PART_MOST * duration_ns));
 	d->until_raw_ns = ds_ns_plus(raw_ns, ceil(duration_ns));
+	d->wake_raw_ns = d->until_raw_ns;
 }
 
 static void stop_slew(struct ds_discipline *d)
 {
 	d->slew_ppb = 0.0;
-	d->until_raw_ns = INT64_MAX;
+	d->until_raw_ns = d->wake_raw_ns = INT64_MAX;
 }
 
 static void tell(const struct ds_discipline *d, struct ds_correction *correction)
@@ -125,7 +135,7 @@ static void tell(const struct ds_discipline *d, struct ds_correction *correction
 	/* What is cut off here is found remaining at until_raw_ns. */
 	rate = fmax(fmin(rate, DS_DISCIPLINE_MAX_FREQ_PPB), -DS_DISCIPLINE_MAX_FREQ_PPB);
 	correction->rate_ppb = rate;
-	correction->until_raw_ns = d->until_raw_ns;
+	correction->until_raw_ns = d->wake_raw_ns;
 	correction->changed = true;
 }
 
@@ -137,6 +147,13 @@ static double slew_duration(int64_t interval_ns)
 	return fmax(duration, (double)DS_DISCIPLINE_SHORTEST_NS);
 }
 
+static bool is_lazy(const struct ds_discipline *d, int64_t remaining_ns, int64_t interval_ns)
+{
+	return d->updates > LAZY_UPDATES && interval_ns <= LAZY_MOST_NS &&
+	       (double)interval_ns > slew_duration(interval_ns) &&
+	       fabs((double)remaining_ns) <= LAZY_SDS * d->offset_sd_ns;
+}
+
 static void approach(struct ds_discipline *d, const struct ds_reading *now, int64_t interval_ns,
 		     struct ds_correction *correction)
 {
@@ -146,6 +163,9 @@ static void approach(struct ds_discipline *d, const struct ds_reading *now, int6
 		correction->step = true;
 		correction->step_ns = remaining;
 		stop_slew(d);
+	} else if (is_lazy(d, remaining, interval_ns)) {
+		slew(d, now->raw_ns, (double)remaining, (double)interval_ns);
+		d->wake_raw_ns = ds_ns_plus(d->until_raw_ns, LAZY_LATE * (double)interval_ns);
 	} else {
 		slew(d, now->raw_ns, (double)remaining, slew_duration(interval_ns));
 	}
@@ -178,7 +198,7 @@ void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 
 	memset(correction, 0, sizeof(*correction));
 	correction->rate_ppb = d->freq_ppb + d->slew_ppb;
-	correction->until_raw_ns = d->until_raw_ns;
+	correction->until_raw_ns = d->wake_raw_ns;
 	if (!d->synchronised || now->raw_ns < d->until_raw_ns)
 		return;
 	remaining = (double)ds_discipline_remaining_ns(d, now);

@@ -12,7 +12,9 @@
  * together: the clock is on the new line within a 64th of the update interval, at most
  * DS_DISCIPLINE_LONGEST_NS, or as long as max_slew makes it. A slower approach would be a second
  * filter behind the first one, and keep errors that are known; for whoever follows us it also
- * looks as if our oscillator wandered. A faster one gains nothing that could be measured. A fast
+ * looks as if our oscillator wandered. A faster one gains nothing that could be measured. What is
+ * less than the estimate's own standard deviation is not worth waking for: such a slew lasts until
+ * the next update. A fast
  * slew is ended early, measured, and followed by a slower one, so that a timer that fires late
  * cannot carry the clock past the line.
  *
@@ -55,6 +57,8 @@ struct ds_discipline {
 	double offset_sd_ns;
 	double slew_ppb;      /* in force on top of it; 0 when the clock is on the line */
 	int64_t until_raw_ns; /* INT64_MAX when no slew is under way */
+	int64_t wake_raw_ns;  /* ds_discipline_timer() has to be called then; not before
+				 until_raw_ns,  after which the slew goes on by as much */
 };
 
 struct ds_correction {

@@ -194,6 +194,38 @@ static void small_offsets_go_gently(void **state)
 	assert_int_equal(correction.until_raw_ns, DS_DISCIPLINE_SHORTEST_NS);
 }
 
+/* Nobody is woken for the end of a slew that is less than what is known anyway. */
+static void what_is_not_known_is_slewed_until_the_next_update(void **state)
+{
+	struct ds_discipline d;
+	struct ds_combined combined = truth(10.0);
+	struct ds_correction correction;
+	struct clock c = clock_off_by(0);
+
+	(void)state;
+	begin(&d, 0, 0);
+	for (int i = 0; i < 17; i++) {
+		c.now.clock_ns = BASE + c.now.raw_ns + 400; /* of 1000 */
+		ds_discipline_update(&d, &c.now, &combined, 16 * SECOND, &correction);
+		if (i < 16) /* the first ones bring news */
+			assert_int_equal(correction.until_raw_ns - c.now.raw_ns, SECOND / 4);
+		obey(&c, &correction);
+		elapse(&c, 16 * SECOND);
+	}
+	assert_true(llabs(error_ns(&c)) <= 2);
+	/* The update is late: the slew goes on, and is ended after half an interval more. */
+	assert_int_equal(c.until_raw_ns - c.now.raw_ns, 8 * SECOND);
+	ds_discipline_timer(&d, &c.now, &correction);
+	assert_true(correction.changed && correction.until_raw_ns == INT64_MAX);
+	/* What is known to be wrong goes at once, however long the interval. */
+	c.now.clock_ns += 600;
+	ds_discipline_update(&d, &c.now, &combined, 16 * SECOND, &correction);
+	assert_int_equal(correction.until_raw_ns - c.now.raw_ns, SECOND / 4);
+	c.now.clock_ns = BASE + c.now.raw_ns + 400;
+	ds_discipline_update(&d, &c.now, &combined, 128 * SECOND, &correction);
+	assert_int_equal(correction.until_raw_ns - c.now.raw_ns, SECOND);
+}
+
 static void steps_as_makestep_allows(void **state)
 {
 	struct ds_discipline d;
@@ -350,6 +382,7 @@ int main(void)
 		cmocka_unit_test(hundred_ms_go_in_seconds),
 		cmocka_unit_test(ten_s_do_not_overshoot),
 		cmocka_unit_test(small_offsets_go_gently),
+		cmocka_unit_test(what_is_not_known_is_slewed_until_the_next_update),
 		cmocka_unit_test(steps_as_makestep_allows),
 		cmocka_unit_test(frequency_is_weighed),
 		cmocka_unit_test(set_by_others),

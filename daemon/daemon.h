@@ -9,6 +9,7 @@
 #include "daemon/cards.h"
 #include "daemon/conf.h"
 #include "daemon/hearing.h"
+#include "daemon/history.h"
 #include "daemon/keys.h"
 #include "daemon/phckeeper.h"
 #include "daemon/refclocks.h"
@@ -40,15 +41,18 @@ struct ds_daemon {
 	struct ds_refclocks refclocks;
 	struct ds_rtckeeper rtckeeper;
 	struct ds_shadowing shadowing;
+	struct ds_history history;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;
 	enum ds_once once;
 	bool steer;
-	bool set_from_rtc; /* -s */
-	bool has_pid_file; /* and it is ours to remove */
-	int clock_watch;   /* os/clock_watch.h; -1: none, and the loop looks by itself */
-	int64_t end_ns;	   /* -t: CLOCK_MONOTONIC at which to end; INT64_MAX */
+	bool set_from_rtc;  /* -s */
+	bool has_pid_file;  /* and it is ours to remove */
+	int clock_watch;    /* os/clock_watch.h; -1: none, and the loop looks by itself */
+	int64_t started_ns; /* CLOCK_MONOTONIC */
+	bool kernel_receive, kernel_transmit; /* the kernel stamps */
+	int64_t end_ns;			      /* -t: CLOCK_MONOTONIC at which to end; INT64_MAX */
 };
 
 #endif

@@ -37,6 +37,7 @@ struct ds_facts_clock {
 	const struct ds_conf_source *source; /* the selected one; NULL: none */
 	union ds_address address;	     /* its; family 0: none, or a reference clock */
 	int64_t now_ns;
+	int64_t started_ns;
 	int64_t updated_ns;	  /* of the last update */
 	int64_t remaining_ns;	  /* offset that is still to be slewed off */
 	int64_t last_offset_ns;	  /* of the last update */
@@ -151,8 +152,8 @@ bool ds_facts_departure(const struct ds_daemon *daemon, uint32_t i,
 /* A network card that stamps. False behind the last. */
 struct ds_facts_card {
 	char interface[DS_CONF_DEVICE];
-	char clock[DS_CONF_PATH];
-	bool receives, sends; /* its stamps are in use */
+	char clock[DS_CONF_PATH]; /* its device; "": not known */
+	bool receives, sends;	  /* its stamps are in use */
 	uint64_t tx_asked, tx_skipped, tx_lost, tx_used, rx_used;
 };
 bool ds_facts_card(const struct ds_daemon *daemon, uint32_t i, struct ds_facts_card *card);

@@ -96,7 +96,7 @@ static void use_exchange(struct ds_hearing *h, struct ds_source *s, enum ds_reas
 		reason = ds_source_check_leap(&h->sources->context,
 					      ds_source_check_delay(s, reason, x), x);
 	ds_count(h->counters, reason);
-	ds_source_record(s, reason, x, t4);
+	ds_source_record(s, &h->sources->context, reason, x, t4);
 	/* Samples of broadcasts and of exchanges go into one estimate: the delay of a broadcast is
 	 * that of the best exchanges, so the two kinds have no offset against each other beyond
 	 * what the two ways differ by, which is the same for both. */
@@ -118,7 +118,7 @@ static void hear(struct ds_hearing *h, uint32_t i, const struct ds_datagram *d,
 				   c->freq_ppb, s->estimate.freq_ppb, ds_monotonic_ns(), &outcome);
 	if (!outcome.accepted) {
 		ds_count(h->counters, reason);
-		ds_source_record(s, reason, NULL, &t4);
+		ds_source_record(s, c, reason, NULL, &t4);
 		return;
 	}
 	s->reach = (uint8_t)(s->reach << 1 | 1);

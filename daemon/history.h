@@ -15,6 +15,7 @@
 #include "core/exchange/exchange.h"
 #include "core/exchange/reason.h"
 #include "core/exchange/stamp.h"
+#include "os/address.h"
 
 #define DS_HISTORY_RECORDS 32 /* of each source; a power of two */
 
@@ -40,18 +41,25 @@ struct ds_history_record {
 
 struct ds_history {
 	struct ds_history_ring {
+		union ds_address address; /* whose records these are */
 		struct ds_history_record records[DS_HISTORY_RECORDS];
 		uint64_t taken; /* ever, since this source has the place */
+		uint64_t accepted;
 	} rings[DS_SOURCES_MAX];
+	/* of all accepted exchanges with packets, since the start: by enum ds_stamp_source */
+	uint64_t t1_by[4], t4_by[4];
 };
 
-/* place: of the source in the table; one out of range is ignored. *record is copied. */
-void ds_history_add(struct ds_history *history, uint32_t place,
+/* place: of the source in the table; one out of range is ignored. address: its; where it is not
+ * that of the records before, they are forgotten. *record is copied. */
+void ds_history_add(struct ds_history *history, uint32_t place, const union ds_address *address,
 		    const struct ds_history_record *record);
-/* The `back`-th newest, 0 the newest; NULL where there is none. Good until the next add. */
+/* The `back`-th newest, 0 the newest; NULL where there is none of this source. Good until the next
+ * add. */
 const struct ds_history_record *ds_history_get(const struct ds_history *history, uint32_t place,
-					       uint32_t back);
-/* The place has a new source. */
-void ds_history_forget(struct ds_history *history, uint32_t place);
+					       const union ds_address *address, uint32_t back);
+/* So many were accepted, and not, since the source has the place. */
+void ds_history_count(const struct ds_history *history, uint32_t place,
+		      const union ds_address *address, uint64_t *accepted, uint64_t *refused);
 
 #endif

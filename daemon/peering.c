@@ -279,7 +279,7 @@ bool ds_peering_packet(struct ds_source *s, const struct ds_source_context *c,
 	ds_count(c->counters, reason);
 	if (outcome.valid)
 		s->peering.their_mode = d->data[0] & 7;
-	ds_source_record(s, reason, x, &t4);
+	ds_source_record(s, c, reason, x, &t4);
 	if (!outcome.valid)
 		return false;
 	s->peering.interface = d->interface;

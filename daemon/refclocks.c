@@ -478,6 +478,7 @@ static bool use_result(struct ds_refclocks *all, struct ds_refclock *r,
 		return false;
 	}
 	record_poll(r, &x);
+	ds_source_remember(r->source, &all->sources->context, DS_R_OK, 0, &x, x.t4.clock_ns);
 	ds_source_note_answer(r->source, &x);
 	taken = ds_source_take_exchange(r->source, &all->sources->context, &x);
 	if (is_followed(r, result))

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "daemon/facts.h"
 #include "daemon/log.h"
 
 #define COUNTER_TEXT 64 /* the longest name, '=' and a number */
@@ -113,24 +114,13 @@ static void report_served(const struct ds_serve *s)
 	       awaited(s));
 }
 
-static void add_socket(struct ds_counters *sum, const struct ds_socket *socket)
-{
-	if (socket->fd < 0)
-		return;
-	for (int r = 0; r < DS_REASON_COUNT; r++)
-		sum->by_reason[r] += socket->stamping.counters.by_reason[r];
-}
-
 static void report_counters(const struct ds_daemon *d)
 {
-	struct ds_counters sum = d->counters;
+	struct ds_counters sum;
 	char text[DS_REASON_COUNT * COUNTER_TEXT];
 	size_t used = 0;
 
-	for (int i = 0; i < DS_SERVE_SOCKETS; i++)
-		add_socket(&sum, &d->serve.sockets[i]);
-	for (uint32_t i = 0; i < d->sources.count; i++)
-		add_socket(&sum, &d->sources.table[i].socket);
+	ds_facts_counters(d, &sum);
 	text[0] = '\0';
 	for (int r = 0; r < DS_REASON_COUNT; r++) {
 		if (sum.by_reason[r] == 0)

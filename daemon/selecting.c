@@ -113,18 +113,16 @@ static double badness(const struct ds_selecting *s, const struct ds_candidate *c
 	return (double)c->prediction.distance_ns * 1e-9 + s->conf->stratum_weight_s * c->stratum;
 }
 
-static void record(const struct ds_selecting *s, const struct ds_candidate *candidates,
-		   uint32_t count, const union ds_address *const *addresses,
-		   const struct ds_reading *now, const struct ds_selected *selected)
+/* selected: NULL where there is no best. */
+static void score(struct ds_selecting *s, const struct ds_candidate *candidates, uint32_t count,
+		  const struct ds_selected *selected)
 {
 	for (uint32_t i = 0; i < count; i++) {
-		double score = 0.0;
-
+		s->scores[i] = 0.0;
 		if (selected != NULL && candidates[i].has_prediction &&
 		    badness(s, &candidates[i]) > 0.0)
-			score = badness(s, &candidates[selected->best]) /
-				badness(s, &candidates[i]);
-		ds_record_selection(now, addresses[i], &candidates[i], score);
+			s->scores[i] = badness(s, &candidates[selected->best]) /
+				       badness(s, &candidates[i]);
 	}
 }
 
@@ -143,8 +141,9 @@ bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, u
 	for (uint32_t i = 0; i < count; i++)
 		s->selections[i] = (uint8_t)candidates[i].selection;
 	say_states(s, candidates, count, addresses, found);
-	if (ds_record_wants_selection())
-		record(s, candidates, count, addresses, now, found ? &selected : NULL);
+	score(s, candidates, count, found ? &selected : NULL);
+	for (uint32_t i = 0; i < count && ds_record_wants_selection(); i++)
+		ds_record_selection(now, addresses[i], &candidates[i], s->scores[i]);
 	if (!found) {
 		say_lack(s, candidates, count);
 		s->selected = -1;

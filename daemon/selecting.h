@@ -30,6 +30,7 @@ struct ds_selecting {
 	int32_t selected;		    /* index of the selected source, -1 */
 	uint8_t selections[DS_SOURCES_MAX]; /* enum ds_selection of each, as of the last time */
 	uint8_t said;			    /* enum ds_selecting_lack that the log was told of */
+	double scores[DS_SOURCES_MAX]; /* how good each is, that of the best being 1; 0: none */
 	bool said_false[DS_SOURCES_MAX];
 	bool said_loop[DS_SOURCES_MAX];
 	struct ds_combiner combiner;

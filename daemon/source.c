@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "daemon/cards.h"
+#include "daemon/history.h"
 #include "daemon/listening.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
@@ -470,8 +471,46 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 	return true;
 }
 
-void ds_source_record(const struct ds_source *s, enum ds_reason reason,
-		      const struct ds_exchange *exchange, const struct ds_rx_stamp *t4)
+void ds_source_remember(const struct ds_source *s, const struct ds_source_context *c,
+			enum ds_reason reason, uint8_t mode, const struct ds_exchange *x,
+			int64_t clock_ns)
+{
+	struct ds_history_record r = {
+		.clock_ns = clock_ns,
+		.reason = (uint8_t)reason,
+		.mode = mode,
+		.poll_log2 = s->poll_log2,
+		.leap = DS_LEAP_UNSYNCHRONISED,
+		.authenticated = s->conf->key != 0 && reason != DS_R_AUTH,
+	};
+
+	if (c->history == NULL)
+		return;
+	if (x != NULL) {
+		r.has_exchange = true;
+		r.t1_ns = x->t1.clock_ns;
+		r.t2_ns = x->t2_ns;
+		r.t3_ns = x->t3_ns;
+		r.t4_ns = x->t4.clock_ns;
+		r.offset_ns = x->offset_ns;
+		r.delay_ns = x->delay_ns;
+		r.root_delay_ns = x->remote.root_delay_ns;
+		r.root_dispersion_ns = x->remote.root_dispersion_ns;
+		r.ref_id = x->remote.ref_id;
+		r.kind = (uint8_t)x->kind;
+		r.t1_source = (uint8_t)x->t1.source;
+		r.t4_source = (uint8_t)x->t4.source;
+		r.leap = x->remote.leap;
+		r.stratum = x->remote.stratum;
+		r.precision_log2 = x->remote.precision_log2;
+		r.interleaved = ds_exchange_is_interleaved(x->kind);
+	}
+	ds_history_add(c->history, (uint32_t)(s - c->table), &s->address, &r);
+}
+
+void ds_source_record(const struct ds_source *s, const struct ds_source_context *c,
+		      enum ds_reason reason, const struct ds_exchange *exchange,
+		      const struct ds_rx_stamp *t4)
 {
 	struct ds_record_measurement m = {
 		.clock_ns = t4->clock_ns,
@@ -488,6 +527,7 @@ void ds_source_record(const struct ds_source *s, enum ds_reason reason,
 	};
 
 	ds_record_measurement(&m);
+	ds_source_remember(s, c, reason, m.mode, exchange, t4->clock_ns);
 }
 
 void ds_source_note_answer(struct ds_source *s, const struct ds_exchange *exchange)
@@ -594,13 +634,13 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 		park(s, c);
 	if (!outcome->answered) {
 		if (reason != DS_R_OK && reason != DS_R_PARKED)
-			ds_source_record(s, reason, x, t4);
+			ds_source_record(s, c, reason, x, t4);
 		return false;
 	}
 	s->deadline_ns = INT64_MAX;
 	if (reason == DS_R_OK || reason == DS_R_LEAP)
 		ds_source_note_answer(s, reason == DS_R_OK ? x : NULL);
-	ds_source_record(s, reason, x, t4);
+	ds_source_record(s, c, reason, x, t4);
 	if (reason == DS_R_OK && x != NULL && s->listening != NULL)
 		ds_listening_calibrate(s->listening, x, c->freq_ppb);
 	if (reason == DS_R_OK && x != NULL && !s->warm)

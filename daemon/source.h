@@ -28,6 +28,7 @@
 #include "os/socket.h"
 
 struct ds_cards;
+struct ds_history;
 struct ds_listening;
 struct ds_shadowing;
 struct ds_serve;
@@ -121,6 +122,8 @@ struct ds_source_context {
 	const struct ds_leaps *leaps;	/* NULL: there are none */
 	double freq_ppb;		/* the clock's present frequency correction */
 	struct ds_shadowing *shadowing; /* NULL: nothing is shadowed */
+	struct ds_history *history;	/* NULL: nothing is remembered */
+	const struct ds_source *table;	/* set by ds_sources_init(): places count from here */
 };
 
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
@@ -191,9 +194,14 @@ enum ds_reason ds_source_check_delay(const struct ds_source *source, enum ds_rea
  * `reason` says. Likewise near one, where two clocks need not step at one moment. */
 enum ds_reason ds_source_check_leap(const struct ds_source_context *context, enum ds_reason reason,
 				    const struct ds_exchange *exchange);
-/* A line of measurements.log; exchange: NULL without an exchange. */
-void ds_source_record(const struct ds_source *source, enum ds_reason reason,
-		      const struct ds_exchange *exchange, const struct ds_rx_stamp *t4);
+/* A line of measurements.log, and one of its history; exchange: NULL without an exchange. */
+void ds_source_record(const struct ds_source *source, const struct ds_source_context *context,
+		      enum ds_reason reason, const struct ds_exchange *exchange,
+		      const struct ds_rx_stamp *t4);
+/* Of its history alone: what a reference clock showed. mode 0. */
+void ds_source_remember(const struct ds_source *source, const struct ds_source_context *context,
+			enum ds_reason reason, uint8_t mode, const struct ds_exchange *exchange,
+			int64_t clock_ns);
 /* An exchange that is to be used (*exchange gets the configured offset; its estimate is kept on a
  * scale without leap seconds, see ds_leaps_total_at_ns()): estimate, statistics.log,
  * poll interval. Returns whether it became a sample. */

@@ -353,6 +353,7 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 {
 	memset(s, 0, sizeof *s);
 	s->context = *context;
+	s->context.table = s->table;
 	s->started_ns = ds_monotonic_ns();
 	ds_identity_init(&s->identity, context->conf, context->route);
 	for (size_t i = 0; i < context->conf->source_count; i++)

@@ -51,7 +51,7 @@ bool ds_start_keys(struct ds_daemon *d)
 }
 
 /* One line for all sockets where the kernel does not stamp. */
-static void say_stamping(const struct ds_daemon *d)
+static void say_stamping(struct ds_daemon *d)
 {
 	struct ds_socket probe;
 	bool receive;
@@ -62,6 +62,8 @@ static void say_stamping(const struct ds_daemon *d)
 	receive = probe.stamping.receive;
 	transmit = probe.stamping.transmit;
 	ds_socket_close(&probe);
+	d->kernel_receive = receive;
+	d->kernel_transmit = transmit;
 	if (receive && transmit)
 		return;
 	ds_log(DS_LOG_WARNING, "no kernel stamps of %s packets: %s",
@@ -180,6 +182,7 @@ void ds_start_work(struct ds_daemon *d)
 {
 	struct ds_source_context context;
 
+	d->started_ns = ds_monotonic_ns();
 	d->clock_watch = -1;
 	if (d->steer && d->clock.kind == DS_CLOCK_SYSTEM)
 		d->clock_watch = ds_clock_watch_open();
@@ -202,6 +205,7 @@ void ds_start_work(struct ds_daemon *d)
 		.leaps = &d->timekeeper.leaping.leaps,
 		.freq_ppb = ds_timekeeper_freq_ppb(&d->timekeeper),
 		.shadowing = d->conf.shadow ? &d->shadowing : NULL,
+		.history = d->once == DS_ONCE_NO ? &d->history : NULL,
 	};
 	ds_sources_init(&d->sources, &context);
 	ds_refclocks_start(&d->refclocks, &d->sources, &d->timekeeper);

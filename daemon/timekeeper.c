@@ -16,6 +16,7 @@
 #define HOLDOVER_INTERVALS  8.0
 #define HOLDOVER_SURPRISE   1.5
 #define SLEEP_LEAST_NS	    (INT64_C(100) * 1000000) /* what counts as a suspended host */
+#define OFFSETS_MEMORY	    16			     /* updates, of the mean of their offsets */
 #define PUT_BACK_SAY_NS	    (60 * NS_PER_S)
 #define SANE_RATE_PPB	    500e3 /* a rate beyond this in the kernel is a slew that was left there */
 
@@ -184,6 +185,23 @@ static bool refuses(struct ds_timekeeper *tk, int64_t offset_ns)
 	return true;
 }
 
+/* For those who look. The first offset is what the clock was wrong by before, and says nothing of
+ * how it is kept. */
+static void note_update(struct ds_timekeeper *tk, const struct ds_reading *now)
+{
+	double square = (double)tk->last_offset_ns * (double)tk->last_offset_ns;
+	double weight = tk->updates < OFFSETS_MEMORY ? 1.0 / (double)(tk->updates + 1)
+						     : 1.0 / OFFSETS_MEMORY;
+
+	if (tk->updates > 0)
+		tk->update_interval_ns = now->raw_ns - tk->reference.updated_raw_ns;
+	if (tk->updates != 1)
+		tk->mean_square_ns2 += (square - tk->mean_square_ns2) * weight;
+	else
+		tk->mean_square_ns2 = square;
+	tk->updates++;
+}
+
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input)
 {
 	struct ds_combined combined;
@@ -216,6 +234,7 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	ds_bounds_at(&tk->bounds, &now, &before);
 
 	tk->last_offset_ns = change + remaining_before;
+	note_update(tk, &now);
 	ds_reference_take(&tk->reference, &input->candidates[combined.best], &combined, &now);
 	if (!tk->quiet && (first || fabs((double)change * 1e-9) > tk->conf->log_change_s))
 		ds_log(DS_LOG_NOTICE, "%s clock wrong by %.6f seconds",

@@ -32,7 +32,10 @@ struct ds_timekeeper {
 	struct ds_bounds bounds;
 	struct ds_holdover holdover;
 	struct ds_leaping leaping;
-	int64_t last_offset_ns; /* of the last update; positive: the clock was slow */
+	int64_t last_offset_ns;	    /* of the last update; positive: the clock was slow */
+	double mean_square_ns2;	    /* of offsets of updates, fading */
+	int64_t update_interval_ns; /* between the last two; 0: there were not two */
+	uint64_t updates;
 	bool stepped; /* the last update stepped the clock: saved stamps are of another time */
 
 	int64_t due_monotonic_ns; /* next ds_timekeeper_timer(), INT64_MAX */

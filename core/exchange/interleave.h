@@ -124,6 +124,13 @@ void ds_interleave_server_init(struct ds_interleave_server *table, struct ds_slo
 /* Forget all (the clock was stepped). Stamps still under way will find no slot. */
 void ds_interleave_server_forget(struct ds_interleave_server *table);
 
+/* How many stamps are held now, and how many can be. For those who look. */
+static inline uint32_t ds_interleave_held(const struct ds_interleave_server *table, uint32_t *most)
+{
+	*most = table->count;
+	return table->live;
+}
+
 /* Does this request ask for an interleaved answer? (RFC 9769 section 2: version 4, receive
  * field differs from transmit field, origin carries the mark of one of our receive fields.) */
 bool ds_interleave_asked(const struct ds_interleave_server *table, const struct ds_packet *request);
@@ -210,6 +217,13 @@ DS_EMPTY void ds_interleave_server_init(struct ds_interleave_server *table, stru
 DS_EMPTY void ds_interleave_server_forget(struct ds_interleave_server *table)
 {
 	(void)table;
+}
+
+DS_EMPTY uint32_t ds_interleave_held(const struct ds_interleave_server *table, uint32_t *most)
+{
+	(void)table;
+	*most = 0;
+	return 0;
 }
 
 DS_EMPTY bool ds_interleave_asked(const struct ds_interleave_server *table,

@@ -127,6 +127,7 @@ void ds_conf_defaults(struct ds_conf *conf)
 	strcpy(conf->rtc_device, "/dev/rtc");
 	strcpy(conf->pid_file, "/run/drivestamp/drivestampd.pid");
 	strcpy(conf->bound_file, DRIVESTAMP_BOUND_PATH);
+	strcpy(conf->control_socket, DS_CONF_CONTROL_SOCKET);
 	conf->log_banner = 32;
 	conf->max_distance_s = 3;
 	conf->max_jitter_s = 1;
@@ -278,8 +279,6 @@ static void finish_source(struct reader *r, struct ds_conf_source *s, struct sou
 			"'peer' without 'key': whoever guesses when it sends can forge its packets");
 	if (s->kind == DS_SOURCE_EPHEMERAL && s->key == 0)
 		complain(r, true, "'ephemeral' needs 'key': who are its peers?");
-	if (s->offline_)
-		complain(r, false, "'offline': nothing can bring the source online yet");
 }
 
 static void read_source(struct reader *r, const struct words *words, enum ds_source_kind kind,
@@ -676,6 +675,19 @@ static void find_files(struct reader *r, const char *path, unsigned directory, c
 	closedir(stream);
 }
 
+/* For `reload sources`. first: of its directive. */
+static bool keep_source_dir(struct ds_conf *conf, const char *path, bool first)
+{
+	uint8_t i = conf->source_dir_count;
+
+	if (i >= DS_CONF_SOURCE_DIRS)
+		return false;
+	strcpy(conf->source_dirs[i], path);
+	conf->source_dir_of[i] = (uint8_t)(i == 0 ? 0 : conf->source_dir_of[i - 1] + first);
+	conf->source_dir_count++;
+	return true;
+}
+
 static void read_directories(struct reader *r, const struct words *words, bool sources)
 {
 	struct found_files *found = calloc(1, sizeof(*found));
@@ -689,6 +701,8 @@ static void read_directories(struct reader *r, const struct words *words, bool s
 		if (strlen(word_at(words, at)) >= DS_CONF_PATH)
 			complain(r, true, "the path is longer than %d characters",
 				 DS_CONF_PATH - 1);
+		else if (sources && !keep_source_dir(r->conf, word_at(words, at), at == 1))
+			complain(r, true, "more than %d folders of sources", DS_CONF_SOURCE_DIRS);
 		else
 			find_files(r, word_at(words, at), at, sources ? ".sources" : ".conf",
 				   found);
@@ -902,6 +916,28 @@ bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say,
 			   .depth = -1};
 
 	read_file(&r, path, false);
+	return !r.failed;
+}
+
+bool ds_conf_read_source_dirs(const struct ds_conf *conf, struct ds_conf *out, ds_conf_say *say,
+			      void *context)
+{
+	static char directive[] = "sourcedir";
+	unsigned files = 0;
+	struct reader r = {
+		.conf = out, .say = say, .context = context, .files = &files, .file = "sourcedir"};
+	char paths[DS_CONF_SOURCE_DIRS][DS_CONF_PATH];
+	struct words words = {.word = {directive}, .count = 1};
+
+	memcpy(paths, conf->source_dirs, sizeof(paths));
+	for (int i = 0; i < conf->source_dir_count; i++) {
+		words.word[words.count++] = paths[i];
+		if (i + 1 < conf->source_dir_count &&
+		    conf->source_dir_of[i + 1] == conf->source_dir_of[i])
+			continue;
+		read_directories(&r, &words, true);
+		words.count = 1;
+	}
 	return !r.failed;
 }
 

@@ -20,17 +20,19 @@
 #include "daemon/access.h"
 #include "os/address.h"
 
-#define DS_CONF_SOURCES	   64
-#define DS_CONF_BROADCASTS 16
-#define DS_CONF_LISTENS	   8
-#define DS_CONF_REFCLOCKS  16
-#define DS_CONF_CARDS	   16
-#define DS_CONF_REF_ID	   5 /* four characters and the end */
-#define DS_CONF_FROM	   8 /* subnets a `from` */
-#define DS_CONF_PATH	   256
-#define DS_CONF_NAME	   256
-#define DS_CONF_BINDS	   2  /* one address a family */
-#define DS_CONF_DEVICE	   16 /* an interface's name and its end: IF_NAMESIZE */
+#define DS_CONF_CONTROL_SOCKET "/run/drivestamp/control.sock"
+#define DS_CONF_SOURCES	       64
+#define DS_CONF_BROADCASTS     16
+#define DS_CONF_LISTENS	       8
+#define DS_CONF_REFCLOCKS      16
+#define DS_CONF_SOURCE_DIRS    10
+#define DS_CONF_CARDS	       16
+#define DS_CONF_REF_ID	       5 /* four characters and the end */
+#define DS_CONF_FROM	       8 /* subnets a `from` */
+#define DS_CONF_PATH	       256
+#define DS_CONF_NAME	       256
+#define DS_CONF_BINDS	       2  /* one address a family */
+#define DS_CONF_DEVICE	       16 /* an interface's name and its end: IF_NAMESIZE */
 
 /* What a source is, and so which room looks after it. */
 enum ds_source_kind {
@@ -186,6 +188,9 @@ struct ds_conf {
 	struct ds_conf_clock clock;
 	struct ds_conf_source sources[DS_CONF_SOURCES];
 	size_t source_count;
+	char source_dirs[DS_CONF_SOURCE_DIRS][DS_CONF_PATH]; /* `sourcedir`, in their order */
+	uint8_t source_dir_of[DS_CONF_SOURCE_DIRS]; /* which directive named it; they rise */
+	uint8_t source_dir_count;
 	struct ds_conf_broadcast broadcasts[DS_CONF_BROADCASTS];
 	uint8_t broadcast_count;
 	struct ds_conf_listen listens[DS_CONF_LISTENS];
@@ -221,9 +226,11 @@ struct ds_conf {
 				      here */
 	bool no_client_log;	   /* keep nothing of clients: no interleaved answers */
 	char drift_file[DS_CONF_PATH];
-	char key_file[DS_CONF_PATH];   /* "": no keys */
-	char pid_file[DS_CONF_PATH];   /* "" : none; default /run/drivestamp/drivestampd.pid */
-	char bound_file[DS_CONF_PATH]; /* "": none; default DRIVESTAMP_BOUND_PATH */
+	char key_file[DS_CONF_PATH];	   /* "": no keys */
+	char pid_file[DS_CONF_PATH];	   /* "" : none; default /run/drivestamp/drivestampd.pid */
+	char bound_file[DS_CONF_PATH];	   /* "": none; default DRIVESTAMP_BOUND_PATH */
+	char control_socket[DS_CONF_PATH]; /* "none": none; default DS_CONF_CONTROL_SOCKET */
+	char control_group[64];		   /* who may ask there; "": the group of `user` */
 	char user[64];
 	char log_dir[DS_CONF_PATH];
 	bool log_measurements, log_raw_measurements, log_statistics, log_tracking, log_shadow;
@@ -281,6 +288,10 @@ bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say,
 /* Read one directive given on the command line; `file` in messages is "command line". */
 bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
 		       void *context);
+/* Read the folders of `sourcedir` alone, those that *conf names, into *out, which has its defaults.
+ * As above; allocates, and gives back, what opendir() and fopen() need. */
+bool ds_conf_read_source_dirs(const struct ds_conf *conf, struct ds_conf *out, ds_conf_say *say,
+			      void *context);
 /* When all is read: what cannot be seen from one line. `file`: for messages about the whole.
  * False if the configuration cannot be used. */
 bool ds_conf_check(const struct ds_conf *conf, const char *file, ds_conf_say *say, void *context);

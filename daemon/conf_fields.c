@@ -32,6 +32,8 @@ static const struct ds_field conf_fields[] = {
 	CONF("clockprecision", DOUBLE, clock_precision_s, 1e-9, 1),
 	CONF("cmdport", INT, cmd_port, 0, 65535),
 	CONF("combinelimit", DOUBLE, combine_limit, 0, 1e6),
+	CONF("controlgroup", TEXT, control_group, 1, TEXT_MAX(control_group)),
+	CONF("controlsocket", TEXT, control_socket, 1, TEXT_MAX(control_socket)),
 	CONF("driftfile", TEXT, drift_file, 1, TEXT_MAX(drift_file)),
 	CONF("hwclockfile", TEXT, hwclock_file, 1, TEXT_MAX(hwclock_file)),
 	CONF("hwtstimeout", DOUBLE, hwts_timeout_s, 0, 1),

@@ -45,6 +45,8 @@ static const struct ds_word directives[] = {
 	{"combinelimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"commandkey", DS_WORD_NOTED, 0, ANY, NULL, OBSOLETE},
 	{"confdir", DS_WORD_SUPPORTED, 1, 10, NULL, NULL},
+	{"controlgroup", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
+	{"controlsocket", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"corrtimeratio", DS_WORD_WARNED, 1, 1, NULL, "the time of a correction is chosen by itself"},
 	{"deny", DS_WORD_SUPPORTED, 0, 2, NULL, NULL},
 	{"driftfile", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},

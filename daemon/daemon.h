@@ -7,7 +7,9 @@
 
 #include "daemon/broadcasting.h"
 #include "daemon/cards.h"
+#include "daemon/clients.h"
 #include "daemon/conf.h"
+#include "daemon/control.h"
 #include "daemon/hearing.h"
 #include "daemon/history.h"
 #include "daemon/keys.h"
@@ -36,12 +38,14 @@ struct ds_daemon {
 	struct ds_timekeeper timekeeper;
 	struct ds_sources sources;
 	struct ds_serve serve;
+	struct ds_clients clients;
 	struct ds_broadcasting broadcasting;
 	struct ds_hearing hearing;
 	struct ds_refclocks refclocks;
 	struct ds_rtckeeper rtckeeper;
 	struct ds_shadowing shadowing;
 	struct ds_history history;
+	struct ds_control control;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;

@@ -293,6 +293,11 @@ void ds_facts_served(const struct ds_daemon *d, struct ds_facts_served *f)
 	f->received = s->received;
 	f->answered = s->answered;
 	f->interleaved = s->interleaved;
+	f->authenticated = s->authenticated;
+	memcpy(f->rx_by, s->rx_by, sizeof f->rx_by);
+	memcpy(f->tx_by, s->tx_by, sizeof f->tx_by);
+	f->tx_by[DS_STAMP_DAEMON] = s->answered - s->interleaved;
+	f->clients_dropped = d->clients.replaced;
 	f->basic = s->answered - s->interleaved;
 	f->denied = sum.by_reason[DS_R_REQUEST_DENIED];
 	/* Packets of others are dropped for the same reasons; requests alone cannot be more. */

@@ -117,8 +117,10 @@ uint32_t ds_facts_places(const struct ds_daemon *daemon);
 struct ds_facts_served {
 	bool serves; /* a socket is open */
 	uint64_t received, answered, basic, interleaved;
-	uint64_t denied, dropped;    /* not allowed; all other reasons together */
-	uint64_t rx_by[4], tx_by[4]; /* by enum ds_stamp_source: of requests, of answers */
+	uint64_t denied, dropped; /* not allowed; all other reasons together */
+	uint64_t rx_by[4];	  /* of requests that were answered, by enum ds_stamp_source */
+	uint64_t
+		tx_by[4]; /* drivestamps of answers; of the daemon: answers that said its reading */
 	uint64_t authenticated;
 	uint64_t clients_dropped; /* records of clients that gave way */
 	uint32_t saved;		  /* stamps that are held for interleaved answers, now */

@@ -59,6 +59,7 @@ static int timeout_ms(const struct ds_daemon *d, int64_t now_ns, int64_t shadow_
 	next = earliest(next, ds_phckeeper_next_ns(&d->phckeeper));
 	next = earliest(next, ds_cards_next_ns(&d->cards));
 	next = earliest(next, ds_shadowing_next_ns(&d->shadowing));
+	next = earliest(next, ds_control_next_ns(&d->control));
 	next = earliest(next, d->end_ns);
 	next = earliest(next, d->timekeeper.drift_due_monotonic_ns);
 	next = earliest(next, d->timekeeper.leaping.due_monotonic_ns);
@@ -155,7 +156,7 @@ static bool once_done(struct ds_daemon *d, int *status)
 
 void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
 {
-	l->served = l->refclocks = l->rtc = l->set = l->count = 0;
+	l->served = l->refclocks = l->rtc = l->set = l->control = l->count = 0;
 	l->shadow_ns = ds_monotonic_ns();
 	l->status = d->once == DS_ONCE_NO ? 0 : 1;
 }
@@ -172,7 +173,9 @@ int ds_loop_watch(struct ds_loop *l, const struct ds_daemon *d)
 		l->fds[l->set] = (struct pollfd){.fd = d->clock_watch, .events = POLLIN};
 		l->set++;
 	}
-	l->count = l->set;
+	l->control = l->set + ds_control_watch(&d->control, l->fds + l->set, l->who + l->set,
+					       DS_LOOP_WATCHED - l->set);
+	l->count = l->control;
 	l->count += ds_sources_watch(&d->sources, l->fds + l->count, l->who + l->count,
 				     DS_LOOP_WATCHED - l->count);
 	return timeout_ms(d, ds_monotonic_ns(), l->shadow_ns);
@@ -203,6 +206,8 @@ static bool hand_out(struct ds_loop *l, struct ds_daemon *d)
 			ds_rtckeeper_handle(&d->rtckeeper);
 		else if (i < l->set)
 			watch_again(d);
+		else if (i < l->control)
+			ds_control_handle(&d->control, d, l->who[i], l->fds[i].revents);
 		else
 			sample |= ds_sources_handle(&d->sources, l->who[i], l->fds[i].revents);
 	}
@@ -236,6 +241,7 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 		l->shadow_ns = now_ns + shadow_interval_ns(&d->conf);
 	}
 	ds_shadowing_run(&d->shadowing, now_ns);
+	ds_control_run(&d->control, d);
 	ds_timekeeper_save_drift(&d->timekeeper);
 	if (d->timekeeper.give_up)
 		l->status = 1;

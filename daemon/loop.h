@@ -7,7 +7,8 @@
 
 #include "daemon/daemon.h"
 
-#define DS_LOOP_WATCHED (DS_SERVE_SOCKETS + DS_CONF_REFCLOCKS + 2 + DS_SOURCES_WATCHED)
+#define DS_LOOP_WATCHED                                                                            \
+	(DS_SERVE_SOCKETS + DS_CONF_REFCLOCKS + 2 + DS_CONTROL_WATCHED + DS_SOURCES_WATCHED)
 
 /* What is carried from one turn to the next. Private to loop.c but for `fds` and `count`. */
 struct ds_loop {
@@ -18,6 +19,7 @@ struct ds_loop {
 	uint32_t refclocks; /* and those from there up to it the reference clocks' */
 	uint32_t rtc;	    /* ... the real-time clock's */
 	uint32_t set;	    /* ... the clock that is set */
+	uint32_t control;   /* ... the control socket's */
 	int64_t shadow_ns;
 	int status; /* of the process, once a turn has returned false */
 };

@@ -49,8 +49,9 @@ enum ds_order_result ds_orders_makestep(struct ds_daemon *daemon, int64_t *offse
 					char why[DS_ORDER_WHY]);
 
 /* Read the folders of `sourcedir` again: sources that are new are added, that are gone removed,
- * that changed begin anew, all others stay as they are. Errors go into the log with file and line,
- * and the first into `why`; the files that have none are taken. */
+ * that changed begin anew, all others stay as they are. Where a file has an error, all errors go
+ * into the log, with file and line, the first into `why`, and nothing changes. Memory that reading
+ * folders and files takes is given back before this returns. */
 enum ds_order_result ds_orders_reload(struct ds_daemon *daemon, uint32_t *count,
 				      char why[DS_ORDER_WHY]);
 

@@ -22,7 +22,7 @@ void ds_peering_start(struct ds_source *s, const struct ds_conf_source *conf,
 	s->place = place;
 	s->peering.their_mode = DS_MODE_ACTIVE;
 	s->peering.their_poll_log2 = s->peering.their_interval_log2 = POLL_UNHEARD;
-	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
+	s->due_ns = due_ns;
 	ds_peer_init(&s->peering.core, conf->version, conf->xleave, conf->key != 0, passive);
 }
 

@@ -68,6 +68,8 @@ static struct record_file bound = {
 static bool raw_measurements;
 static int banner_every;
 
+static int failed; /* to be opened */
+
 static void open_file(struct record_file *file, const char *directory, bool wanted)
 {
 	char path[DS_CONF_PATH + 32];
@@ -78,6 +80,7 @@ static void open_file(struct record_file *file, const char *directory, bool want
 	file->stream = fopen(path, "ae");
 	if (file->stream == NULL) {
 		ds_log(DS_LOG_WARNING, "cannot write %s: %s", path, strerror(errno));
+		failed++;
 		return;
 	}
 	setvbuf(file->stream, NULL, _IOLBF, 1024);
@@ -119,6 +122,14 @@ void ds_record_close(void)
 	close_file(&shadow);
 	close_file(&stamps);
 	close_file(&bound);
+}
+
+int ds_record_cycle(const struct ds_conf *conf)
+{
+	failed = 0;
+	ds_record_close();
+	ds_record_open(conf);
+	return failed;
 }
 
 /* The banner where it is due. */

@@ -26,6 +26,9 @@
  * early: the files must belong to the user. Files that cannot be opened are warned of. */
 void ds_record_open(const struct ds_conf *conf);
 void ds_record_close(void);
+/* Close the files and open them anew, under their names: they were rotated. Returns how many could
+ * not be opened; of each the log says why. */
+int ds_record_cycle(const struct ds_conf *conf);
 
 struct ds_record_measurement {
 	int64_t clock_ns; /* when the answer came */

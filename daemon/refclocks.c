@@ -40,6 +40,11 @@ const char *ds_refdrop_name(enum ds_refdrop drop)
 	return (unsigned)drop < DS_REFDROP_COUNT ? drop_names[drop] : "unknown";
 }
 
+const char *ds_refdrop_sentence(enum ds_refdrop drop)
+{
+	return (unsigned)drop < DS_REFDROP_COUNT ? drop_words[drop] : "unknown";
+}
+
 /* ---- opening ---- */
 
 static uint32_t ref_id_of(const char *text)

@@ -102,7 +102,8 @@ struct ds_refclocks {
 	bool news;
 };
 
-const char *ds_refdrop_name(enum ds_refdrop drop); /* static; "unknown" for an impossible one */
+const char *ds_refdrop_name(enum ds_refdrop drop);     /* static; "unknown" for an impossible one */
+const char *ds_refdrop_sentence(enum ds_refdrop drop); /* likewise */
 
 /* At start-up, while there are rights: devices, segments, sockets. False, with a line in the log,
  * where one cannot be had: a source of time would be missing. */

@@ -12,6 +12,7 @@
 #include "core/exchange/interleave.h"
 #include "daemon/access.h"
 #include "daemon/cards.h"
+#include "daemon/clients.h"
 #include "daemon/log.h"
 #include "os/random.h"
 
@@ -221,6 +222,7 @@ static void take_stamp(struct ds_serve *s, const struct ds_datagram *d)
 
 	if (!stamp_of(s, d, sent, &tx))
 		return;
+	s->tx_by[tx.source & 3]++;
 	/* What an answer is told to leave at is when the better of the two will be taken. */
 	if (sent->learns && (d->card_ns != 0 || !sent->by_card))
 		ds_departure_learn(&s->departures[sent->departure].learnt, sent->position,
@@ -303,6 +305,13 @@ static enum ds_auth check_trailer(struct ds_serve *s, const struct ds_datagram *
 	return auth;
 }
 
+static void note_client(struct ds_serve *s, const struct ds_datagram *d, enum ds_client_what what,
+			int64_t raw_ns)
+{
+	if (s->clients != NULL)
+		ds_clients_note(s->clients, &d->remote, what, raw_ns);
+}
+
 /* A request that may be answered: all that is known of it before it is judged. Returns false
  * for one that is not from a client we serve. */
 static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
@@ -311,6 +320,7 @@ static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
 	s->received++;
 	if (!ds_access_allowed(&s->conf->access, &d->remote)) {
 		ds_count(s->counters, DS_R_REQUEST_DENIED);
+		note_client(s, d, DS_CLIENT_DENIED, now->raw_ns);
 		return false;
 	}
 	request->data = d->data;
@@ -339,8 +349,14 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_re
 	request->auth = check_trailer(s, d, request, a);
 	reason = ds_server_answer(&s->server, request, state, response);
 	ds_count(s->counters, reason);
-	if (reason != DS_R_OK)
+	if (reason != DS_R_OK) {
+		note_client(s, d, DS_CLIENT_DROPPED, request->rx.raw_ns);
 		return;
+	}
+	note_client(s, d, response->interleaved ? DS_CLIENT_INTERLEAVED : DS_CLIENT_BASIC,
+		    request->rx.raw_ns);
+	s->rx_by[request->rx.source & 3]++;
+	s->authenticated += a->mac_lengths[a->count] != 0;
 	a->any_built |= a->mac_lengths[a->count] != 0 || a->forms[a->count] != DS_PTP_NONE;
 	if (a->mac_lengths[a->count] != 0) {
 		a->any_mac = true;

@@ -38,6 +38,7 @@
 #define DS_SERVE_TOKENS	    (UINT32_C(1) << 31) /* the server's lie below; others use as many */
 
 struct ds_cards;
+struct ds_clients;
 struct ds_route;
 
 /* An answer that a drivestamp was asked for. */
@@ -88,8 +89,9 @@ struct ds_serve {
 	struct ds_batch *batch;
 	struct ds_counters *counters;
 	/* Set by the owner after ds_serve_open(), or NULL: */
-	struct ds_cards *cards; /* there are none */
-	struct ds_route *route; /* whose card stamps a broadcast is not known */
+	struct ds_cards *cards;	    /* there are none */
+	struct ds_route *route;	    /* whose card stamps a broadcast is not known */
+	struct ds_clients *clients; /* nobody is remembered */
 	struct ds_serve_other others[DS_SERVE_OTHERS];
 	uint8_t other_count;
 	struct ds_server server;
@@ -102,6 +104,9 @@ struct ds_serve {
 	uint64_t prefix_key;
 	uint16_t ptp_sequence;
 	uint64_t received, answered, interleaved, stamps_asked, stamps_got;
+	uint64_t authenticated; /* answers with a MAC */
+	uint64_t rx_by[4];	/* of requests that were answered, by enum ds_stamp_source */
+	uint64_t tx_by[4];	/* drivestamps of answers that came */
 };
 
 /* Open the sockets that the configuration asks for (none where nobody is allowed and nobody else

@@ -154,6 +154,7 @@ bool ds_shadowing_conf(struct ds_conf *conf, const char *directory, const char *
 	prune_serving(conf, &p);
 	prune_path(&p, "pidfile", conf->pid_file, usual.pid_file);
 	prune_path(&p, "boundfile", conf->bound_file, usual.bound_file);
+	prune_path(&p, "controlsocket", conf->control_socket, usual.control_socket);
 	prune_path(&p, "rtcfile", conf->rtc_file, "");
 	prune_path(&p, "driftfile", conf->drift_file, "");
 	prune_path(&p, "logdir", conf->log_dir, "");
@@ -161,6 +162,7 @@ bool ds_shadowing_conf(struct ds_conf *conf, const char *directory, const char *
 		note(&p, NULL, 0, "'rtcsync' is left out in shadow: the kernel is told nothing");
 	conf->rtc_sync = false;
 	snprintf(conf->log_dir, sizeof(conf->log_dir), "%s", directory);
+	snprintf(conf->control_socket, sizeof(conf->control_socket), "%s/control.sock", directory);
 	snprintf(conf->drift_file, sizeof(conf->drift_file), "%s/drift", directory);
 	return true;
 }

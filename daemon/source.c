@@ -51,7 +51,7 @@ void ds_source_start(struct ds_source *s, const struct ds_conf_source *conf,
 {
 	ds_source_init(s, conf, global, address);
 	s->burst_left = conf->iburst ? BURST_REQUESTS : 0;
-	s->due_ns = conf->offline_ ? INT64_MAX : due_ns;
+	s->due_ns = due_ns;
 	ds_client_init(&s->client, conf->version, conf->xleave, conf->key != 0);
 }
 
@@ -77,6 +77,22 @@ void ds_source_stop(struct ds_source *s, struct ds_counters *counters)
 		ds_client_disarm(&s->client);
 	s->due_ns = INT64_MAX;
 	s->deadline_ns = INT64_MAX;
+}
+
+void ds_source_resume(struct ds_source *s, int64_t due_ns)
+{
+	s->due_ns = due_ns;
+	s->failures = 0;
+	if (!is_peer(s) && s->conf->iburst)
+		s->burst_left = BURST_REQUESTS;
+}
+
+void ds_source_burst(struct ds_source *s, uint8_t good, uint8_t most, int64_t due_ns)
+{
+	s->burst_left = most;
+	s->burst_good = good;
+	if (due_ns < s->due_ns)
+		s->due_ns = due_ns;
 }
 
 int64_t ds_source_next_ns(const struct ds_source *s)
@@ -137,8 +153,10 @@ static void schedule(struct ds_source *s, int64_t now_ns)
 		s->due_ns = now_ns + (interval < BURST_SPACING_NS ? interval : BURST_SPACING_NS);
 		return;
 	}
+	s->burst_good = 0;
 	/* daemon/hearing begins the next round */
-	s->due_ns = s->listening != NULL ? INT64_MAX : now_ns + ds_source_spread_ns(interval);
+	s->due_ns = s->listening != NULL || s->offline ? INT64_MAX
+						       : now_ns + ds_source_spread_ns(interval);
 }
 
 void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
@@ -645,8 +663,12 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 		ds_listening_calibrate(s->listening, x, c->freq_ppb);
 	if (reason == DS_R_OK && x != NULL && !s->warm)
 		sample = ds_source_take_exchange(s, c, x);
-	if (sample && s->conf->burst && !s->conf->iburst)
+	if (sample && s->burst_good > 0) {
+		s->burst_good--;
+		s->burst_left = s->burst_good > 0 ? s->burst_left : 0;
+	} else if (sample && s->conf->burst && !s->conf->iburst) {
 		s->burst_left = 0;
+	}
 	close_socket(s, c->counters);
 	return sample;
 }

@@ -82,7 +82,9 @@ struct ds_source {
 	uint8_t failures;     /* requests without an answer in a row, saturating */
 	bool warm;	      /* the request under way is a presend: its sample is not used */
 	bool warmed;	      /* the presend was done: the next one counts */
-	bool said_silent;     /* its silence is in the log */
+	uint8_t burst_good; /* a burst that was ordered ends after so many good ones; 0: none was */
+	bool offline;	    /* it is not asked */
+	bool said_silent;   /* its silence is in the log */
 	bool said_refused;
 	bool said_interface;	   /* an answer came by another interface */
 	bool said_rate, said_deny; /* never again, or who asks at every packet fills the log */
@@ -129,6 +131,12 @@ struct ds_source_context {
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
 void ds_source_start(struct ds_source *source, const struct ds_conf_source *conf,
 		     const struct ds_conf *global, const union ds_address *address, int64_t due_ns);
+/* After ds_source_stop(): ask it again, first at due_ns. */
+void ds_source_resume(struct ds_source *source, int64_t due_ns);
+/* Ask it (a client) at burst spacing until `good` measurements were good, `most` times at most,
+ * first at due_ns; what was under way goes on. Also one that is offline, which is silent
+ * afterwards. */
+void ds_source_burst(struct ds_source *source, uint8_t good, uint8_t most, int64_t due_ns);
 /* Close what is open; the source is silent until started again. */
 void ds_source_stop(struct ds_source *source, struct ds_counters *counters);
 

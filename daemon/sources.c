@@ -44,6 +44,9 @@ static void start_source(struct ds_sources *s, uint32_t index, const struct ds_c
 	else
 		ds_source_start(&s->table[index], conf, s->context.conf, &with_port, due);
 	s->table[index].place = (uint8_t)index;
+	s->table[index].offline = s->offline[index];
+	if (s->offline[index])
+		s->table[index].due_ns = INT64_MAX;
 }
 
 static bool family_fits(const struct ds_sources *s, const struct ds_conf_source *conf,
@@ -54,44 +57,83 @@ static bool family_fits(const struct ds_sources *s, const struct ds_conf_source 
 	return family == AF_INET ? s->context.conf->ipv4 : s->context.conf->ipv6;
 }
 
-static void add_group(struct ds_sources *s, const struct ds_conf_source *conf)
+static void clear_place(struct ds_sources *s, uint32_t i)
 {
-	struct ds_source_group *g = &s->groups[s->group_count];
+	memset(&s->table[i], 0, sizeof s->table[i]);
+	s->table[i].socket.fd = -1;
+	s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
+}
+
+/* So many places side by side: of those that were given back, or behind the last. Returns how many
+ * there are, at most `wanted`; 0: none. */
+static uint32_t find_places(struct ds_sources *s, uint32_t wanted, uint32_t *first)
+{
+	uint32_t run = 0;
+
+	for (uint32_t i = 0; i < s->count; i++) {
+		run = s->given_back[i] ? run + 1 : 0;
+		if (run < wanted)
+			continue;
+		*first = i + 1 - wanted;
+		return wanted;
+	}
+	*first = s->count;
+	if (s->count + wanted > DS_SOURCES_MAX)
+		wanted = DS_SOURCES_MAX - s->count;
+	s->count += wanted;
+	return wanted;
+}
+
+static struct ds_source_group *free_group(struct ds_sources *s)
+{
+	for (uint32_t i = 0; i < s->group_count; i++)
+		if (s->groups[i].conf == NULL)
+			return &s->groups[i];
+	return s->group_count < DS_CONF_SOURCES ? &s->groups[s->group_count] : NULL;
+}
+
+static bool add_group(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	struct ds_source_group *g = free_group(s);
 	union ds_address address;
 	uint32_t wanted = conf->pool			      ? conf->max_sources
 			  : conf->kind == DS_SOURCE_EPHEMERAL ? conf->max_peers
 							      : 1;
+	uint32_t first = 0;
+	uint32_t got = g != NULL ? find_places(s, wanted, &first) : 0;
 
-	if (s->count + wanted > DS_SOURCES_MAX) {
-		s->full += s->count + wanted - DS_SOURCES_MAX;
+	if (got < wanted) {
+		s->full += wanted - got;
 		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
 		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
-		wanted = DS_SOURCES_MAX - s->count;
-		if (wanted == 0)
-			return;
 	}
+	if (got == 0)
+		return false;
+	memset(g, 0, sizeof *g);
 	g->conf = conf;
-	g->first = (uint8_t)s->count;
-	g->count = (uint8_t)wanted;
+	g->first = (uint8_t)first;
+	g->count = (uint8_t)got;
 	g->backoff_ns = RESOLVE_BACKOFF_NS;
-	s->count += wanted;
-	s->group_count++;
-	for (uint32_t i = g->first; i < s->count; i++) {
-		s->table[i].socket.fd = -1;
-		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
+	if (g == &s->groups[s->group_count])
+		s->group_count++;
+	for (uint32_t i = first; i < first + got; i++) {
+		clear_place(s, i);
+		s->given_back[i] = false;
+		s->offline[i] = conf->offline_;
 	}
 	g->numeric = true;
 	if (conf->kind == DS_SOURCE_EPHEMERAL)
-		return;
+		return true;
 	g->numeric = ds_address_parse(conf->name, conf->port, &address);
 	g->wanted = !g->numeric;
 	if (!g->numeric)
-		return;
+		return true;
 	if (family_fits(s, conf, address.family))
 		start_source(s, g->first, conf, &address);
 	else
 		ds_log(DS_LOG_WARNING, "%s:%d: %s is of an address family that is switched off",
 		       conf->file, conf->line, conf->name);
+	return true;
 }
 
 /* names */
@@ -119,7 +161,7 @@ static bool in_use(const struct ds_sources *s, const union ds_address *address)
 
 static bool is_lost(const struct ds_source *source)
 {
-	return source->address.family != 0 && source->reach == 0 &&
+	return source->address.family != 0 && !source->offline && source->reach == 0 &&
 	       source->failures >= REPLACE_AFTER;
 }
 
@@ -197,7 +239,7 @@ static void start_lookups(struct ds_sources *s, int64_t now_ns)
 		struct ds_lookup *lookup;
 		int rc;
 
-		if (!g->wanted || g->looking || g->retry_ns > now_ns)
+		if (g->conf == NULL || !g->wanted || g->looking || g->retry_ns > now_ns)
 			continue;
 		lookup = free_lookup(s);
 		if (lookup == NULL)
@@ -232,7 +274,7 @@ static void look_for_lost(struct ds_sources *s, int64_t now_ns)
 	for (uint32_t i = 0; i < s->group_count; i++) {
 		struct ds_source_group *g = &s->groups[i];
 
-		if (g->numeric || g->wanted || g->retry_ns > now_ns)
+		if (g->conf == NULL || g->numeric || g->wanted || g->retry_ns > now_ns)
 			continue;
 		for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++)
 			g->wanted |= is_lost(&s->table[k]);
@@ -274,7 +316,8 @@ static struct ds_source *find_place(struct ds_sources *s, const struct ds_datagr
 	for (uint32_t i = 0; i < s->group_count; i++) {
 		const struct ds_source_group *g = &s->groups[i];
 
-		if (g->conf->kind != DS_SOURCE_EPHEMERAL || frame.key_id != g->conf->key ||
+		if (g->conf == NULL || g->conf->kind != DS_SOURCE_EPHEMERAL ||
+		    frame.key_id != g->conf->key ||
 		    ds_keys_check(s->context.keys, d->data, &frame, g->conf->key) != DS_AUTH_GOOD)
 			continue;
 		for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++)
@@ -326,6 +369,10 @@ static bool take_packet(void *context, const struct ds_datagram *d, const struct
 		}
 		if (!is_peer(source->conf) || !ds_peering_is_from(source, d))
 			continue;
+		if (source->offline) {
+			ds_count(s->context.counters, DS_R_NOT_ARMED);
+			return true;
+		}
 		s->news |= ds_peering_packet(source, &s->context, d, now_ns);
 		return true;
 	}
@@ -349,6 +396,15 @@ static void take_stamp(void *context, const struct ds_datagram *d)
 		ds_count(s->context.counters, DS_R_STAMP_WRONG_ID);
 }
 
+/* They keep the kernel stamping what arrives. */
+static void open_keepers(struct ds_sources *s)
+{
+	if (s->context.conf->ipv4 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
+		s->keeper[0].fd = -1;
+	if (s->context.conf->ipv6 && ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
+		s->keeper[1].fd = -1;
+}
+
 void ds_sources_init(struct ds_sources *s, const struct ds_source_context *context)
 {
 	memset(s, 0, sizeof *s);
@@ -360,12 +416,72 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 		add_group(s, &context->conf->sources[i]);
 	ds_serve_join(context->serve, &(struct ds_serve_other){s, take_packet, take_stamp, 0});
 	s->keeper[0].fd = s->keeper[1].fd = -1;
-	if (s->count == 0)
+	if (s->count > 0)
+		open_keepers(s);
+}
+
+bool ds_sources_add(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	if (!add_group(s, conf))
+		return false;
+	if (s->keeper[0].fd < 0 && s->keeper[1].fd < 0)
+		open_keepers(s);
+	return true;
+}
+
+void ds_sources_drop(struct ds_sources *s, uint32_t place)
+{
+	ds_source_stop(&s->table[place], s->context.counters);
+	clear_place(s, place);
+}
+
+void ds_sources_remove(struct ds_sources *s, uint32_t i)
+{
+	struct ds_source_group *g = &s->groups[i];
+
+	for (int k = 0; k < DS_LOOKUPS; k++)
+		if (s->lookups[k].resolution.child != 0 && s->lookups[k].group == i)
+			ds_resolve_cancel(&s->lookups[k].resolution);
+	for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++) {
+		ds_sources_drop(s, k);
+		s->given_back[k] = true;
+		s->offline[k] = false;
+	}
+	memset(g, 0, sizeof *g);
+}
+
+bool ds_sources_conf_is_used(const struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	for (uint32_t i = 0; i < s->group_count; i++)
+		if (s->groups[i].conf == conf)
+			return true;
+	return false;
+}
+
+void ds_sources_set_online(struct ds_sources *s, uint32_t place, bool online)
+{
+	struct ds_source *source = &s->table[place];
+
+	s->offline[place] = !online;
+	if (source->address.family == 0 || source->offline == !online)
 		return;
-	if (context->conf->ipv4 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
-		s->keeper[0].fd = -1;
-	if (context->conf->ipv6 && ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
-		s->keeper[1].fd = -1;
+	source->offline = !online;
+	if (online)
+		ds_source_resume(source, ds_monotonic_ns() + FIRST_REQUEST_NS +
+						 SPACING_NS * (int64_t)place);
+	else
+		ds_source_stop(source, s->context.counters);
+}
+
+bool ds_sources_burst(struct ds_sources *s, uint32_t place, uint8_t good, uint8_t most)
+{
+	struct ds_source *source = &s->table[place];
+
+	if (source->address.family == 0 || source->conf->kind != DS_SOURCE_CLIENT)
+		return false;
+	ds_source_burst(source, good, most,
+			ds_monotonic_ns() + FIRST_REQUEST_NS + SPACING_NS * (int64_t)place);
+	return true;
 }
 
 uint32_t ds_sources_reserve(struct ds_sources *s, const struct ds_conf_source *conf)
@@ -457,7 +573,8 @@ int64_t ds_sources_next_ns(const struct ds_sources *s)
 		const struct ds_source_group *g = &s->groups[i];
 
 		/* With no lookup free, the end of one wakes us. */
-		if (g->wanted && !g->looking && lookups_free(s) && g->retry_ns < next)
+		if (g->conf != NULL && g->wanted && !g->looking && lookups_free(s) &&
+		    g->retry_ns < next)
 			next = g->retry_ns;
 	}
 	return next;

@@ -17,7 +17,7 @@
 
 /* A `server` or `pool` line: a range of places in the table, filled as the name is resolved. */
 struct ds_source_group {
-	const struct ds_conf_source *conf;
+	const struct ds_conf_source *conf; /* NULL: the group was removed */
 	uint8_t first, count;
 	bool numeric;
 	bool looking; /* a lookup is under way */
@@ -39,6 +39,8 @@ struct ds_sources {
 	struct ds_source_context context;
 	struct ds_source table[DS_SOURCES_MAX];
 	uint32_t count;
+	bool offline[DS_SOURCES_MAX];	 /* places that are not asked */
+	bool given_back[DS_SOURCES_MAX]; /* below count, and nobody's */
 	struct ds_source_group groups[DS_CONF_SOURCES];
 	uint32_t group_count;
 	struct ds_lookup lookups[DS_LOOKUPS];
@@ -56,6 +58,20 @@ void ds_sources_init(struct ds_sources *sources, const struct ds_source_context 
  * returns how many, from what `count` was on. At start-up. */
 uint32_t ds_sources_reserve(struct ds_sources *sources, const struct ds_conf_source *conf);
 void ds_sources_close(struct ds_sources *sources);
+
+/* At run time. conf is kept, and must stay as it is until the group is gone: see
+ * ds_sources_conf_is_used(). False: there is no place for any of it. */
+bool ds_sources_add(struct ds_sources *sources, const struct ds_conf_source *conf);
+/* Group i, and all that was measured; its places are given to others. The caller tells selection.
+ */
+void ds_sources_remove(struct ds_sources *sources, uint32_t i);
+/* One address of a pool alone; a name that is looked up again may bring it back. */
+void ds_sources_drop(struct ds_sources *sources, uint32_t place);
+bool ds_sources_conf_is_used(const struct ds_sources *sources, const struct ds_conf_source *conf);
+/* Ask this place, or not any more. */
+void ds_sources_set_online(struct ds_sources *sources, uint32_t place, bool online);
+/* good of at most `most` measurements, soon. False: this kind is not asked. */
+bool ds_sources_burst(struct ds_sources *sources, uint32_t place, uint8_t good, uint8_t most);
 
 /* What poll() is to watch: fills at most `room` entries and returns how many; `who` names each
  * for ds_sources_handle(). */

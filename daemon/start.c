@@ -11,6 +11,8 @@
 #include "daemon/report.h"
 #include "os/clock_watch.h"
 
+#define BYTES_PER_CLIENT 128 /* of clientloglimit, which counts chrony's */
+
 void ds_start_say(void *context, bool error, const char *file, int line, const char *text)
 {
 	(void)context;
@@ -108,6 +110,26 @@ static struct ds_cards *cards_of(struct ds_daemon *d)
 	return d->cards.conf != NULL ? &d->cards : NULL;
 }
 
+/* Whom we serve is remembered, unless `noclientlog` says not to. */
+static bool open_clients(struct ds_daemon *d)
+{
+	uint64_t records = d->conf.client_log_limit / BYTES_PER_CLIENT;
+	struct ds_reading now;
+
+	if (d->conf.no_client_log || (ds_serve_socket(&d->serve, AF_INET, DS_PTP_NONE)->fd < 0 &&
+				      ds_serve_socket(&d->serve, AF_INET6, DS_PTP_NONE)->fd < 0))
+		return true;
+	if (records > DS_CLIENTS_MOST)
+		records = DS_CLIENTS_MOST;
+	ds_clock_read(&d->clock, &now);
+	if (!ds_clients_open(&d->clients, (uint32_t)records, ~d->serve.prefix_key, now.raw_ns)) {
+		ds_log_fatal("no memory for %u clients (clientloglimit)", (unsigned)records);
+		return false;
+	}
+	d->serve.clients = &d->clients;
+	return true;
+}
+
 bool ds_start_open(struct ds_daemon *d)
 {
 	if (d->conf.clock_precision_s > 0.0)
@@ -128,11 +150,16 @@ bool ds_start_open(struct ds_daemon *d)
 	if (!ds_serve_open(&d->serve, &d->conf, &d->keys, &d->clock, &d->timekeeper, d->batch,
 			   &d->counters))
 		return false;
+	if (!open_clients(d))
+		return false;
 	d->serve.cards = cards_of(d);
 	d->serve.route = &d->route;
 	say_stamping(d);
 	open_route(d);
 	open_bound_page(d);
+	ds_control_none(&d->control);
+	if (d->once == DS_ONCE_NO)
+		ds_control_open(&d->control, &d->conf);
 	ds_rtckeeper_open(&d->rtckeeper, &d->conf);
 	if (!ds_refclocks_open(&d->refclocks, &d->conf))
 		ds_log_fatal("a reference clock cannot be had");
@@ -218,6 +245,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_timekeeper_close(&d->timekeeper);
 	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
+	ds_control_close(&d->control);
 	if (d->clock_watch >= 0)
 		close(d->clock_watch);
 	ds_cards_close(&d->cards);
@@ -227,6 +255,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_rtckeeper_close(&d->rtckeeper);
 	ds_route_close(&d->route);
 	ds_serve_close(&d->serve);
+	ds_clients_close(&d->clients);
 	ds_keys_free(&d->keys);
 	ds_batch_free(d->batch);
 	ds_shadowing_close(&d->shadowing);

@@ -268,6 +268,24 @@ void ds_timekeeper_timer(struct ds_timekeeper *tk)
 	apply(tk, &correction);
 }
 
+bool ds_timekeeper_makestep(struct ds_timekeeper *tk, int64_t *offset_ns)
+{
+	struct ds_correction correction;
+	struct ds_reading now;
+
+	tk->stepped = false;
+	*offset_ns = 0;
+	if (!tk->steer || !tk->discipline.synchronised)
+		return false;
+	ds_clock_read(tk->clock, &now);
+	ds_discipline_step(&tk->discipline, &now, &correction);
+	*offset_ns = correction.step_ns;
+	if (correction.step)
+		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
+	apply(tk, &correction);
+	return true;
+}
+
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,
 				struct ds_server_state *state)
 {

@@ -64,6 +64,11 @@ struct ds_timekeeper_input {
 /* Returns whether there was an update; the clock is corrected then. */
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input);
 
+/* Somebody orders the clock to be stepped by what is left, however little: *offset_ns, positive
+ * where it was slow. False: there is no time to step to, or the clock is not steered. As after an
+ * update, saved stamps are of another time where `stepped` is true then. */
+bool ds_timekeeper_makestep(struct ds_timekeeper *tk, int64_t *offset_ns);
+
 /* The correction under way comes to an end. */
 void ds_timekeeper_timer(struct ds_timekeeper *tk);
 

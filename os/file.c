@@ -154,3 +154,31 @@ void ds_pidfile_remove(const char *path)
 	if (pid_in(path) == getpid())
 		unlink(path);
 }
+
+int ds_directory_check(const char *path, uid_t uid, char why[DS_WHY])
+{
+	struct stat st;
+
+	why[0] = '\0';
+	if (stat(path, &st) != 0) {
+		int error = errno;
+
+		snprintf(why, DS_WHY, "%s: %s", path, strerror(error));
+		return -error;
+	}
+	if (!S_ISDIR(st.st_mode)) {
+		snprintf(why, DS_WHY, "%s: is no folder", path);
+		return -ENOTDIR;
+	}
+	if (st.st_uid != 0 && st.st_uid != uid) {
+		snprintf(why, DS_WHY, "%s: belongs to user %u, not to root or user %u", path,
+			 (unsigned)st.st_uid, (unsigned)uid);
+		return -EPERM;
+	}
+	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0 && (st.st_mode & S_ISVTX) == 0) {
+		snprintf(why, DS_WHY, "%s: others can write there (mode %03o)", path,
+			 (unsigned)(st.st_mode & 0777));
+		return -EPERM;
+	}
+	return 0;
+}

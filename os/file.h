@@ -18,6 +18,10 @@ int ds_file_replace(const char *path, const char *text, mode_t mode);
 /* Read at most size - 1 bytes, NUL-terminated; on errors buffer is the empty string. Bytes read or
  * a negative errno (-EINVAL for size 0). Does not wait on a FIFO. */
 ssize_t ds_file_read(const char *path, char *buffer, size_t size);
+/* Can what stands in this folder be trusted to be what we put there? It must be a folder of root's
+ * or of uid's, in which no other user can write (unless it is sticky, as /tmp). 0, or a negative
+ * errno with a sentence: -EPERM, -ENOTDIR, or why it cannot be looked at. */
+int ds_directory_check(const char *path, uid_t uid, char why[DS_WHY]);
 /* Create a pid file; -EEXIST with a sentence where another live process owns it; a stale one, and
  * one that holds no number, is replaced. Other failures: a negative errno and a sentence. */
 int ds_pidfile_create(const char *path, char why[DS_WHY]);

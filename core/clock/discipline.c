@@ -219,6 +219,20 @@ void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
 	tell(d, correction);
 }
 
+void ds_discipline_step(struct ds_discipline *d, const struct ds_reading *now,
+			struct ds_correction *correction)
+{
+	memset(correction, 0, sizeof(*correction));
+	correction->rate_ppb = d->freq_ppb;
+	correction->until_raw_ns = INT64_MAX;
+	if (!d->synchronised)
+		return;
+	correction->step_ns = ds_discipline_remaining_ns(d, now);
+	correction->step = correction->step_ns != 0;
+	stop_slew(d);
+	tell(d, correction);
+}
+
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
 			     struct ds_correction *correction)
 {

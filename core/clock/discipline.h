@@ -90,6 +90,11 @@ void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
 			 struct ds_correction *correction);
 
+/* Somebody orders it: what remains is stepped, however little it is, and whatever makestep allows.
+ * Nothing before the first update. */
+void ds_discipline_step(struct ds_discipline *d, const struct ds_reading *now,
+			struct ds_correction *correction);
+
 /* The clock was set by somebody else (the raw scale was not): bring it back at once, without
  * waiting for the next update. Steps only if makestep would. */
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,

@@ -812,7 +812,8 @@ static void test_grammar_is_whole(void **state)
 					    "tempcomp",
 					    "user"};
 	/* not chrony's */
-	static const char *const ours[] = {"boundfile", "clock", "ephemeral", "maxasymmetry"};
+	static const char *const ours[] = {"boundfile",	    "clock",	 "controlgroup",
+					   "controlsocket", "ephemeral", "maxasymmetry"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)

@@ -1,0 +1,61 @@
+/*
+ * clients: who asked us, how often, and when last.
+ * It must never grow, nor be looked at to decide whether anybody is answered.
+ *
+ * Records stand in sets of DS_CLIENTS_WAYS, the set being chosen by a keyed hash of the address, so
+ * that nobody can choose whose record gives way. The one that was heard longest ago does, and that
+ * is counted. An address may lose its record so, never have two. Addresses are kept without the
+ * port: who asks from many is one client.
+ */
+#ifndef DS_DAEMON_CLIENTS_H
+#define DS_DAEMON_CLIENTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/address.h"
+
+#define DS_CLIENTS_WAYS 8
+#define DS_CLIENTS_MOST 16384 /* records; more are not kept, whatever the limit is */
+
+struct ds_clients_set;
+
+/* All zero: nothing is kept. Private to clients.c, but for `replaced`. */
+struct ds_clients {
+	struct ds_clients_set *sets; /* NULL: none */
+	uint32_t mask;		     /* number of sets, a power of two, less 1 */
+	uint64_t key;
+	int64_t started_raw_ns;
+	uint64_t replaced; /* records that gave way to others */
+};
+
+enum ds_client_what {
+	DS_CLIENT_BASIC,       /* got a basic answer */
+	DS_CLIENT_INTERLEAVED, /* got an interleaved one */
+	DS_CLIENT_DENIED,      /* is not allowed */
+	DS_CLIENT_DROPPED,     /* any other reason */
+};
+
+/* At start-up: room for `records` (rounded down to a power of two, at most DS_CLIENTS_MOST; below
+ * DS_CLIENTS_WAYS: none). False where there is no memory. */
+bool ds_clients_open(struct ds_clients *clients, uint32_t records, uint64_t key, int64_t raw_ns);
+void ds_clients_close(struct ds_clients *clients);
+
+/* raw_ns: of the request. Counters stay at their limit of 2^32 - 1. Nothing where none are kept. */
+void ds_clients_note(struct ds_clients *clients, const union ds_address *address,
+		     enum ds_client_what what, int64_t raw_ns);
+
+struct ds_client_seen {
+	union ds_address address;
+	uint32_t basic, interleaved, denied, dropped;
+	int64_t last_ago_s;
+	bool interval_known;  /* it asked twice at least */
+	int8_t interval_log2; /* between requests, of s, on average of the last few */
+};
+/* Places, used or not; ds_clients_get() is false for those that are not. */
+uint32_t ds_clients_places(const struct ds_clients *clients);
+uint32_t ds_clients_kept(const struct ds_clients *clients);
+bool ds_clients_get(const struct ds_clients *clients, uint32_t place, int64_t raw_ns,
+		    struct ds_client_seen *seen);
+
+#endif

@@ -7,7 +7,8 @@
 #include "tool/options.h"
 
 static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_conform, &ds_verb_demo,
-					      &ds_verb_bound, &ds_verb_lab,	&ds_verb_doctor};
+					      &ds_verb_bound, &ds_verb_lab,	&ds_verb_doctor,
+					      &ds_verb_import};
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))
 

@@ -48,6 +48,7 @@ extern const struct ds_verb ds_verb_demo;
 extern const struct ds_verb ds_verb_bound;
 extern const struct ds_verb ds_verb_lab;
 extern const struct ds_verb ds_verb_doctor;
+extern const struct ds_verb ds_verb_import;
 
 #define DS_EXIT_USAGE 2
 

@@ -56,6 +56,7 @@ struct ds_import_line {
 	bool too_many;		  /* words */
 	char *comment;		  /* behind the words; NULL */
 	bool sources;		  /* of a file of a sourcedir */
+	char *trouble;		  /* what it includes cannot be read; NULL: it can */
 	enum ds_import_fate fate; /* once it has been decided */
 };
 
@@ -75,6 +76,8 @@ struct ds_import_added {
 struct ds_import {
 	enum ds_import_family family;
 	char told_by[160];   /* what says that it is this family's */
+	bool has_nts;	     /* ... asks for NTS somewhere */
+	bool has_keys;	     /* the old file names a file with keys */
 	bool no_files;	     /* nothing but the text that was handed over is read */
 	const char *keys_to; /* path of the key file that is written; NULL: none is */
 

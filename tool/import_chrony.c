@@ -91,7 +91,9 @@ static enum ds_import_fate logs(struct ds_import *import, const struct ds_import
 			continue;
 		}
 		fate = DS_IMPORT_CHANGED;
-		ds_import_why(import, "'%.60s' left out: %s", l->word[at], import->said);
+		const struct ds_word *word = ds_words_find(&ds_words_log_options, l->word[at]);
+		ds_import_why(import, "'%.60s' left out: %s", l->word[at],
+			      word != NULL && word->reason != NULL ? word->reason : import->said);
 	}
 	if (length == 3)
 		return DS_IMPORT_DROPPED;
@@ -164,6 +166,11 @@ static enum ds_import_fate include(struct ds_import *import, const struct ds_imp
 {
 	bool sources = is(l, "sourcedir");
 
+	if (l->trouble != NULL) {
+		ds_import_why(import, "what it includes was not read: %s", l->trouble);
+		if (is(l, "include"))
+			return DS_IMPORT_DROPPED;
+	}
 	if (is(l, "include")) {
 		ds_import_why(import, "what it includes stands here");
 		return DS_IMPORT_CHANGED;
@@ -206,6 +213,25 @@ static void unknown(struct ds_import *import, const struct ds_import_line *l)
 		      nearest->word);
 }
 
+/* What chrony does nothing about either is no loss. */
+static enum ds_import_fate left_out(struct ds_import *import, const struct ds_word *word)
+{
+	bool obsolete = word->reason != NULL && strncmp(word->reason, "obsolete", 8) == 0;
+
+	if (obsolete) {
+		ds_import_why(import, "'%s' does nothing in chronyd either", word->word);
+		return DS_IMPORT_CHANGED;
+	}
+	if (!import->has_nts &&
+	    (strncmp(word->word, "nts", 3) == 0 || strcmp(word->word, "nocerttimecheck") == 0)) {
+		ds_import_why(import, "'%s' is of use to NTS alone, which no line asks for",
+			      word->word);
+		return DS_IMPORT_CHANGED;
+	}
+	ds_import_why(import, "'%s' has no effect here: %s", word->word, word->reason);
+	return DS_IMPORT_DROPPED;
+}
+
 static bool is_path(const struct ds_import_line *l)
 {
 	return is(l, "driftfile") || is(l, "logdir") || is(l, "pidfile") || is(l, "user") ||
@@ -227,11 +253,8 @@ static enum ds_import_fate decide(struct ds_import *import, const struct ds_impo
 	}
 	if (word->attitude == DS_WORD_REFUSED)
 		return refused(import, l, word);
-	if (word->attitude != DS_WORD_SUPPORTED) {
-		ds_import_why(import, "'%s' has no effect here: %s", word->word,
-			      word->reason != NULL ? word->reason : "obsolete");
-		return DS_IMPORT_DROPPED;
-	}
+	if (word->attitude != DS_WORD_SUPPORTED)
+		return left_out(import, word);
 	if ((is(l, "server") || is(l, "pool") || is(l, "peer")) && l->words > 1)
 		return source(import, l);
 	if (is(l, "refclock") && l->words > 1)
@@ -257,11 +280,26 @@ static void add_commands(struct ds_import *import, bool port, bool socket)
 		ds_import_add(import, "bindcmdaddress " COMMAND_SOCKET, "%s", why);
 }
 
+static void look_over(struct ds_import *import)
+{
+	for (int i = 0; i < import->line_count; i++) {
+		const struct ds_import_line *l = import->lines[i];
+
+		if (l->words == 0)
+			continue;
+		import->has_keys |= is(l, "keyfile");
+		import->has_nts |= is(l, "ntsserverkey");
+		for (int at = 2; at < l->words; at++)
+			import->has_nts |= strcasecmp(l->word[at], "nts") == 0;
+	}
+}
+
 void ds_import_chrony(struct ds_import *import)
 {
 	bool port = false, socket = false;
 	const char *file = NULL;
 
+	look_over(import);
 	for (int i = 0; i < import->line_count; i++) {
 		struct ds_import_line *l = import->lines[i];
 

@@ -16,7 +16,8 @@ struct ntp {
 	struct ds_import *import;
 	unsigned long trusted[TRUSTED_MOST];
 	int trusted_count;
-	bool no_auth; /* disable auth */
+	bool multicast; /* multicastclient */
+	bool no_auth;	/* disable auth */
 	bool any_default, step;
 };
 
@@ -163,6 +164,10 @@ static enum ds_import_fate broadcast(struct ntp *ntp, const struct ds_import_lin
 			return DS_IMPORT_DROPPED;
 		} else
 			ds_import_why(import, "'%.60s' left out", l->word[at]);
+	}
+	if (strstr(rest, " key ") != NULL && !import->has_keys) {
+		ds_import_why(import, "it needs a key, and the old file names no file with keys");
+		return DS_IMPORT_DROPPED;
 	}
 	if (poll < 0 || poll > 17)
 		poll = 6;
@@ -331,7 +336,7 @@ static enum ds_import_fate interface(struct ntp *ntp, const struct ds_import_lin
 
 	if (same(action, "ignore") || same(action, "drop")) {
 		if (same(what, "wildcard") || same(what, "all")) {
-			ds_import_why(import, "'%.20s' alone is heard where it is named", action);
+			ds_import_why(import, "only what is named by 'listen' is heard");
 			return DS_IMPORT_CHANGED;
 		}
 		ds_import_why(import,
@@ -348,6 +353,12 @@ static enum ds_import_fate interface(struct ntp *ntp, const struct ds_import_lin
 	    same(what, "ipv6")) {
 		ds_import_why(import, "all addresses are listened at by default");
 		return DS_IMPORT_CHANGED;
+	}
+	if (ntp->multicast) {
+		ds_import_why(import,
+			      "a socket that is bound hears no multicast: all addresses are "
+			      "listened at");
+		return DS_IMPORT_DROPPED;
 	}
 	if (!ds_address_parse(what, 0, &address))
 		return written(ds_import_write(import, "binddevice %.60s", what));
@@ -550,8 +561,8 @@ static enum ds_import_fate flag(struct ds_import *import, const char *what, bool
 	} flags[] = {
 		{"auth", -2, ""},
 		{"bclient", -2, ""},
-		{"calibrate", -1, "reference clocks are compared by 'offset' alone"},
-		{"kernel", -1, "the clock is steered by the daemon, through the kernel"},
+		{"calibrate", 0, "reference clocks are compared by 'offset' alone"},
+		{"kernel", 1, "the clock is steered through the kernel"},
 		{"mode7", 0, "nothing of the kind is answered"},
 		{"monitor", 0, "no list of clients can be asked for from outside"},
 		{"ntp", 1, "the clock is steered; start with -x where it is not to be"},
@@ -611,7 +622,10 @@ static enum ds_import_fate pidfile(struct ntp *ntp, const struct ds_import_line 
 
 static enum ds_import_fate include(struct ntp *ntp, const struct ds_import_line *l)
 {
-	(void)l;
+	if (l->trouble != NULL) {
+		ds_import_why(ntp->import, "what it includes was not read: %s", l->trouble);
+		return DS_IMPORT_DROPPED;
+	}
 	ds_import_why(ntp->import, "what it includes stands here");
 	return DS_IMPORT_CHANGED;
 }
@@ -772,6 +786,8 @@ static void look_over(struct ntp *ntp)
 
 		if (l->words == 0)
 			continue;
+		ntp->import->has_keys |= same(l->word[0], "keys");
+		ntp->multicast |= same(l->word[0], "multicastclient");
 		if (same(l->word[0], "trustedkey"))
 			find_trusted(ntp, l);
 		for (int at = 1; at < l->words; at++) {

@@ -14,6 +14,7 @@ struct rs {
 	const char *file;
 	int next_line; /* comments before it have been written */
 	int sources;
+	int servers; /* [[server]] */
 	bool minimum, step;
 };
 
@@ -187,10 +188,12 @@ static enum ds_import_fate source_key(struct rs *rs, const struct ds_toml *table
 	}
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
 		if (same(options[i].key, member->key)) {
-			if (i > 0)
+			bool same_word = i == 0 || same(member->key, "precision");
+
+			if (!same_word)
 				ds_import_why(rs->import, "'%s' is %s of the line", member->key,
 					      options[i].is);
-			return i > 0 ? DS_IMPORT_CHANGED : DS_IMPORT_KEPT;
+			return same_word ? DS_IMPORT_KEPT : DS_IMPORT_CHANGED;
 		}
 	ds_import_why(rs->import, "'%.60s' is not supported", member->key);
 	return DS_IMPORT_DROPPED;
@@ -233,7 +236,10 @@ static enum ds_import_fate write_listen(struct rs *rs, const struct ds_toml *tab
 			ds_import_write(import, "bindaddress %.100s", host);
 	}
 	if (ds_toml_find(table, "allowlist") == NULL)
-		ds_import_write(import, "allow");
+		/* one server listens for both families; of several each opens its own alone */
+		ds_import_write(import, rs->servers < 2		    ? "allow"
+					: strchr(host, ':') != NULL ? "allow ::/0"
+								    : "allow 0/0");
 	else
 		write_list(rs, ds_toml_find(table, "allowlist"), "allow");
 	/* Its deny list is asked first: with `all` nothing within one is allowed. */
@@ -395,6 +401,11 @@ static enum ds_import_fate decide(struct rs *rs, const char *path, const struct 
 		return observability_key(rs, member);
 	if (same(path, "source-defaults"))
 		return default_key(rs, member);
+	if (strncmp(path, "server.allowlist", 16) == 0 || same(path, "server.denylist") ||
+	    same(path, "source.poll-interval-limits")) {
+		ds_import_why(rs->import, "'%.60s' stands in the line of the table", member->key);
+		return DS_IMPORT_CHANGED;
+	}
 	if (same(path, "keyset") || same(path, "nts-ke-server"))
 		ds_import_why(rs->import, "'%.60s': there is no NTS: clients find no key exchange",
 			      member->key);
@@ -446,6 +457,17 @@ static enum ds_import_fate inline_tables(struct rs *rs, const char *key,
 	return fate;
 }
 
+/* observability = {...}: likewise. */
+static enum ds_import_fate inline_table(struct rs *rs, const struct ds_toml *table)
+{
+	enum ds_import_fate fate = DS_IMPORT_DROPPED;
+
+	for (const struct ds_toml *member = table->first; member != NULL; member = member->next)
+		if (decide(rs, table->key, table, member) != DS_IMPORT_DROPPED)
+			fate = DS_IMPORT_CHANGED;
+	return fate;
+}
+
 static void walk_member(struct rs *rs, const char *path, const struct ds_toml *table,
 			const struct ds_toml *member)
 {
@@ -473,6 +495,8 @@ static void walk_member(struct rs *rs, const char *path, const struct ds_toml *t
 	if (path[0] == '\0' && member->kind == DS_TOML_ARRAY &&
 	    (same(member->key, "source") || same(member->key, "server")))
 		ds_import_end(rs->import, l, inline_tables(rs, member->key, member));
+	else if (path[0] == '\0' && member->kind == DS_TOML_TABLE)
+		ds_import_end(rs->import, l, inline_table(rs, member));
 	else
 		ds_import_end(rs->import, l, decide(rs, path, table, member));
 }
@@ -511,6 +535,10 @@ void ds_import_ntpd_rs(struct ds_import *import, const char *file, const char *t
 		return;
 	}
 	ds_import_lines(import, file, text, length, &cut, false);
+	for (const struct ds_toml *server = ds_toml_find(root, "server");
+	     server != NULL && server->kind == DS_TOML_ARRAY && rs.servers == 0;)
+		for (server = server->first; server != NULL; server = server->next)
+			rs.servers++;
 	walk(&rs, "", root);
 	write_comments(&rs, import->line_count + 1);
 	add_defaults(&rs);

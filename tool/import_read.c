@@ -288,10 +288,16 @@ static int look_into(const char *path, int directory, const char *suffix, struct
 	return count;
 }
 
+static void trouble(struct ds_import *import, int line, const char *why)
+{
+	if (import->lines[line]->trouble == NULL)
+		import->lines[line]->trouble = strdup(why);
+}
+
 /* Files of these folders in the order of their names; of equal names the first folder's, as
  * chrony.conf(5) has it. */
-static void follow_folders(struct ds_import *import, const struct ds_import_cut *cut, char **words,
-			   int count, const char *suffix, bool sources)
+static void follow_folders(struct ds_import *import, const struct ds_import_cut *cut, int line,
+			   char **words, int count, const char *suffix, bool sources)
 {
 	struct found *found = calloc(FOUND_MOST, sizeof(*found));
 	char path[PATH_MAX + NAME_MAX + 2], why[256];
@@ -308,12 +314,12 @@ static void follow_folders(struct ds_import *import, const struct ds_import_cut 
 		snprintf(path, sizeof(path), "%.*s/%s", PATH_MAX, words[found[i].directory],
 			 found[i].name);
 		if (!ds_import_follow(import, cut, path, sources, why))
-			ds_import_advise(import, "A file was not followed: %s.", why);
+			trouble(import, line, why);
 	}
 	free(found);
 }
 
-static void follow_pattern(struct ds_import *import, const struct ds_import_cut *cut,
+static void follow_pattern(struct ds_import *import, const struct ds_import_cut *cut, int line,
 			   const char *pattern, bool sources)
 {
 	glob_t found = {.gl_pathc = 0};
@@ -321,20 +327,20 @@ static void follow_pattern(struct ds_import *import, const struct ds_import_cut 
 
 	if (strpbrk(pattern, "*?[") == NULL) {
 		if (!ds_import_follow(import, cut, pattern, sources, why))
-			ds_import_advise(import, "A file was not followed: %s.", why);
+			trouble(import, line, why);
 		return;
 	}
 	if (glob(pattern, 0, NULL, &found) == 0)
 		for (size_t i = 0; i < found.gl_pathc; i++)
 			if (!ds_import_follow(import, cut, found.gl_pathv[i], sources, why))
-				ds_import_advise(import, "A file was not followed: %s.", why);
+				trouble(import, line, why);
 	globfree(&found);
 }
 
 /* ntp.conf(5): a path that is not absolute counts from the folder of the file; ntpsec also reads
  * all *.conf of a folder. */
-static void follow_ntp(struct ds_import *import, const struct ds_import_cut *cut, const char *file,
-		       char *given)
+static void follow_ntp(struct ds_import *import, const struct ds_import_cut *cut, int line,
+		       const char *file, const char *given)
 {
 	const char *slash = strrchr(file, '/');
 	char path[PATH_MAX];
@@ -346,9 +352,9 @@ static void follow_ntp(struct ds_import *import, const struct ds_import_cut *cut
 	else
 		snprintf(path, sizeof(path), "%s", given);
 	if (stat(path, &is) == 0 && S_ISDIR(is.st_mode))
-		follow_folders(import, cut, &one, 1, ".conf", false);
+		follow_folders(import, cut, line, &one, 1, ".conf", false);
 	else
-		follow_pattern(import, cut, path, false);
+		follow_pattern(import, cut, line, path, false);
 }
 
 /* Sources that other programs write while the machine runs are theirs: they are not copied. */
@@ -357,20 +363,20 @@ static bool is_fleeting(const char *folder)
 	return strncmp(folder, "/run/", 5) == 0 || strncmp(folder, "/var/run/", 9) == 0;
 }
 
-static void follow_chrony(struct ds_import *import, const struct ds_import_cut *cut, char **word,
-			  int words, bool sources)
+static void follow_chrony(struct ds_import *import, const struct ds_import_cut *cut, int line,
+			  char **word, int words, bool sources)
 {
 	int kept = 0;
 
 	if (strcasecmp(word[0], "include") == 0 && words == 2) {
-		follow_pattern(import, cut, word[1], sources);
+		follow_pattern(import, cut, line, word[1], sources);
 	} else if (strcasecmp(word[0], "confdir") == 0) {
-		follow_folders(import, cut, word + 1, words - 1, ".conf", sources);
+		follow_folders(import, cut, line, word + 1, words - 1, ".conf", sources);
 	} else if (strcasecmp(word[0], "sourcedir") == 0) {
 		for (int i = 1; i < words && i <= DIRECTORIES; i++)
 			if (!is_fleeting(word[i]))
 				word[1 + kept++] = word[i];
-		follow_folders(import, cut, word + 1, kept, ".sources", true);
+		follow_folders(import, cut, line, word + 1, kept, ".sources", true);
 	}
 }
 
@@ -382,11 +388,11 @@ void ds_import_includes(struct ds_import *import, const struct ds_import_cut *cu
 	int count = l->words;
 
 	if (import->no_files || count < 2)
-		return;
+		return;			       /* the lines say for themselves what they include */
 	memcpy(words, l->word, sizeof(words)); /* they are shifted about */
 	if (cut == &ds_import_cut_chrony)
-		follow_chrony(import, cut, words, count, l->sources);
+		follow_chrony(import, cut, line, words, count, l->sources);
 	else if (cut == &ds_import_cut_ntp &&
 		 (strcasecmp(words[0], "includefile") == 0 || strcasecmp(words[0], "include") == 0))
-		follow_ntp(import, cut, file, words[1]);
+		follow_ntp(import, cut, line, file, words[1]);
 }

@@ -203,9 +203,8 @@ static void sync_look(struct sync *sync)
 {
 	for (int i = 0; i < sync->import->line_count; i++) {
 		const struct ds_import_line *l = sync->import->lines[i];
-		const char *text = l->words > 0 ? l->copy : "", *value;
+		const char *value;
 
-		(void)text;
 		if (l->words == 0) {
 			value = value_of(l->text + strspn(l->text, "#; "), "FallbackNTP");
 			if (value != NULL && value[0] != '\0' && l->text[0] == '#')
@@ -270,8 +269,7 @@ static enum ds_import_fate sync_list(struct sync *sync, const char *list, bool f
 	return sync_servers(sync, list);
 }
 
-static enum ds_import_fate sync_line(struct sync *sync, const struct ds_import_line *l,
-				     const char *text)
+static enum ds_import_fate sync_line(struct sync *sync, const char *text)
 {
 	struct ds_import *import = sync->import;
 	const char *value;
@@ -299,7 +297,8 @@ static enum ds_import_fate sync_line(struct sync *sync, const struct ds_import_l
 		ds_import_why(import, "'SaveIntervalSec': the time is not saved on disk; the "
 				      "real-time clock keeps it");
 	else
-		ds_import_why(import, "unknown word '%.64s'", l->word[0]);
+		ds_import_why(import, "unknown word '%.*s'",
+			      (int)strcspn(text, "= ") < 64 ? (int)strcspn(text, "= ") : 64, text);
 	return DS_IMPORT_DROPPED;
 }
 
@@ -349,8 +348,7 @@ void ds_import_timesyncd(struct ds_import *import)
 		ds_import_begin(import, l);
 		if (l->too_many)
 			ds_import_why(import, "'%.64s': the line is too long", l->word[0]);
-		ds_import_end(import, l,
-			      l->too_many ? DS_IMPORT_DROPPED : sync_line(&sync, l, text));
+		ds_import_end(import, l, l->too_many ? DS_IMPORT_DROPPED : sync_line(&sync, text));
 		free(text);
 	}
 	if (!sync.any_ntp && !sync.any_fallback && sync.fallback != NULL)

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "daemon/conf_words.h"
 #include "tool/import.h"
 
 const char *const ds_import_families[DS_IMPORT_FAMILIES] = {"chrony", "ntp", "ntpd-rs", "openntpd",
@@ -60,6 +61,7 @@ void ds_import_free(struct ds_import *import)
 		free(import->lines[i]->text);
 		free(import->lines[i]->copy);
 		free(import->lines[i]->comment);
+		free(import->lines[i]->trouble);
 		free(import->lines[i]);
 	}
 	free(import->lines);
@@ -131,6 +133,9 @@ void ds_import_why(struct ds_import *import, const char *format, ...)
 }
 
 /* Without control characters; ours are 2047 bytes at most, as the daemon's. */
+static void compose(char text[2048], const char *format, va_list arguments)
+	__attribute__((format(printf, 2, 0)));
+
 static void compose(char text[2048], const char *format, va_list arguments)
 {
 	int length = vsnprintf(text, 2048, format, arguments);
@@ -302,6 +307,16 @@ static bool cannot_be_left(const char *option)
 	return false;
 }
 
+/* Why the daemon does not take it; ds_import_accepts() has just been asked. */
+static const char *reason(const struct ds_import *import, const char *option)
+{
+	const struct ds_word *word = ds_words_find(&ds_words_source_options, option);
+
+	if (word != NULL && word->attitude != DS_WORD_SUPPORTED && word->reason != NULL)
+		return word->reason;
+	return import->said[0] != '\0' ? import->said : "the line is too long";
+}
+
 void ds_import_source_option(struct ds_import *import, struct ds_import_source *source,
 			     const char *option, const char *value)
 {
@@ -317,6 +332,11 @@ void ds_import_source_option(struct ds_import *import, struct ds_import_source *
 		 : pool ? "pool"
 			: "server",
 		 both, peer && strcasecmp(option, "key") != 0 ? " key 1" : "");
+	if (strcasecmp(option, "key") == 0 && !import->has_keys) {
+		source->fatal = true;
+		ds_import_why(import, "it needs a key, and the old file names no file with keys");
+		return;
+	}
 	if (ds_import_accepts(import, trial) &&
 	    source->length + strlen(both) < sizeof(source->text)) {
 		source->length +=
@@ -326,15 +346,13 @@ void ds_import_source_option(struct ds_import *import, struct ds_import_source *
 	}
 	source->changed = true;
 	source->fatal |= cannot_be_left(option);
-	ds_import_why(import, "'%.60s' left out: %s", option,
-		      import->said[0] != '\0' ? import->said : "the line is too long");
+	ds_import_why(import, "'%.60s' left out: %s", option, reason(import, option));
 }
 
 enum ds_import_fate ds_import_source_end(struct ds_import *import, struct ds_import_source *source)
 {
 	if (source->fatal)
-		ds_import_why(import, "without that the source would be less safe, or its time "
-				      "another: the whole line is left out");
+		ds_import_why(import, "so the whole line is left out");
 	else if (ds_import_write(import, "%s", source->text))
 		return source->changed ? DS_IMPORT_CHANGED : DS_IMPORT_KEPT;
 	import->sources_dropped++;

@@ -127,6 +127,7 @@ void ds_conf_defaults(struct ds_conf *conf)
 	strcpy(conf->rtc_device, "/dev/rtc");
 	strcpy(conf->pid_file, "/run/drivestamp/drivestampd.pid");
 	strcpy(conf->bound_file, DRIVESTAMP_BOUND_PATH);
+	strcpy(conf->cmd_socket, DS_CONF_CMD_SOCKET);
 	strcpy(conf->control_socket, DS_CONF_CONTROL_SOCKET);
 	conf->log_banner = 32;
 	conf->max_distance_s = 3;
@@ -141,7 +142,6 @@ void ds_conf_defaults(struct ds_conf *conf)
 	conf->max_update_skew_ppm = 1000;
 	conf->min_samples = 6;
 	conf->min_sources = 1;
-	conf->cmd_port = 323;
 	conf->hwts_timeout_s = 0.01;
 }
 
@@ -498,6 +498,32 @@ static void read_bind(struct reader *r, const struct words *words,
 	binds[address.family == AF_INET6] = address;
 }
 
+/* Chrony's protocol is spoken on this host alone. */
+static void read_cmd_bind(struct reader *r, const struct words *words)
+{
+	const char *text = word_at(words, 1);
+	union ds_address address;
+
+	if (text[0] == '/') {
+		if (strlen(text) >= sizeof(r->conf->cmd_socket))
+			complain(r, true, "the path is longer than %d characters",
+				 DS_CONF_PATH - 1);
+		else
+			strcpy(r->conf->cmd_socket, text[1] != '\0' ? text : "");
+		return;
+	}
+	if (!ds_address_parse(text, 0, &address))
+		complain(r, true,
+			 "'bindcmdaddress' takes a path or a loopback address, not '%.64s'", text);
+	else if (!ds_address_is_loopback(&address))
+		complain(r, false,
+			 "'bindcmdaddress %.64s' is left out: chronyc is answered on loopback "
+			 "alone",
+			 text);
+	else
+		r->conf->cmd_bind[address.family == AF_INET6] = address;
+}
+
 static void read_local(struct reader *r, const struct words *words)
 {
 	char why[DS_FIELD_WHY];
@@ -770,6 +796,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_access(r, words, &unused, true);
 	else if (is(word, "bindaddress"))
 		read_bind(r, words, r->conf->bind);
+	else if (is(word, "bindcmdaddress"))
+		read_cmd_bind(r, words);
 	else if (is(word, "bindacqaddress"))
 		read_bind(r, words, r->conf->bind_acq);
 	else if (is(word, "clock"))
@@ -1348,6 +1376,10 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 			ds_access_rule_text(&conf->access.rules[i], text));
 	print_binds("bindaddress", conf->bind, out);
 	print_binds("bindacqaddress", conf->bind_acq, out);
+	print_binds("bindcmdaddress", conf->cmd_bind, out);
+	if (strcmp(conf->cmd_socket, DS_CONF_CMD_SOCKET) != 0)
+		fprintf(out, "bindcmdaddress %s\n",
+			conf->cmd_socket[0] != '\0' ? conf->cmd_socket : "/");
 	ds_fields_print(&ds_fields_conf, conf, defaults, "", "\n", out);
 	if (conf->auth_select != DS_AUTH_SELECT_MIX)
 		fprintf(out, "authselectmode %s\n", auth_selects[conf->auth_select]);

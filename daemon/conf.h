@@ -20,6 +20,7 @@
 #include "daemon/access.h"
 #include "os/address.h"
 
+#define DS_CONF_CMD_SOCKET     "/run/drivestamp/chronyd.sock"
 #define DS_CONF_CONTROL_SOCKET "/run/drivestamp/control.sock"
 #define DS_CONF_SOURCES	       64
 #define DS_CONF_BROADCASTS     16
@@ -229,7 +230,7 @@ struct ds_conf {
 	char key_file[DS_CONF_PATH];	   /* "": no keys */
 	char pid_file[DS_CONF_PATH];	   /* "" : none; default /run/drivestamp/drivestampd.pid */
 	char bound_file[DS_CONF_PATH];	   /* "": none; default DRIVESTAMP_BOUND_PATH */
-	char control_socket[DS_CONF_PATH]; /* "none": none; default DS_CONF_CONTROL_SOCKET */
+	char control_socket[DS_CONF_PATH]; /* "": none; default DS_CONF_CONTROL_SOCKET */
 	char control_group[64];		   /* who may ask there; "": the group of `user` */
 	char user[64];
 	char log_dir[DS_CONF_PATH];
@@ -271,8 +272,10 @@ struct ds_conf {
 
 	bool shadow; /* --shadow: set before anything is read; what is refused is left out then */
 
-	/* accepted and noted until the control channel exists */
-	int cmd_port; /* 323 */
+	char cmd_socket[DS_CONF_PATH]; /* of chrony's protocol; "": none, default DS_CONF_CMD_SOCKET
+					*/
+	int cmd_port;		       /* 0: none */
+	union ds_address cmd_bind[DS_CONF_BINDS]; /* family 0: 127.0.0.1 and ::1 */
 };
 
 /* Where messages go: one call a message, without newline, printable ASCII, at most 767 characters.

@@ -13,7 +13,7 @@
 		.what = (what_), .list = (list_), .count = sizeof(list_) / sizeof((list_)[0])      \
 	}
 
-#define CONTROL	  "the control channel does not exist yet"
+#define CONTROL	  "chronyc is answered on loopback and by a UNIX socket alone"
 #define OBSOLETE  "obsolete, without effect"
 #define NTS_AIDS  "only used with NTS, which is refused where it is asked for"
 #define NO_NTS	  "clients would find no key exchange"
@@ -29,7 +29,7 @@ static const struct ds_word directives[] = {
 	{"bindacqaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindacqdevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
-	{"bindcmdaddress", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
+	{"bindcmdaddress", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"bindcmddevice", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
 	{"binddevice", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"boundfile", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
@@ -40,7 +40,7 @@ static const struct ds_word directives[] = {
 	{"clockprecision", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"cmdallow", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
 	{"cmddeny", DS_WORD_NOTED, 0, 2, NULL, CONTROL},
-	{"cmdport", DS_WORD_NOTED, 1, 1, NULL, CONTROL},
+	{"cmdport", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"cmdratelimit", DS_WORD_NOTED, 0, ANY, NULL, CONTROL},
 	{"combinelimit", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"commandkey", DS_WORD_NOTED, 0, ANY, NULL, OBSOLETE},

@@ -44,7 +44,7 @@ void ds_control_open(struct ds_control *c, const struct ds_conf *conf)
 	int rc;
 
 	ds_control_none(c);
-	if (strcmp(conf->control_socket, "none") == 0)
+	if (conf->control_socket[0] == '\0')
 		return;
 	rc = ds_unix_socket_open(&wanted, why);
 	if (rc >= 0) {

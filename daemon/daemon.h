@@ -8,6 +8,7 @@
 #include "daemon/broadcasting.h"
 #include "daemon/cards.h"
 #include "daemon/clients.h"
+#include "daemon/commanding.h"
 #include "daemon/conf.h"
 #include "daemon/control.h"
 #include "daemon/hearing.h"
@@ -46,6 +47,7 @@ struct ds_daemon {
 	struct ds_shadowing shadowing;
 	struct ds_history history;
 	struct ds_control control;
+	struct ds_commanding commanding;
 	struct ds_batch *batch;
 	struct ds_route route;
 	struct ds_counters counters;

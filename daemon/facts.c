@@ -298,6 +298,8 @@ void ds_facts_served(const struct ds_daemon *d, struct ds_facts_served *f)
 	memcpy(f->tx_by, s->tx_by, sizeof f->tx_by);
 	f->tx_by[DS_STAMP_DAEMON] = s->answered - s->interleaved;
 	f->clients_dropped = d->clients.replaced;
+	f->control_received = d->commanding.received;
+	f->control_dropped = d->commanding.dropped;
 	f->basic = s->answered - s->interleaved;
 	f->denied = sum.by_reason[DS_R_REQUEST_DENIED];
 	/* Packets of others are dropped for the same reasons; requests alone cannot be more. */

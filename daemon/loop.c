@@ -156,7 +156,7 @@ static bool once_done(struct ds_daemon *d, int *status)
 
 void ds_loop_begin(struct ds_loop *l, const struct ds_daemon *d)
 {
-	l->served = l->refclocks = l->rtc = l->set = l->control = l->count = 0;
+	l->served = l->refclocks = l->rtc = l->set = l->control = l->commanding = l->count = 0;
 	l->shadow_ns = ds_monotonic_ns();
 	l->status = d->once == DS_ONCE_NO ? 0 : 1;
 }
@@ -175,7 +175,10 @@ int ds_loop_watch(struct ds_loop *l, const struct ds_daemon *d)
 	}
 	l->control = l->set + ds_control_watch(&d->control, l->fds + l->set, l->who + l->set,
 					       DS_LOOP_WATCHED - l->set);
-	l->count = l->control;
+	l->commanding =
+		l->control + ds_commanding_watch(&d->commanding, l->fds + l->control,
+						 l->who + l->control, DS_LOOP_WATCHED - l->control);
+	l->count = l->commanding;
 	l->count += ds_sources_watch(&d->sources, l->fds + l->count, l->who + l->count,
 				     DS_LOOP_WATCHED - l->count);
 	return timeout_ms(d, ds_monotonic_ns(), l->shadow_ns);
@@ -208,6 +211,8 @@ static bool hand_out(struct ds_loop *l, struct ds_daemon *d)
 			watch_again(d);
 		else if (i < l->control)
 			ds_control_handle(&d->control, d, l->who[i], l->fds[i].revents);
+		else if (i < l->commanding)
+			ds_commanding_handle(&d->commanding, d, l->who[i]);
 		else
 			sample |= ds_sources_handle(&d->sources, l->who[i], l->fds[i].revents);
 	}

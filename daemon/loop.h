@@ -8,18 +8,20 @@
 #include "daemon/daemon.h"
 
 #define DS_LOOP_WATCHED                                                                            \
-	(DS_SERVE_SOCKETS + DS_CONF_REFCLOCKS + 2 + DS_CONTROL_WATCHED + DS_SOURCES_WATCHED)
+	(DS_SERVE_SOCKETS + DS_CONF_REFCLOCKS + 2 + DS_CONTROL_WATCHED + DS_COMMANDING_SOCKETS +   \
+	 DS_SOURCES_WATCHED)
 
 /* What is carried from one turn to the next. Private to loop.c but for `fds` and `count`. */
 struct ds_loop {
 	struct pollfd fds[DS_LOOP_WATCHED]; /* what is waited for; revents for the turn */
 	uint32_t who[DS_LOOP_WATCHED];
-	uint32_t count;	    /* of fds */
-	uint32_t served;    /* those before it are the server's */
-	uint32_t refclocks; /* and those from there up to it the reference clocks' */
-	uint32_t rtc;	    /* ... the real-time clock's */
-	uint32_t set;	    /* ... the clock that is set */
-	uint32_t control;   /* ... the control socket's */
+	uint32_t count;	     /* of fds */
+	uint32_t served;     /* those before it are the server's */
+	uint32_t refclocks;  /* and those from there up to it the reference clocks' */
+	uint32_t rtc;	     /* ... the real-time clock's */
+	uint32_t set;	     /* ... the clock that is set */
+	uint32_t control;    /* ... the control socket's */
+	uint32_t commanding; /* ... those of chrony's protocol */
 	int64_t shadow_ns;
 	int status; /* of the process, once a turn has returned false */
 };

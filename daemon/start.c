@@ -160,6 +160,9 @@ bool ds_start_open(struct ds_daemon *d)
 	ds_control_none(&d->control);
 	if (d->once == DS_ONCE_NO)
 		ds_control_open(&d->control, &d->conf);
+	ds_commanding_none(&d->commanding);
+	if (d->once == DS_ONCE_NO && !d->conf.shadow)
+		ds_commanding_open(&d->commanding, &d->conf);
 	ds_rtckeeper_open(&d->rtckeeper, &d->conf);
 	if (!ds_refclocks_open(&d->refclocks, &d->conf))
 		ds_log_fatal("a reference clock cannot be had");
@@ -246,6 +249,7 @@ void ds_start_close(struct ds_daemon *d)
 	ds_bound_page_close(&d->bound_page);
 	ds_report(d);
 	ds_control_close(&d->control);
+	ds_commanding_close(&d->commanding);
 	if (d->clock_watch >= 0)
 		close(d->clock_watch);
 	ds_cards_close(&d->cards);

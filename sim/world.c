@@ -368,7 +368,7 @@ static bool read_conf(struct sim_host *h, struct ds_conf *conf)
 	ds_conf_defaults(conf);
 	conf->ipv6 = false;
 	conf->pid_file[0] = conf->bound_file[0] = '\0';
-	strcpy(conf->control_socket, "none");
+	conf->control_socket[0] = conf->cmd_socket[0] = '\0';
 	for (int i = 0; i < h->spec->conf_count; i++) {
 		char line[SIM_LINE];
 

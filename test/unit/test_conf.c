@@ -97,7 +97,7 @@ static void test_defaults(void **state)
 	assert_int_equal(conf.min_samples, 6);
 	assert_int_equal(conf.max_samples, 0);
 	assert_int_equal(conf.min_sources, 1);
-	assert_int_equal(conf.cmd_port, 323);
+	assert_int_equal(conf.cmd_port, 0);
 	assert_false(ds_access_any(&conf.access));
 }
 
@@ -404,12 +404,17 @@ static void test_messages(void **state)
 				"followed without authentication");
 	message("authselectmode sometimes", "error command line:1: 'authselectmode' takes require, "
 					    "prefer, mix or ignore, not 'sometimes'");
-	message("cmdport 0",
-		"warning command line:1: 'cmdport' is noted, no more: the control channel "
-		"does not exist yet");
+	message("cmdport -1",
+		"error command line:1: 'cmdport' takes a whole number from 0 to 65535, not '-1'");
+	message("bindcmdaddress 192.0.2.1",
+		"warning command line:1: 'bindcmdaddress 192.0.2.1' is left out: chronyc is answered on "
+		"loopback alone");
+	message("bindcmdaddress here", "error command line:1: 'bindcmdaddress' takes a path or a "
+				       "loopback address, not 'here'");
 	message("cmdallow 1.2.3.4.5",
-		"warning command line:1: 'cmdallow' is noted, no more: the control channel does not exist "
-		"yet\nerror command line:1: '1.2.3.4.5' is neither an address nor a subnet");
+		"warning command line:1: 'cmdallow' is noted, no more: chronyc is answered on loopback "
+		"and by a UNIX socket alone\nerror command line:1: '1.2.3.4.5' is neither an address nor a "
+		"subnet");
 	message("include /nowhere/at/all",
 		"error command line:1: cannot open '/nowhere/at/all': No such file or directory");
 	message("include /nowhere/*.conf",

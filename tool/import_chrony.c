@@ -253,6 +253,9 @@ static enum ds_import_fate decide(struct ds_import *import, const struct ds_impo
 	}
 	if (word->attitude == DS_WORD_REFUSED)
 		return refused(import, l, word);
+	if (word->attitude == DS_WORD_NOTED && strncmp(word->reason, "obsolete", 8) != 0)
+		return ds_import_write(import, "%s", whole(l, text)) ? DS_IMPORT_KEPT
+								     : DS_IMPORT_DROPPED;
 	if (word->attitude != DS_WORD_SUPPORTED)
 		return left_out(import, word);
 	if ((is(l, "server") || is(l, "pool") || is(l, "peer")) && l->words > 1)

@@ -630,6 +630,13 @@ static enum ds_import_fate include(struct ntp *ntp, const struct ds_import_line 
 	return DS_IMPORT_CHANGED;
 }
 
+static enum ds_import_fate measured(struct ntp *ntp, const struct ds_import_line *l)
+{
+	(void)l;
+	ds_import_why(ntp->import, "what a broadcast takes is measured");
+	return DS_IMPORT_CHANGED;
+}
+
 static enum ds_import_fate clock(struct ntp *ntp, const struct ds_import_line *l)
 {
 	return ds_import_ntp_clock(ntp->import, l);
@@ -674,7 +681,7 @@ static const struct {
 	{"includefile", include, NULL},
 	{"include", include, NULL},
 	{"automax", NULL, "there is no Autokey"},
-	{"broadcastdelay", NULL, "what a broadcast takes is measured"},
+	{"broadcastdelay", measured, NULL},
 	{"calldelay", NULL, "there are no modems"},
 	{"controlkey", NULL,
 	 "ntpq's protocol is not answered: nothing can be changed from outside"},

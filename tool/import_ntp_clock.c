@@ -19,8 +19,8 @@ enum {
 /* What the line and its fudges say. */
 struct clock {
 	int type, unit;
-	double offset_s;
-	bool has_offset, has_stratum, prefer, noselect, trust;
+	double offset_s, time2_s;
+	bool has_offset, has_time2, has_stratum, prefer, noselect, trust;
 	int stratum, poll, flags[5]; /* poll: -100 where it is not written */
 	char refid[8], path[256];
 };
@@ -76,6 +76,9 @@ static void take_option(struct ds_import *import, struct clock *c, const struct 
 	if (same(option, "time1")) {
 		c->offset_s = strtod(value, NULL);
 		c->has_offset = isfinite(c->offset_s) && fabs(c->offset_s) < 1e6;
+	} else if (same(option, "time2")) {
+		c->time2_s = strtod(value, NULL);
+		c->has_time2 = isfinite(c->time2_s) && fabs(c->time2_s) < 1e6;
 	} else if (same(option, "refid")) {
 		snprintf(c->refid, sizeof(c->refid), "%.4s", value);
 	} else if (same(option, "stratum")) {
@@ -87,7 +90,8 @@ static void take_option(struct ds_import *import, struct clock *c, const struct 
 		c->flags[option[4] - '0'] = atoi(value);
 	} else if (same(option, "path") || same(option, "ppspath")) {
 		snprintf(c->path, sizeof(c->path), "%.250s", value);
-	} else if (!same(option, "maxpoll") && !same(option, "unit")) {
+	} else if (!same(option, "maxpoll") && !same(option, "unit") && !same(option, "mode") &&
+		   !same(option, "baud")) {
 		ds_import_why(import, "'%.40s' left out", option);
 	}
 }
@@ -153,23 +157,37 @@ static enum ds_import_fate write_pps(struct ds_import *import, const struct cloc
 static enum ds_import_fate no_driver(struct ds_import *import, const struct clock *c)
 {
 	import->sources_dropped++;
-	if (c->type == NMEA) {
-		ds_import_why(import,
-			      "'nmea': receivers are read by gpsd here; have it read the "
-			      "device, and write 'refclock SHM 0 refid NMEA offset %.4g'%s",
-			      c->has_offset ? c->offset_s : 0.0,
-			      c->flags[1] == 1
-				      ? ", and for its pulses 'refclock SHM 1 refid PPS', or "
-					"'refclock PPS /dev/pps0 lock NMEA'"
-				      : "");
-		return DS_IMPORT_DROPPED;
-	}
 	ds_import_why(import,
 		      "there is no driver for clocks of type %d; where gpsd or another "
 		      "program reads it, 'refclock SHM' or 'refclock SOCK' takes it from "
 		      "there",
 		      c->type);
 	return DS_IMPORT_DROPPED;
+}
+
+/* ntpd reads sentences and pulses of a receiver by one driver: time1 is of the pulses, time2 of the
+ * sentences. */
+static enum ds_import_fate nmea(struct ds_import *import, const struct clock *c)
+{
+	struct clock sentences = *c, pulses = *c;
+	enum ds_import_fate fate;
+
+	sentences.offset_s = c->time2_s;
+	sentences.has_offset = c->has_time2;
+	sentences.prefer = c->prefer && c->flags[1] != 1;
+	if (c->refid[0] == '\0' || c->flags[1] == 1)
+		strcpy(sentences.refid, "NMEA");
+	ds_import_why(import, "receivers are read by gpsd here, which writes shared memory");
+	ds_import_advise(import,
+			 "The receiver has to be read by gpsd: gpsd -n /dev/gps%d; what it "
+			 "says lags by 'offset', which may be another one than with ntpd",
+			 c->unit);
+	fate = write_shm(import, &sentences, c->unit * 2);
+	if (c->flags[1] != 1)
+		return fate;
+	if (c->refid[0] == '\0')
+		strcpy(pulses.refid, "PPS");
+	return write_shm(import, &pulses, c->unit * 2 + 1);
 }
 
 static enum ds_import_fate decide(struct ds_import *import, struct clock *c)
@@ -186,6 +204,8 @@ static enum ds_import_fate decide(struct ds_import *import, struct clock *c)
 		ds_import_why(import, "shared memory %d", c->unit);
 		return write_shm(import, c, c->unit);
 	}
+	if (c->type == NMEA && c->unit < 64)
+		return nmea(import, c);
 	if (c->type == PPS)
 		return write_pps(import, c);
 	if (c->type == GPSD && c->unit < 64) {

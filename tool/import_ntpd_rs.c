@@ -376,10 +376,19 @@ static enum ds_import_fate observability_key(struct rs *rs, const struct ds_toml
 	return DS_IMPORT_DROPPED;
 }
 
-static enum ds_import_fate default_key(struct rs *rs, const struct ds_toml *member)
+static enum ds_import_fate default_key(struct rs *rs, const struct ds_toml *table,
+				       const struct ds_toml *member)
 {
+	double least;
+
 	if (same(member->key, "poll-interval-limits")) {
 		ds_import_why(rs->import, "'minpoll' and 'maxpoll' of each source");
+		return DS_IMPORT_CHANGED;
+	}
+	if (same(member->key, "initial-poll-interval") &&
+	    number_of(ds_toml_find(table, "poll-interval-limits"), "min", &least) &&
+	    least == member->number) {
+		ds_import_why(rs->import, "the first poll is the shortest one, as here");
 		return DS_IMPORT_CHANGED;
 	}
 	ds_import_why(rs->import, "'%.60s': the first poll is the shortest", member->key);
@@ -400,7 +409,7 @@ static enum ds_import_fate decide(struct rs *rs, const char *path, const struct 
 	if (same(path, "observability"))
 		return observability_key(rs, member);
 	if (same(path, "source-defaults"))
-		return default_key(rs, member);
+		return default_key(rs, table, member);
 	if (strncmp(path, "server.allowlist", 16) == 0 || same(path, "server.denylist") ||
 	    same(path, "source.poll-interval-limits")) {
 		ds_import_why(rs->import, "'%.60s' stands in the line of the table", member->key);

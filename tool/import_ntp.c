@@ -320,10 +320,9 @@ static enum ds_import_fate restriction(struct ntp *ntp, const struct ds_import_l
 		ds_import_why(import, "ntpd serves whoever asks, and so does this line; leave it "
 				      "out where this host is to serve nobody");
 	else
-		ds_import_why(import,
-			      "here: who is %s; nothing can be asked or changed from "
-			      "outside in any case",
-			      r.refused ? "refused" : "served");
+		ds_import_why(import, "%s %s; nothing can be changed from outside in any case",
+			      r.net[0] != '\0' ? r.net : "everybody",
+			      r.refused ? "is refused" : "is served");
 	return written(ds_import_write(import, "%s%s%s", r.refused ? "deny" : "allow",
 				       r.net[0] != '\0' ? " " : "", r.net));
 }
@@ -825,6 +824,8 @@ void ds_import_ntp(struct ds_import *import)
 			ds_import_comment(import, l->text);
 			continue;
 		}
+		if (same(l->word[0], "crypto"))
+			strcpy(l->text, "crypto"); /* a password may follow */
 		ds_import_begin(import, l);
 		ds_import_end(import, l, decide_line(ntp, l));
 	}

@@ -18,6 +18,8 @@ package_is_there() {
 	iproute2) command -v ip || [ -x /usr/sbin/ip ] || [ -x /sbin/ip ] ;;
 	scdoc) command -v scdoc ;;
 	libcmocka-dev) [ -e /usr/include/cmocka.h ] ;;
+	libjansson-dev) [ -e /usr/include/jansson.h ] ;;
+	libseccomp-dev) [ -e /usr/include/seccomp.h ] ;;
 	*) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>&1)" = installed ] ;;
 	esac >/dev/null 2>&1
 }

@@ -6,27 +6,58 @@
 #include "lab/nearest.h"
 #include "tool/options.h"
 
-static const struct ds_verb *const verbs[] = {&ds_verb_query, &ds_verb_conform, &ds_verb_demo,
-					      &ds_verb_bound, &ds_verb_lab,	&ds_verb_doctor,
-					      &ds_verb_import};
+/* In the order of the help; a group begins where `head` stands. */
+static const struct {
+	const char *head;
+	const struct ds_verb *verb;
+} verbs[] = {
+	{"Ask the daemon of this machine:", &ds_verb_status},
+	{NULL, &ds_verb_sources},
+	{NULL, &ds_verb_sourcestats},
+	{NULL, &ds_verb_select},
+	{NULL, &ds_verb_exchanges},
+	{NULL, &ds_verb_stamps},
+	{NULL, &ds_verb_bound},
+	{NULL, &ds_verb_server},
+	{NULL, &ds_verb_clients},
+	{NULL, &ds_verb_waitsync},
+	{"Change what it does (root, or its own user):", &ds_verb_online},
+	{NULL, &ds_verb_offline},
+	{NULL, &ds_verb_onoffline},
+	{NULL, &ds_verb_burst},
+	{NULL, &ds_verb_makestep},
+	{NULL, &ds_verb_add},
+	{NULL, &ds_verb_delete},
+	{NULL, &ds_verb_reload},
+	{NULL, &ds_verb_cyclelogs},
+	{"Measure and prove:", &ds_verb_query},
+	{NULL, &ds_verb_conform},
+	{NULL, &ds_verb_doctor},
+	{NULL, &ds_verb_demo},
+	{NULL, &ds_verb_lab},
+	{"Move in:", &ds_verb_import},
+};
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))
 
 static void usage(FILE *out)
 {
-	fputs("drivestamp VERB ...\n\n", out);
-	for (int i = 0; i < VERBS; i++)
-		fprintf(out, "  %-9s %s\n", verbs[i]->name, verbs[i]->help);
-	fputs("  help      This text; help VERB: the options of a verb.\n"
-	      "  version   The version.\n",
+	fputs("drivestamp VERB ...\n", out);
+	for (int i = 0; i < VERBS; i++) {
+		if (verbs[i].head != NULL)
+			fprintf(out, "\n%s\n", verbs[i].head);
+		fprintf(out, "  %-11s %s\n", verbs[i].verb->name, verbs[i].verb->help);
+	}
+	fputs("\n  help        This text; help VERB: the options of a verb.\n"
+	      "  version     The version.\n",
 	      out);
 }
 
 static const struct ds_verb *find(const char *name)
 {
 	for (int i = 0; i < VERBS; i++) {
-		if (strcmp(name, verbs[i]->name) == 0)
-			return verbs[i];
+		if (strcmp(name, verbs[i].verb->name) == 0)
+			return verbs[i].verb;
 	}
 	return NULL;
 }
@@ -37,7 +68,7 @@ static int unknown(const char *word)
 	const char *nearest;
 
 	for (int i = 0; i < VERBS; i++)
-		words[i] = verbs[i]->name;
+		words[i] = verbs[i].verb->name;
 	words[VERBS] = "help";
 	words[VERBS + 1] = "version";
 	nearest = ds_lab_nearest(word, words, VERBS + 2);

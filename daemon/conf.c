@@ -509,7 +509,8 @@ static void read_cmd_bind(struct reader *r, const struct words *words)
 			complain(r, true, "the path is longer than %d characters",
 				 DS_CONF_PATH - 1);
 		else
-			strcpy(r->conf->cmd_socket, text[1] != '\0' ? text : "");
+			snprintf(r->conf->cmd_socket, sizeof(r->conf->cmd_socket), "%s",
+				 text[1] != '\0' ? text : "");
 		return;
 	}
 	if (!ds_address_parse(text, 0, &address))
@@ -708,7 +709,7 @@ static bool keep_source_dir(struct ds_conf *conf, const char *path, bool first)
 
 	if (i >= DS_CONF_SOURCE_DIRS)
 		return false;
-	strcpy(conf->source_dirs[i], path);
+	memcpy(conf->source_dirs[i], path, strlen(path) + 1);
 	conf->source_dir_of[i] = (uint8_t)(i == 0 ? 0 : conf->source_dir_of[i - 1] + first);
 	conf->source_dir_count++;
 	return true;
@@ -969,6 +970,20 @@ bool ds_conf_read_source_dirs(const struct ds_conf *conf, struct ds_conf *out, d
 	return !r.failed;
 }
 
+/* One line, wherever it came from. */
+static bool read_text(struct reader *r, const char *text)
+{
+	char copy[LINE_MAX_LENGTH + 1];
+
+	if (strlen(text) > LINE_MAX_LENGTH) {
+		complain(r, true, "the line is longer than %d characters", LINE_MAX_LENGTH);
+		return false;
+	}
+	memcpy(copy, text, strlen(text) + 1);
+	read_line(r, copy);
+	return !r->failed;
+}
+
 bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
 		       void *context)
 {
@@ -979,15 +994,23 @@ bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf
 			   .files = &files,
 			   .file = "command line",
 			   .line = line};
-	char copy[LINE_MAX_LENGTH + 1];
 
-	if (strlen(text) > LINE_MAX_LENGTH) {
-		complain(&r, true, "the line is longer than %d characters", LINE_MAX_LENGTH);
-		return false;
-	}
-	memcpy(copy, text, strlen(text) + 1);
-	read_line(&r, copy);
-	return !r.failed;
+	return read_text(&r, text);
+}
+
+bool ds_conf_read_source(struct ds_conf *conf, const char *text, const char *file, int line,
+			 ds_conf_say *say, void *context)
+{
+	unsigned files = 0;
+	struct reader r = {.conf = conf,
+			   .say = say,
+			   .context = context,
+			   .files = &files,
+			   .file = file,
+			   .line = line,
+			   .sources_only = true};
+
+	return read_text(&r, text);
 }
 
 static const char *source_word(const struct ds_conf_source *s)

@@ -291,6 +291,10 @@ bool ds_conf_read_file(struct ds_conf *conf, const char *path, ds_conf_say *say,
 /* Read one directive given on the command line; `file` in messages is "command line". */
 bool ds_conf_read_line(struct ds_conf *conf, const char *text, int line, ds_conf_say *say,
 		       void *context);
+/* Read one line of a source (server, pool, peer: any other word is an error), as if it stood there.
+ * At most one source is added, its from_sourcedir set. */
+bool ds_conf_read_source(struct ds_conf *conf, const char *text, const char *file, int line,
+			 ds_conf_say *say, void *context);
 /* Read the folders of `sourcedir` alone, those that *conf names, into *out, which has its defaults.
  * As above; allocates, and gives back, what opendir() and fopen() need. */
 bool ds_conf_read_source_dirs(const struct ds_conf *conf, struct ds_conf *out, ds_conf_say *say,

@@ -34,6 +34,8 @@ static bool agrees(const struct ds_daemon *d, uint32_t place)
 
 static bool is_online(const struct ds_source *s)
 {
+	if (s->offline)
+		return false;
 	return s->due_ns != INT64_MAX || s->socket.fd >= 0 ||
 	       s->address.family == DS_ADDRESS_REFCLOCK || s->listening != NULL ||
 	       s->conf->kind == DS_SOURCE_EPHEMERAL;
@@ -148,7 +150,7 @@ static const struct ds_conf_source *conf_of_place(const struct ds_daemon *d, uin
 	for (uint32_t i = 0; i < d->sources.group_count; i++) {
 		const struct ds_source_group *g = &d->sources.groups[i];
 
-		if (g->conf != NULL && place >= g->first && place < (uint32_t)g->first + g->count)
+		if (g->conf != NULL && place < DS_SOURCES_MAX && (g->places >> place & 1) != 0)
 			return g->conf;
 	}
 	return NULL;

@@ -45,6 +45,13 @@ const struct ds_history_record *ds_history_get(const struct ds_history *h, uint3
 	return &ring->records[(ring->taken - 1 - back) % DS_HISTORY_RECORDS];
 }
 
+void ds_history_forget(struct ds_history *h, uint32_t place)
+{
+	/* What was never written is not to be touched. */
+	if (place < DS_SOURCES_MAX && h->rings[place].taken > 0)
+		memset(&h->rings[place], 0, sizeof h->rings[place]);
+}
+
 void ds_history_count(const struct ds_history *h, uint32_t place, const union ds_address *address,
 		      uint64_t *accepted, uint64_t *refused)
 {

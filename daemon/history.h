@@ -58,6 +58,8 @@ void ds_history_add(struct ds_history *history, uint32_t place, const union ds_a
  * add. */
 const struct ds_history_record *ds_history_get(const struct ds_history *history, uint32_t place,
 					       const union ds_address *address, uint32_t back);
+/* Another source is to have this place, or none, or the same that begins anew. */
+void ds_history_forget(struct ds_history *history, uint32_t place);
 /* So many were accepted, and not, since the source has the place. */
 void ds_history_count(const struct ds_history *history, uint32_t place,
 		      const union ds_address *address, uint64_t *accepted, uint64_t *refused);

@@ -430,6 +430,12 @@ void ds_leaping_update(struct ds_leaping *l, const struct ds_reading *now,
 
 /* ---- who smears ---- */
 
+void ds_leaping_forget(struct ds_leaping *l, uint32_t place)
+{
+	if (place < DS_SOURCES_MAX)
+		l->labelled &= ~(UINT64_C(1) << place);
+}
+
 static bool takes_part(const struct ds_candidate *c)
 {
 	return c->has_prediction && c->reachable && !c->noselect && !c->loop;

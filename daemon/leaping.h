@@ -68,6 +68,9 @@ void ds_leaping_init(struct ds_leaping *l, const struct ds_conf *conf, struct ds
 		     struct ds_discipline *discipline, const struct ds_reference *reference,
 		     bool steer);
 
+/* Another source is to have this place, or none. */
+void ds_leaping_forget(struct ds_leaping *l, uint32_t place);
+
 /* Before a selection: sources that smear and sources that do not are told apart, and the fewer are
  * left out (as with `noselect`). smeared: whose reference identifier is DS_SMOOTH_REF_ID. At most
  * DS_SOURCES_MAX. */

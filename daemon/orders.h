@@ -1,10 +1,10 @@
 /*
- * orders: what an operator may order of a running daemon, each whole or not at all.
- * It must never be reached by who has no right to write (control.h looks at that), and never change
- * anything when it says no.
+ * orders: what an operator may order of a running daemon, each whole or not at all, and said in the
+ * log. It must never be reached by who has no right to write (control.h looks at that), and never
+ * change anything when it says no.
  *
  * Names and meanings are chronyc's. A source is named by its address or by the name in its
- * configuration, as chronyc does; `select` below says which are meant.
+ * configuration, as chronyc does; "which sources" below says how.
  */
 #ifndef DS_DAEMON_ORDERS_H
 #define DS_DAEMON_ORDERS_H
@@ -35,7 +35,8 @@ enum ds_order_state {
 	DS_ORDER_OFFLINE,
 	DS_ORDER_ONOFFLINE, /* online where there is a route, else offline */
 };
-/* Ask them, or not any more. What is under way is closed; what was measured stays. */
+/* Ask them, or not any more. What is under way is closed; what was measured stays, but nobody
+ * follows a source that is offline, nor is its name looked up. */
 enum ds_order_result ds_orders_online(struct ds_daemon *daemon, enum ds_order_state state,
 				      const char *which, uint32_t *count, char why[DS_ORDER_WHY]);
 
@@ -62,7 +63,8 @@ enum ds_order_result ds_orders_add(struct ds_daemon *daemon, const char *line,
 enum ds_order_result ds_orders_delete(struct ds_daemon *daemon, const char *which, uint32_t *count,
 				      char why[DS_ORDER_WHY]);
 
-/* Close the measurement logs and open them anew (after rotation). */
+/* Close the measurement logs and open them anew (after rotation). REFUSED where one of them cannot
+ * be opened; the others are. */
 enum ds_order_result ds_orders_cyclelogs(struct ds_daemon *daemon, char why[DS_ORDER_WHY]);
 
 #endif

@@ -13,22 +13,19 @@ void ds_selecting_init(struct ds_selecting *s, const struct ds_conf *conf)
 	s->selected = -1;
 }
 
-void ds_selecting_forget(struct ds_selecting *s, uint32_t place)
-{
-	/* The others' weights go on from what they were together with it: they begin anew, too. */
-	if (s->selections[place] == DS_S_SELECTED || s->selections[place] == DS_S_COMBINED)
-		memset(&s->combiner, 0, sizeof s->combiner);
-	s->selections[place] = DS_S_NONE;
-	s->scores[place] = 0.0;
-	s->said_false[place] = s->said_loop[place] = false;
-	if (s->selected == (int32_t)place)
-		s->selected = -1;
-}
-
 void ds_selecting_restart(struct ds_selecting *s)
 {
 	memset(&s->combiner, 0, sizeof s->combiner);
 	memset(s->selections, 0, sizeof s->selections);
+}
+
+void ds_selecting_forget(struct ds_selecting *s, uint32_t place)
+{
+	if (place >= DS_SOURCES_MAX)
+		return;
+	s->selections[place] = DS_S_NONE;
+	s->scores[place] = 0.0;
+	s->said_false[place] = s->said_loop[place] = false;
 }
 
 static struct ds_select_config configured(const struct ds_conf *conf, const struct ds_own *own)

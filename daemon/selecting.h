@@ -50,7 +50,9 @@ bool ds_selecting_run(struct ds_selecting *s, struct ds_candidate *candidates, u
 		      const union ds_address *const *addresses, const struct ds_reading *now,
 		      int64_t interval_ns, const struct ds_own *own, struct ds_combined *combined);
 
-/* A place that another source may have next. */
+/* Another source is to have this place, or none: nothing said of the old one is true of it. What
+ * was combined of the old one is found gone by the next run, which has to come before the new one
+ * has a sample. */
 void ds_selecting_forget(struct ds_selecting *s, uint32_t place);
 
 /* All sources begin anew: what the old weights said is of another time. */

@@ -79,20 +79,31 @@ void ds_source_stop(struct ds_source *s, struct ds_counters *counters)
 	s->deadline_ns = INT64_MAX;
 }
 
-void ds_source_resume(struct ds_source *s, int64_t due_ns)
+void ds_source_go_offline(struct ds_source *s, struct ds_counters *counters)
 {
-	s->due_ns = due_ns;
-	s->failures = 0;
-	if (!is_peer(s) && s->conf->iburst)
-		s->burst_left = BURST_REQUESTS;
+	ds_source_stop(s, counters);
+	s->offline = true;
+	s->reach = 0;
+	s->burst_left = s->burst_good = 0;
+	s->warm = s->warmed = false;
 }
 
-void ds_source_burst(struct ds_source *s, uint8_t good, uint8_t most, int64_t due_ns)
+void ds_source_go_online(struct ds_source *s, int64_t due_ns)
+{
+	s->offline = false;
+	s->failures = 0;
+	s->said_silent = s->said_refused = false;
+	s->burst_left = s->conf->iburst && !is_peer(s) ? BURST_REQUESTS : 0;
+	s->burst_good = 0;
+	s->due_ns = due_ns;
+}
+
+void ds_source_order_burst(struct ds_source *s, uint8_t good, uint8_t most, int64_t due_ns)
 {
 	s->burst_left = most;
 	s->burst_good = good;
-	if (due_ns < s->due_ns)
-		s->due_ns = due_ns;
+	s->warm = s->warmed = false;
+	s->due_ns = due_ns;
 }
 
 int64_t ds_source_next_ns(const struct ds_source *s)
@@ -134,6 +145,7 @@ static void begin_burst(struct ds_source *s)
 	if (!s->conf->burst || s->burst_left > 0 || doublings < 1)
 		return;
 	s->burst_left = doublings >= 2 ? BURST_REQUESTS : 2;
+	s->burst_good = 0;
 }
 
 static void schedule(struct ds_source *s, int64_t now_ns)
@@ -146,6 +158,8 @@ static void schedule(struct ds_source *s, int64_t now_ns)
 	}
 	if (s->burst_left > 0)
 		s->burst_left--;
+	else
+		s->burst_good = 0;
 	/* Whom broadcasts seem to come from may never have sent one. */
 	if (s->listening != NULL && s->failures > LISTENING_UNANSWERED)
 		s->burst_left = 0;
@@ -153,10 +167,18 @@ static void schedule(struct ds_source *s, int64_t now_ns)
 		s->due_ns = now_ns + (interval < BURST_SPACING_NS ? interval : BURST_SPACING_NS);
 		return;
 	}
-	s->burst_good = 0;
 	/* daemon/hearing begins the next round */
 	s->due_ns = s->listening != NULL || s->offline ? INT64_MAX
 						       : now_ns + ds_source_spread_ns(interval);
+}
+
+/* An ordered burst has one good measurement more: the rest of it is not needed after the last. */
+static void count_good(struct ds_source *s)
+{
+	if (s->burst_good == 0 || --s->burst_good > 0 || s->burst_left == 0)
+		return;
+	s->burst_left = 0;
+	schedule(s, ds_monotonic_ns());
 }
 
 void ds_source_say_once(struct ds_source *s, bool *said, const char *what)
@@ -490,7 +512,7 @@ bool ds_source_take_exchange(struct ds_source *s, const struct ds_source_context
 }
 
 void ds_source_remember(const struct ds_source *s, const struct ds_source_context *c,
-			enum ds_reason reason, uint8_t mode, const struct ds_exchange *x,
+			enum ds_reason reason, uint8_t mode, const struct ds_exchange *exchange,
 			int64_t clock_ns)
 {
 	struct ds_history_record r = {
@@ -504,24 +526,24 @@ void ds_source_remember(const struct ds_source *s, const struct ds_source_contex
 
 	if (c->history == NULL)
 		return;
-	if (x != NULL) {
+	if (exchange != NULL) {
 		r.has_exchange = true;
-		r.t1_ns = x->t1.clock_ns;
-		r.t2_ns = x->t2_ns;
-		r.t3_ns = x->t3_ns;
-		r.t4_ns = x->t4.clock_ns;
-		r.offset_ns = x->offset_ns;
-		r.delay_ns = x->delay_ns;
-		r.root_delay_ns = x->remote.root_delay_ns;
-		r.root_dispersion_ns = x->remote.root_dispersion_ns;
-		r.ref_id = x->remote.ref_id;
-		r.kind = (uint8_t)x->kind;
-		r.t1_source = (uint8_t)x->t1.source;
-		r.t4_source = (uint8_t)x->t4.source;
-		r.leap = x->remote.leap;
-		r.stratum = x->remote.stratum;
-		r.precision_log2 = x->remote.precision_log2;
-		r.interleaved = ds_exchange_is_interleaved(x->kind);
+		r.t1_ns = exchange->t1.clock_ns;
+		r.t2_ns = exchange->t2_ns;
+		r.t3_ns = exchange->t3_ns;
+		r.t4_ns = exchange->t4.clock_ns;
+		r.offset_ns = exchange->offset_ns;
+		r.delay_ns = exchange->delay_ns;
+		r.root_delay_ns = exchange->remote.root_delay_ns;
+		r.root_dispersion_ns = exchange->remote.root_dispersion_ns;
+		r.ref_id = exchange->remote.ref_id;
+		r.kind = (uint8_t)exchange->kind;
+		r.t1_source = (uint8_t)exchange->t1.source;
+		r.t4_source = (uint8_t)exchange->t4.source;
+		r.leap = exchange->remote.leap;
+		r.stratum = exchange->remote.stratum;
+		r.precision_log2 = exchange->remote.precision_log2;
+		r.interleaved = ds_exchange_is_interleaved(exchange->kind);
 	}
 	ds_history_add(c->history, (uint32_t)(s - c->table), &s->address, &r);
 }
@@ -663,12 +685,10 @@ static bool conclude(struct ds_source *s, const struct ds_source_context *c, enu
 		ds_listening_calibrate(s->listening, x, c->freq_ppb);
 	if (reason == DS_R_OK && x != NULL && !s->warm)
 		sample = ds_source_take_exchange(s, c, x);
-	if (sample && s->burst_good > 0) {
-		s->burst_good--;
-		s->burst_left = s->burst_good > 0 ? s->burst_left : 0;
-	} else if (sample && s->conf->burst && !s->conf->iburst) {
+	if (sample && s->burst_good > 0)
+		count_good(s);
+	else if (sample && s->conf->burst && !s->conf->iburst)
 		s->burst_left = 0;
-	}
 	close_socket(s, c->counters);
 	return sample;
 }

@@ -79,12 +79,12 @@ struct ds_source {
 	int8_t min_poll_log2; /* conf->minpoll, raised by KoD RATE */
 	uint8_t reach;	      /* a bit for each of the last 8 requests, newest lowest */
 	uint8_t burst_left;   /* requests still to be sent at burst spacing */
+	uint8_t burst_good;   /* an ordered burst ends after so many more samples; 0: none was */
+	bool offline;	      /* it is not asked, but for a burst that was ordered */
 	uint8_t failures;     /* requests without an answer in a row, saturating */
 	bool warm;	      /* the request under way is a presend: its sample is not used */
 	bool warmed;	      /* the presend was done: the next one counts */
-	uint8_t burst_good; /* a burst that was ordered ends after so many good ones; 0: none was */
-	bool offline;	    /* it is not asked */
-	bool said_silent;   /* its silence is in the log */
+	bool said_silent;     /* its silence is in the log */
 	bool said_refused;
 	bool said_interface;	   /* an answer came by another interface */
 	bool said_rate, said_deny; /* never again, or who asks at every packet fills the log */
@@ -131,14 +131,16 @@ struct ds_source_context {
 /* Begin (or begin anew, after a change of address) to ask `address`; first at due_ns. */
 void ds_source_start(struct ds_source *source, const struct ds_conf_source *conf,
 		     const struct ds_conf *global, const union ds_address *address, int64_t due_ns);
-/* After ds_source_stop(): ask it again, first at due_ns. */
-void ds_source_resume(struct ds_source *source, int64_t due_ns);
-/* Ask it (a client) at burst spacing until `good` measurements were good, `most` times at most,
- * first at due_ns; what was under way goes on. Also one that is offline, which is silent
- * afterwards. */
-void ds_source_burst(struct ds_source *source, uint8_t good, uint8_t most, int64_t due_ns);
 /* Close what is open; the source is silent until started again. */
 void ds_source_stop(struct ds_source *source, struct ds_counters *counters);
+/* Ask it no more: what is under way is closed, and it is not followed, since it is not reached.
+ * What was measured stays. */
+void ds_source_go_offline(struct ds_source *source, struct ds_counters *counters);
+/* Ask it (again), first at due_ns, with the burst of `iburst`. Also one that refused (KoD). */
+void ds_source_go_online(struct ds_source *source, int64_t due_ns);
+/* A client alone: at most `most` requests close together, first at due_ns, until there are `good`
+ * samples. One that is offline is so again afterwards. */
+void ds_source_order_burst(struct ds_source *source, uint8_t good, uint8_t most, int64_t due_ns);
 
 /* The earliest moment at which ds_source_run() has something to do; CLOCK_MONOTONIC. */
 int64_t ds_source_next_ns(const struct ds_source *source);

@@ -31,10 +31,30 @@ static bool is_peer(const struct ds_conf_source *conf)
 	return conf->kind == DS_SOURCE_PEER || conf->kind == DS_SOURCE_EPHEMERAL;
 }
 
-static void start_source(struct ds_sources *s, uint32_t index, const struct ds_conf_source *conf,
-			 const union ds_address *address)
+/* Those of a group, or of `taken`, from the lowest on. */
+static bool next_place(uint64_t *places, uint32_t *place)
 {
-	int64_t due = ds_monotonic_ns() + FIRST_REQUEST_NS + SPACING_NS * (int64_t)index;
+	if (*places == 0)
+		return false;
+	*place = (uint32_t)__builtin_ctzll(*places);
+	*places &= *places - 1;
+	return true;
+}
+
+static uint64_t place_bit(uint32_t place)
+{
+	return UINT64_C(1) << place;
+}
+
+static int64_t first_due_ns(uint32_t place)
+{
+	return ds_monotonic_ns() + FIRST_REQUEST_NS + SPACING_NS * (int64_t)place;
+}
+
+static void start_source(struct ds_sources *s, uint32_t index, const struct ds_conf_source *conf,
+			 const union ds_address *address, bool offline)
+{
+	int64_t due = first_due_ns(index);
 	union ds_address with_port = *address;
 
 	ds_address_set_port(&with_port, conf->port);
@@ -44,9 +64,8 @@ static void start_source(struct ds_sources *s, uint32_t index, const struct ds_c
 	else
 		ds_source_start(&s->table[index], conf, s->context.conf, &with_port, due);
 	s->table[index].place = (uint8_t)index;
-	s->table[index].offline = s->offline[index];
-	if (s->offline[index])
-		s->table[index].due_ns = INT64_MAX;
+	s->table[index].offline = offline;
+	s->table[index].due_ns = offline ? INT64_MAX : due;
 }
 
 static bool family_fits(const struct ds_sources *s, const struct ds_conf_source *conf,
@@ -57,31 +76,55 @@ static bool family_fits(const struct ds_sources *s, const struct ds_conf_source 
 	return family == AF_INET ? s->context.conf->ipv4 : s->context.conf->ipv6;
 }
 
-static void clear_place(struct ds_sources *s, uint32_t i)
+static void empty_place(struct ds_source *source)
 {
-	memset(&s->table[i], 0, sizeof s->table[i]);
-	s->table[i].socket.fd = -1;
-	s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
+	memset(source, 0, sizeof *source);
+	source->socket.fd = -1;
+	source->due_ns = source->give_up_ns = source->deadline_ns = INT64_MAX;
 }
 
-/* So many places side by side: of those that were given back, or behind the last. Returns how many
- * there are, at most `wanted`; 0: none. */
-static uint32_t find_places(struct ds_sources *s, uint32_t wanted, uint32_t *first)
+uint32_t ds_sources_free(const struct ds_sources *s)
 {
-	uint32_t run = 0;
+	return (uint32_t)(DS_SOURCES_MAX - __builtin_popcountll(s->taken));
+}
 
-	for (uint32_t i = 0; i < s->count; i++) {
-		run = s->given_back[i] ? run + 1 : 0;
-		if (run < wanted)
-			continue;
-		*first = i + 1 - wanted;
-		return wanted;
+/* So many free places, the lowest; there are as many. */
+static uint64_t take_places(struct ds_sources *s, uint32_t wanted)
+{
+	uint64_t left = ~s->taken;
+	uint64_t places = 0;
+	uint32_t i;
+
+	while (wanted > 0 && next_place(&left, &i)) {
+		empty_place(&s->table[i]);
+		places |= place_bit(i);
+		if (s->count <= i)
+			s->count = i + 1;
+		wanted--;
 	}
-	*first = s->count;
-	if (s->count + wanted > DS_SOURCES_MAX)
-		wanted = DS_SOURCES_MAX - s->count;
-	s->count += wanted;
-	return wanted;
+	s->taken |= places;
+	return places;
+}
+
+uint32_t ds_sources_wanted(const struct ds_conf_source *conf)
+{
+	return conf->pool			   ? conf->max_sources
+	       : conf->kind == DS_SOURCE_EPHEMERAL ? conf->max_peers
+						   : 1;
+}
+
+/* As many as are wanted and free; says so where these are fewer. */
+static uint32_t places_granted(struct ds_sources *s, const struct ds_conf_source *conf,
+			       uint32_t wanted)
+{
+	uint32_t free = ds_sources_free(s);
+
+	if (wanted <= free)
+		return wanted;
+	s->full += wanted - free;
+	ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
+	       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
+	return free;
 }
 
 static struct ds_source_group *free_group(struct ds_sources *s)
@@ -89,51 +132,34 @@ static struct ds_source_group *free_group(struct ds_sources *s)
 	for (uint32_t i = 0; i < s->group_count; i++)
 		if (s->groups[i].conf == NULL)
 			return &s->groups[i];
-	return s->group_count < DS_CONF_SOURCES ? &s->groups[s->group_count] : NULL;
+	return s->group_count < DS_CONF_SOURCES ? &s->groups[s->group_count++] : NULL;
 }
 
-static bool add_group(struct ds_sources *s, const struct ds_conf_source *conf)
+static void add_group(struct ds_sources *s, const struct ds_conf_source *conf)
 {
-	struct ds_source_group *g = free_group(s);
+	uint32_t wanted = places_granted(s, conf, ds_sources_wanted(conf));
+	struct ds_source_group *g = wanted > 0 ? free_group(s) : NULL;
 	union ds_address address;
-	uint32_t wanted = conf->pool			      ? conf->max_sources
-			  : conf->kind == DS_SOURCE_EPHEMERAL ? conf->max_peers
-							      : 1;
-	uint32_t first = 0;
-	uint32_t got = g != NULL ? find_places(s, wanted, &first) : 0;
 
-	if (got < wanted) {
-		s->full += wanted - got;
-		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
-		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
-	}
-	if (got == 0)
-		return false;
+	if (g == NULL)
+		return;
 	memset(g, 0, sizeof *g);
 	g->conf = conf;
-	g->first = (uint8_t)first;
-	g->count = (uint8_t)got;
+	g->offline = conf->offline_;
+	g->places = take_places(s, wanted);
 	g->backoff_ns = RESOLVE_BACKOFF_NS;
-	if (g == &s->groups[s->group_count])
-		s->group_count++;
-	for (uint32_t i = first; i < first + got; i++) {
-		clear_place(s, i);
-		s->given_back[i] = false;
-		s->offline[i] = conf->offline_;
-	}
 	g->numeric = true;
 	if (conf->kind == DS_SOURCE_EPHEMERAL)
-		return true;
+		return;
 	g->numeric = ds_address_parse(conf->name, conf->port, &address);
 	g->wanted = !g->numeric;
 	if (!g->numeric)
-		return true;
+		return;
 	if (family_fits(s, conf, address.family))
-		start_source(s, g->first, conf, &address);
+		start_source(s, (uint32_t)__builtin_ctzll(g->places), conf, &address, g->offline);
 	else
 		ds_log(DS_LOG_WARNING, "%s:%d: %s is of an address family that is switched off",
 		       conf->file, conf->line, conf->name);
-	return true;
 }
 
 /* names */
@@ -161,7 +187,7 @@ static bool in_use(const struct ds_sources *s, const union ds_address *address)
 
 static bool is_lost(const struct ds_source *source)
 {
-	return source->address.family != 0 && !source->offline && source->reach == 0 &&
+	return source->address.family != 0 && source->reach == 0 && !source->offline &&
 	       source->failures >= REPLACE_AFTER;
 }
 
@@ -171,8 +197,10 @@ static void place_address(struct ds_sources *s, const struct ds_source_group *g,
 {
 	char old[DS_ADDRESS_TEXT];
 	char text[DS_ADDRESS_TEXT];
+	uint64_t left = g->places;
+	uint32_t i;
 
-	for (uint32_t i = g->first; i < (uint32_t)g->first + g->count; i++) {
+	while (next_place(&left, &i)) {
 		struct ds_source *source = &s->table[i];
 
 		if (source->address.family != 0 && !is_lost(source))
@@ -184,7 +212,7 @@ static void place_address(struct ds_sources *s, const struct ds_source_group *g,
 			ds_log(DS_LOG_NOTICE, "source %s (%s) replaced by %s",
 			       ds_address_text(&source->address, false, old), g->conf->name, text);
 		ds_source_stop(source, s->context.counters);
-		start_source(s, i, g->conf, address);
+		start_source(s, i, g->conf, address, g->offline);
 		return;
 	}
 }
@@ -232,6 +260,11 @@ static struct ds_lookup *free_lookup(struct ds_sources *s)
 	return NULL;
 }
 
+static bool wants_lookup(const struct ds_source_group *g)
+{
+	return g->wanted && !g->looking && !g->offline;
+}
+
 static void start_lookups(struct ds_sources *s, int64_t now_ns)
 {
 	for (uint32_t i = 0; i < s->group_count; i++) {
@@ -239,7 +272,7 @@ static void start_lookups(struct ds_sources *s, int64_t now_ns)
 		struct ds_lookup *lookup;
 		int rc;
 
-		if (g->conf == NULL || !g->wanted || g->looking || g->retry_ns > now_ns)
+		if (!wants_lookup(g) || g->retry_ns > now_ns)
 			continue;
 		lookup = free_lookup(s);
 		if (lookup == NULL)
@@ -273,10 +306,12 @@ static void look_for_lost(struct ds_sources *s, int64_t now_ns)
 {
 	for (uint32_t i = 0; i < s->group_count; i++) {
 		struct ds_source_group *g = &s->groups[i];
+		uint64_t left = g->places;
+		uint32_t k;
 
 		if (g->conf == NULL || g->numeric || g->wanted || g->retry_ns > now_ns)
 			continue;
-		for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++)
+		while (next_place(&left, &k))
 			g->wanted |= is_lost(&s->table[k]);
 	}
 }
@@ -315,12 +350,14 @@ static struct ds_source *find_place(struct ds_sources *s, const struct ds_datagr
 		return NULL;
 	for (uint32_t i = 0; i < s->group_count; i++) {
 		const struct ds_source_group *g = &s->groups[i];
+		uint64_t left = g->places;
+		uint32_t k;
 
-		if (g->conf == NULL || g->conf->kind != DS_SOURCE_EPHEMERAL ||
+		if (g->conf == NULL || g->offline || g->conf->kind != DS_SOURCE_EPHEMERAL ||
 		    frame.key_id != g->conf->key ||
 		    ds_keys_check(s->context.keys, d->data, &frame, g->conf->key) != DS_AUTH_GOOD)
 			continue;
-		for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++)
+		while (next_place(&left, &k))
 			if (s->table[k].address.family == 0)
 				return welcome(s, g->conf, k, d, now_ns);
 		s->full++;
@@ -396,12 +433,15 @@ static void take_stamp(void *context, const struct ds_datagram *d)
 		ds_count(s->context.counters, DS_R_STAMP_WRONG_ID);
 }
 
-/* They keep the kernel stamping what arrives. */
+/* They make the kernel stamp what arrives, before a request of ours is under way. */
 static void open_keepers(struct ds_sources *s)
 {
-	if (s->context.conf->ipv4 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
+	const struct ds_conf *conf = s->context.conf;
+
+	if (conf->ipv4 && s->keeper[0].fd < 0 && ds_socket_open_keeper(&s->keeper[0], AF_INET) != 0)
 		s->keeper[0].fd = -1;
-	if (s->context.conf->ipv6 && ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
+	if (conf->ipv6 && s->keeper[1].fd < 0 &&
+	    ds_socket_open_keeper(&s->keeper[1], AF_INET6) != 0)
 		s->keeper[1].fd = -1;
 }
 
@@ -420,86 +460,12 @@ void ds_sources_init(struct ds_sources *s, const struct ds_source_context *conte
 		open_keepers(s);
 }
 
-bool ds_sources_add(struct ds_sources *s, const struct ds_conf_source *conf)
-{
-	if (!add_group(s, conf))
-		return false;
-	if (s->keeper[0].fd < 0 && s->keeper[1].fd < 0)
-		open_keepers(s);
-	return true;
-}
-
-void ds_sources_drop(struct ds_sources *s, uint32_t place)
-{
-	ds_source_stop(&s->table[place], s->context.counters);
-	clear_place(s, place);
-}
-
-void ds_sources_remove(struct ds_sources *s, uint32_t i)
-{
-	struct ds_source_group *g = &s->groups[i];
-
-	for (int k = 0; k < DS_LOOKUPS; k++)
-		if (s->lookups[k].resolution.child != 0 && s->lookups[k].group == i)
-			ds_resolve_cancel(&s->lookups[k].resolution);
-	for (uint32_t k = g->first; k < (uint32_t)g->first + g->count; k++) {
-		ds_sources_drop(s, k);
-		s->given_back[k] = true;
-		s->offline[k] = false;
-	}
-	memset(g, 0, sizeof *g);
-}
-
-bool ds_sources_conf_is_used(const struct ds_sources *s, const struct ds_conf_source *conf)
-{
-	for (uint32_t i = 0; i < s->group_count; i++)
-		if (s->groups[i].conf == conf)
-			return true;
-	return false;
-}
-
-void ds_sources_set_online(struct ds_sources *s, uint32_t place, bool online)
-{
-	struct ds_source *source = &s->table[place];
-
-	s->offline[place] = !online;
-	if (source->address.family == 0 || source->offline == !online)
-		return;
-	source->offline = !online;
-	if (online)
-		ds_source_resume(source, ds_monotonic_ns() + FIRST_REQUEST_NS +
-						 SPACING_NS * (int64_t)place);
-	else
-		ds_source_stop(source, s->context.counters);
-}
-
-bool ds_sources_burst(struct ds_sources *s, uint32_t place, uint8_t good, uint8_t most)
-{
-	struct ds_source *source = &s->table[place];
-
-	if (source->address.family == 0 || source->conf->kind != DS_SOURCE_CLIENT)
-		return false;
-	ds_source_burst(source, good, most,
-			ds_monotonic_ns() + FIRST_REQUEST_NS + SPACING_NS * (int64_t)place);
-	return true;
-}
-
 uint32_t ds_sources_reserve(struct ds_sources *s, const struct ds_conf_source *conf)
 {
-	uint32_t wanted = conf->max_sources;
-	uint32_t first = s->count;
+	/* At the start nothing was freed: they follow each other. */
+	uint32_t wanted = places_granted(s, conf, conf->max_sources);
 
-	if (s->count + wanted > DS_SOURCES_MAX) {
-		s->full += s->count + wanted - DS_SOURCES_MAX;
-		ds_log(DS_LOG_WARNING, "%s:%d: no place for all sources of %s (at most %d in all)",
-		       conf->file, conf->line, conf->name, DS_SOURCES_MAX);
-		wanted = DS_SOURCES_MAX - s->count;
-	}
-	s->count += wanted;
-	for (uint32_t i = first; i < s->count; i++) {
-		s->table[i].socket.fd = -1;
-		s->table[i].due_ns = s->table[i].give_up_ns = s->table[i].deadline_ns = INT64_MAX;
-	}
+	take_places(s, wanted);
 	return wanted;
 }
 
@@ -512,6 +478,125 @@ void ds_sources_close(struct ds_sources *s)
 			ds_socket_close(&s->keeper[i]);
 	for (int i = 0; i < DS_LOOKUPS; i++)
 		ds_resolve_cancel(&s->lookups[i].resolution);
+}
+
+/* while it runs */
+
+void ds_sources_add(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	open_keepers(s);
+	add_group(s, conf);
+}
+
+uint32_t ds_sources_held(const struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	for (uint32_t i = 0; i < s->group_count; i++)
+		if (s->groups[i].conf == conf)
+			return (uint32_t)__builtin_popcountll(s->groups[i].places);
+	return 0;
+}
+
+static void end_place(struct ds_sources *s, uint32_t i)
+{
+	ds_source_stop(&s->table[i], s->context.counters);
+	empty_place(&s->table[i]);
+	s->news = true;
+}
+
+static void cancel_lookup(struct ds_sources *s, const struct ds_source_group *g)
+{
+	for (int i = 0; i < DS_LOOKUPS; i++)
+		if (s->lookups[i].resolution.child != 0 && &s->groups[s->lookups[i].group] == g)
+			ds_resolve_cancel(&s->lookups[i].resolution);
+}
+
+uint64_t ds_sources_remove(struct ds_sources *s, const struct ds_conf_source *conf)
+{
+	for (uint32_t i = 0; i < s->group_count; i++) {
+		struct ds_source_group *g = &s->groups[i];
+		uint64_t places = g->places;
+		uint64_t left = places;
+		uint32_t k;
+
+		if (g->conf != conf)
+			continue;
+		cancel_lookup(s, g);
+		while (next_place(&left, &k))
+			end_place(s, k);
+		s->taken &= ~places;
+		memset(g, 0, sizeof *g);
+		return places;
+	}
+	return 0;
+}
+
+void ds_sources_remove_place(struct ds_sources *s, uint32_t place)
+{
+	struct ds_source_group *g = ds_sources_group_of(s, place);
+
+	if (g == NULL)
+		return;
+	end_place(s, place);
+	g->places &= ~place_bit(place);
+	s->taken &= ~place_bit(place);
+}
+
+void ds_sources_lines_move(struct ds_sources *s, const struct ds_conf_source *gone)
+{
+	for (uint32_t i = 0; i < s->group_count; i++) {
+		struct ds_source_group *g = &s->groups[i];
+		uint64_t left = g->places;
+		uint32_t k;
+
+		if (g->conf == NULL || g->conf <= gone)
+			continue;
+		g->conf--;
+		while (next_place(&left, &k))
+			if (s->table[k].conf != NULL)
+				s->table[k].conf--;
+	}
+}
+
+struct ds_source_group *ds_sources_group_of(struct ds_sources *s, uint32_t place)
+{
+	for (uint32_t i = 0; i < s->group_count && place < DS_SOURCES_MAX; i++)
+		if (s->groups[i].conf != NULL && (s->groups[i].places & place_bit(place)) != 0)
+			return &s->groups[i];
+	return NULL;
+}
+
+void ds_sources_set_place_offline(struct ds_sources *s, uint32_t place, bool offline)
+{
+	struct ds_source *source = &s->table[place];
+
+	if (source->address.family == 0)
+		return;
+	if (offline && !source->offline) {
+		ds_source_go_offline(source, s->context.counters);
+		s->news = true;
+	}
+	/* Also one that is to be asked no more because it said so. */
+	if (!offline && (source->offline || source->due_ns == INT64_MAX))
+		ds_source_go_online(source, first_due_ns(place));
+}
+
+void ds_sources_set_offline(struct ds_sources *s, struct ds_source_group *g, bool offline)
+{
+	uint64_t left = g->places;
+	uint32_t i;
+
+	while (next_place(&left, &i))
+		ds_sources_set_place_offline(s, i, offline);
+	if (g->offline && !offline && !g->numeric) {
+		g->retry_ns = 0;
+		g->backoff_ns = RESOLVE_BACKOFF_NS;
+		g->said_failed = false;
+	}
+	g->offline = offline;
+	if (!offline || !g->looking)
+		return;
+	cancel_lookup(s, g);
+	g->looking = false;
 }
 
 /* events */
@@ -573,8 +658,7 @@ int64_t ds_sources_next_ns(const struct ds_sources *s)
 		const struct ds_source_group *g = &s->groups[i];
 
 		/* With no lookup free, the end of one wakes us. */
-		if (g->conf != NULL && g->wanted && !g->looking && lookups_free(s) &&
-		    g->retry_ns < next)
+		if (wants_lookup(g) && lookups_free(s) && g->retry_ns < next)
 			next = g->retry_ns;
 	}
 	return next;
@@ -858,7 +942,7 @@ bool ds_sources_starting(const struct ds_sources *s, int64_t now_ns)
 	if (now_ns > s->started_ns + STARTING_NS)
 		return false;
 	for (uint32_t i = 0; i < s->group_count && now_ns < s->started_ns + NAMES_NS; i++)
-		if (s->groups[i].wanted && !s->groups[i].said_failed)
+		if (s->groups[i].wanted && !s->groups[i].offline && !s->groups[i].said_failed)
 			return true;
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct ds_source *source = &s->table[i];
@@ -877,6 +961,7 @@ void ds_sources_restart(struct ds_sources *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {
 		union ds_address address = s->table[i].address;
+		bool offline = s->table[i].offline;
 
 		if (address.family == 0)
 			continue;
@@ -890,7 +975,7 @@ void ds_sources_restart(struct ds_sources *s)
 		    s->table[i].conf->kind == DS_SOURCE_LISTENER)
 			s->table[i].address.family = 0;
 		else
-			start_source(s, i, s->table[i].conf, &address);
+			start_source(s, i, s->table[i].conf, &address, offline);
 	}
 	s->started_ns = ds_monotonic_ns();
 }
@@ -900,13 +985,13 @@ bool ds_sources_settled(const struct ds_sources *s)
 	for (uint32_t i = 0; i < s->count; i++) {
 		const struct ds_source *source = &s->table[i];
 
-		if (source->address.family == 0 || is_peer(source->conf))
+		if (source->address.family == 0 || source->offline || is_peer(source->conf))
 			continue;
 		if (source->burst_left > 0 || source->socket.fd >= 0 || source->requests == 0)
 			return false;
 	}
 	for (uint32_t i = 0; i < s->group_count; i++)
-		if (s->groups[i].wanted && !s->groups[i].said_failed)
+		if (s->groups[i].wanted && !s->groups[i].offline && !s->groups[i].said_failed)
 			return false;
 	return true;
 }

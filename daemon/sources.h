@@ -2,6 +2,9 @@
  * sources: the table of all sources, and the names behind them.
  * It must never hold more than DS_SOURCES_MAX, block for a name, or give two entries of a pool
  * the same address.
+ *
+ * Sources come and go while the daemon runs. A place that is freed is used again; whoever keeps
+ * something by place has to forget it first (forget() in orders.c).
  */
 #ifndef DS_DAEMON_SOURCES_H
 #define DS_DAEMON_SOURCES_H
@@ -15,11 +18,12 @@
 #include "daemon/timekeeper.h"
 #include "os/resolve.h"
 
-/* A `server` or `pool` line: a range of places in the table, filled as the name is resolved. */
+/* A `server` or `pool` line: places in the table, filled as the name is resolved. */
 struct ds_source_group {
-	const struct ds_conf_source *conf; /* NULL: the group was removed */
-	uint8_t first, count;
+	const struct ds_conf_source *conf; /* NULL: no group */
+	uint64_t places;		   /* which are its own, a bit each */
 	bool numeric;
+	bool offline; /* sources that find a place are not asked */
 	bool looking; /* a lookup is under way */
 	bool wanted;  /* the name is to be looked up */
 	bool said_failed;
@@ -38,11 +42,10 @@ struct ds_lookup {
 struct ds_sources {
 	struct ds_source_context context;
 	struct ds_source table[DS_SOURCES_MAX];
-	uint32_t count;
-	bool offline[DS_SOURCES_MAX];	 /* places that are not asked */
-	bool given_back[DS_SOURCES_MAX]; /* below count, and nobody's */
+	uint32_t count; /* places up to the last that was ever taken */
+	uint64_t taken; /* which are, a bit each: by a group, or reserved */
 	struct ds_source_group groups[DS_CONF_SOURCES];
-	uint32_t group_count;
+	uint32_t group_count; /* up to the last that was ever there */
 	struct ds_lookup lookups[DS_LOOKUPS];
 	struct ds_identity identity;
 	struct ds_socket keeper[2]; /* keep the kernel stamping what arrives; IPv4, IPv6 */
@@ -59,19 +62,27 @@ void ds_sources_init(struct ds_sources *sources, const struct ds_source_context 
 uint32_t ds_sources_reserve(struct ds_sources *sources, const struct ds_conf_source *conf);
 void ds_sources_close(struct ds_sources *sources);
 
-/* At run time. conf is kept, and must stay as it is until the group is gone: see
- * ds_sources_conf_is_used(). False: there is no place for any of it. */
-bool ds_sources_add(struct ds_sources *sources, const struct ds_conf_source *conf);
-/* Group i, and all that was measured; its places are given to others. The caller tells selection.
- */
-void ds_sources_remove(struct ds_sources *sources, uint32_t i);
-/* One address of a pool alone; a name that is looked up again may bring it back. */
-void ds_sources_drop(struct ds_sources *sources, uint32_t place);
-bool ds_sources_conf_is_used(const struct ds_sources *sources, const struct ds_conf_source *conf);
-/* Ask this place, or not any more. */
-void ds_sources_set_online(struct ds_sources *sources, uint32_t place, bool online);
-/* good of at most `most` measurements, soon. False: this kind is not asked. */
-bool ds_sources_burst(struct ds_sources *sources, uint32_t place, uint8_t good, uint8_t most);
+/* Places that are free; that a line wants; and that it has. */
+uint32_t ds_sources_free(const struct ds_sources *sources);
+uint32_t ds_sources_wanted(const struct ds_conf_source *conf);
+uint32_t ds_sources_held(const struct ds_sources *sources, const struct ds_conf_source *conf);
+/* While it runs: a line more, which must stay where it is. Where there are fewer places than it
+ * wants it gets these, as at the start, and that is said. Lines on the same name or address are not
+ * looked for. */
+void ds_sources_add(struct ds_sources *sources, const struct ds_conf_source *conf);
+/* The line's sources end, as does what is under way for them. Returns the places that are free now,
+ * a bit each. *conf may go or move then. */
+uint64_t ds_sources_remove(struct ds_sources *sources, const struct ds_conf_source *conf);
+/* One place of a line of several: the line has one less. */
+void ds_sources_remove_place(struct ds_sources *sources, uint32_t place);
+/* All lines behind `gone` are to move down by one: *gone is no longer used. */
+void ds_sources_lines_move(struct ds_sources *sources, const struct ds_conf_source *gone);
+/* Which group a place belongs to; NULL: none, or another room's. */
+struct ds_source_group *ds_sources_group_of(struct ds_sources *sources, uint32_t place);
+/* All of a group, those that it has and those that it will have; or one place alone. */
+void ds_sources_set_offline(struct ds_sources *sources, struct ds_source_group *group,
+			    bool offline);
+void ds_sources_set_place_offline(struct ds_sources *sources, uint32_t place, bool offline);
 
 /* What poll() is to watch: fills at most `room` entries and returns how many; `who` names each
  * for ds_sources_handle(). */

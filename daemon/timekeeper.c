@@ -2,6 +2,7 @@
 #include "daemon/timekeeper.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "daemon/driftfile.h"
@@ -258,6 +259,41 @@ bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *
 	return true;
 }
 
+bool ds_timekeeper_step(struct ds_timekeeper *tk, int64_t *offset_ns, char *why)
+{
+	struct ds_correction correction = {.step = false};
+	struct ds_reading now;
+
+	*offset_ns = 0;
+	why[0] = '\0';
+	ds_clock_read(tk->clock, &now);
+	if (!tk->steer)
+		snprintf(why, DS_TIMEKEEPER_WHY, "the clock is not ours to set (-x)");
+	else if (!tk->reference.synchronised ||
+		 !ds_discipline_step(&tk->discipline, &now, &correction))
+		snprintf(why, DS_TIMEKEEPER_WHY, "no source has told the time yet");
+	if (why[0] != '\0')
+		return false;
+	*offset_ns = correction.step_ns;
+	tk->stepped = false;
+	if (correction.step) {
+		ds_leaping_break(&tk->leaping, &now);
+		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
+	}
+	apply(tk, &correction);
+	if (!correction.step || tk->stepped)
+		return true;
+	*offset_ns = 0;
+	snprintf(why, DS_TIMEKEEPER_WHY, "the clock could not be stepped; the log says why");
+	return false;
+}
+
+void ds_timekeeper_forget(struct ds_timekeeper *tk, uint32_t place)
+{
+	ds_selecting_forget(&tk->selecting, place);
+	ds_leaping_forget(&tk->leaping, place);
+}
+
 void ds_timekeeper_timer(struct ds_timekeeper *tk)
 {
 	struct ds_correction correction;
@@ -266,24 +302,6 @@ void ds_timekeeper_timer(struct ds_timekeeper *tk)
 	ds_clock_read(tk->clock, &now);
 	ds_discipline_timer(&tk->discipline, &now, &correction);
 	apply(tk, &correction);
-}
-
-bool ds_timekeeper_makestep(struct ds_timekeeper *tk, int64_t *offset_ns)
-{
-	struct ds_correction correction;
-	struct ds_reading now;
-
-	tk->stepped = false;
-	*offset_ns = 0;
-	if (!tk->steer || !tk->discipline.synchronised)
-		return false;
-	ds_clock_read(tk->clock, &now);
-	ds_discipline_step(&tk->discipline, &now, &correction);
-	*offset_ns = correction.step_ns;
-	if (correction.step)
-		ds_bounds_disrupt(&tk->bounds, DRIVESTAMP_BOUND_STEPPED);
-	apply(tk, &correction);
-	return true;
 }
 
 void ds_timekeeper_server_state(const struct ds_timekeeper *tk, const struct ds_reading *now,

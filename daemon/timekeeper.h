@@ -64,10 +64,14 @@ struct ds_timekeeper_input {
 /* Returns whether there was an update; the clock is corrected then. */
 bool ds_timekeeper_update(struct ds_timekeeper *tk, struct ds_timekeeper_input *input);
 
-/* Somebody orders the clock to be stepped by what is left, however little: *offset_ns, positive
- * where it was slow. False: there is no time to step to, or the clock is not steered. As after an
- * update, saved stamps are of another time where `stepped` is true then. */
-bool ds_timekeeper_makestep(struct ds_timekeeper *tk, int64_t *offset_ns);
+/* Somebody orders that what is left of the offset is stepped, now. False where the clock is not
+ * ours, has nothing to be stepped to, or cannot be stepped; `why` (DS_TIMEKEEPER_WHY bytes) says
+ * which. *offset_ns: by how much it was; 0: there was nothing left, and it was not. */
+#define DS_TIMEKEEPER_WHY 128
+bool ds_timekeeper_step(struct ds_timekeeper *tk, int64_t *offset_ns, char *why);
+
+/* Another source is to have this place of the table, or none. */
+void ds_timekeeper_forget(struct ds_timekeeper *tk, uint32_t place);
 
 /* The correction under way comes to an end. */
 void ds_timekeeper_timer(struct ds_timekeeper *tk);

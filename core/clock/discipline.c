@@ -219,20 +219,6 @@ void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
 	tell(d, correction);
 }
 
-void ds_discipline_step(struct ds_discipline *d, const struct ds_reading *now,
-			struct ds_correction *correction)
-{
-	memset(correction, 0, sizeof(*correction));
-	correction->rate_ppb = d->freq_ppb;
-	correction->until_raw_ns = INT64_MAX;
-	if (!d->synchronised)
-		return;
-	correction->step_ns = ds_discipline_remaining_ns(d, now);
-	correction->step = correction->step_ns != 0;
-	stop_slew(d);
-	tell(d, correction);
-}
-
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
 			     struct ds_correction *correction)
 {
@@ -243,6 +229,19 @@ void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *n
 		return;
 	}
 	approach(d, now, INT64_MAX, correction);
+}
+
+bool ds_discipline_step(struct ds_discipline *d, const struct ds_reading *now,
+			struct ds_correction *correction)
+{
+	if (!d->synchronised)
+		return false;
+	memset(correction, 0, sizeof(*correction));
+	correction->step_ns = ds_discipline_remaining_ns(d, now);
+	correction->step = correction->step_ns != 0;
+	stop_slew(d);
+	tell(d, correction);
+	return true;
 }
 
 void ds_discipline_leap(struct ds_discipline *d, const struct ds_reading *now, int64_t step_ns,

@@ -90,15 +90,15 @@ void ds_discipline_timer(struct ds_discipline *d, const struct ds_reading *now,
 void ds_discipline_slept(struct ds_discipline *d, const struct ds_reading *now,
 			 struct ds_correction *correction);
 
-/* Somebody orders it: what remains is stepped, however little it is, and whatever makestep allows.
- * Nothing before the first update. */
-void ds_discipline_step(struct ds_discipline *d, const struct ds_reading *now,
-			struct ds_correction *correction);
-
 /* The clock was set by somebody else (the raw scale was not): bring it back at once, without
  * waiting for the next update. Steps only if makestep would. */
 void ds_discipline_disturbed(struct ds_discipline *d, const struct ds_reading *now,
 			     struct ds_correction *correction);
+
+/* Somebody wants no slew: the clock is stepped onto the line, whatever makestep says. False before
+ * the first update, when there is no line: then *correction is not written. */
+bool ds_discipline_step(struct ds_discipline *d, const struct ds_reading *now,
+			struct ds_correction *correction);
 
 /* UTC stepped by step_ns (a leap second): so does the line. Its clock is stepped with it, slewed
  * onto it at once whatever makestep says, left for the next update, or somebody else has stepped it

@@ -86,6 +86,10 @@ static enum ds_import_fate openntpd_line(struct ds_import *import, const struct 
 {
 	const char *first = l->word[0];
 
+	if (l->too_many) {
+		ds_import_why(import, "'%.64s': the line is too long", first);
+		return DS_IMPORT_DROPPED;
+	}
 	if (l->words < 2) {
 		ds_import_why(import, "'%.64s' needs a value", first);
 		return DS_IMPORT_DROPPED;

@@ -36,6 +36,7 @@ static const struct {
 	{NULL, &ds_verb_demo},
 	{NULL, &ds_verb_lab},
 	{"Move in:", &ds_verb_import},
+	{NULL, &ds_verb_switch},
 };
 
 #define VERBS ((int)(sizeof(verbs) / sizeof(verbs[0])))

@@ -67,6 +67,7 @@ extern const struct ds_verb ds_verb_delete;
 extern const struct ds_verb ds_verb_cyclelogs;
 extern const struct ds_verb ds_verb_doctor;
 extern const struct ds_verb ds_verb_import;
+extern const struct ds_verb ds_verb_switch;
 
 #define DS_EXIT_USAGE 2
 

@@ -219,7 +219,7 @@ static void drop_ins(struct ds_import *import, const char *name)
 	free(import->lines[first]);
 	import->line_count--;
 	memmove(&import->lines[first], &import->lines[first + 1],
-		(size_t)(import->line_count - first) * sizeof(import->lines[0]));
+		(size_t)(import->line_count - first) * sizeof(void *));
 }
 
 static bool read_text(struct ds_import *import, const char *name, const char *text, size_t length,

@@ -88,7 +88,7 @@ static bool is_trusted(unsigned long id, const unsigned long *trusted, int count
 {
 	bool found = trusted == NULL;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count && trusted != NULL; i++)
 		found |= trusted[i] == id;
 	return found;
 }

@@ -825,7 +825,7 @@ void ds_import_ntp(struct ds_import *import)
 			continue;
 		}
 		if (same(l->word[0], "crypto"))
-			strcpy(l->text, "crypto"); /* a password may follow */
+			snprintf(l->text, 7, "crypto"); /* a password may follow */
 		ds_import_begin(import, l);
 		ds_import_end(import, l, decide_line(ntp, l));
 	}

@@ -78,13 +78,10 @@ char *ds_import_slurp(const char *path, size_t *length, char why[256])
 	struct stat is;
 	char *text = NULL;
 
-	if (file < 0 || fstat(file, &is) != 0)
-		snprintf(why, 256, "%.150s: %s", path, strerror(errno));
-	else if (!S_ISREG(is.st_mode) && !S_ISFIFO(is.st_mode))
+	why[0] = '\0';
+	if (file >= 0 && fstat(file, &is) == 0 && !S_ISREG(is.st_mode))
 		snprintf(why, 256, "%.150s: not a file", path);
-	else if (is.st_size > DS_IMPORT_FILE_MOST)
-		snprintf(why, 256, "%.150s: more than %d bytes", path, DS_IMPORT_FILE_MOST);
-	else if ((text = read_all(file, length)) == NULL)
+	else if (file < 0 || (text = read_all(file, length)) == NULL)
 		snprintf(why, 256, "%.150s: %s", path, strerror(errno));
 	if (text != NULL && *length > DS_IMPORT_FILE_MOST) {
 		snprintf(why, 256, "%.150s: more than %d bytes", path, DS_IMPORT_FILE_MOST);
@@ -107,7 +104,7 @@ static struct ds_import_line *new_line(struct ds_import *import)
 	}
 	if (import->line_count == import->line_room) {
 		int room = import->line_room == 0 ? 64 : import->line_room * 2;
-		void *more = realloc(import->lines, (size_t)room * sizeof(import->lines[0]));
+		void *more = realloc(import->lines, (size_t)room * sizeof(void *));
 		if (more == NULL)
 			abort();
 		import->lines = more;

@@ -276,7 +276,7 @@ static bool is_bare(int c)
 
 static char *read_key_part(struct reader *r)
 {
-	const char *from = r->at;
+	const char *from;
 
 	skip_blanks(r);
 	if (peek(r, 0) == '"' || peek(r, 0) == '\'') {
@@ -466,7 +466,7 @@ static bool set_number(struct ds_toml *node, const char *text)
 static struct ds_toml *read_word(struct reader *r)
 {
 	const char *from = r->at;
-	char text[NUMBER_MOST];
+	char text[NUMBER_MOST] = "";
 	struct ds_toml *node;
 
 	while (r->at < r->end && strchr(" \t\r\n,]}#", *r->at) == NULL)

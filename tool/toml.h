@@ -46,7 +46,7 @@ struct ds_toml_error {
 
 /* NULL and *error, or the root, to be freed by ds_toml_free(). */
 struct ds_toml *ds_toml_read(const char *text, size_t length, struct ds_toml_error *error);
-void ds_toml_free(struct ds_toml *root);
+void ds_toml_free(struct ds_toml *node);
 /* The member of a table; NULL: none, or no table. */
 const struct ds_toml *ds_toml_find(const struct ds_toml *table, const char *key);
 

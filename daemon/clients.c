@@ -1,28 +1,34 @@
-/* clients: see clients.h. */
+/* clients: see clients.h. What is looked at for each request stands in one line of the cache, and
+ * the record in another. */
 #include "daemon/clients.h"
 
-#include <math.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NS_PER_S     INT64_C(1000000000)
-#define TICKS_PER_S  4	  /* of last and interval: 34 years fit */
-#define MEMORY_LOG2  2	  /* an interval counts a quarter */
-#define UNKNOWN_LOG2 (-3) /* intervals below a tick */
+#define TICKS_PER_S  4 /* of `last`: 34 years fit */
+#define CACHE_LINE   64
+#define MEMORY	     4	 /* an interval counts a quarter */
+#define LOG2_UNIT    256 /* of `interval` */
+#define LOG2_LEAST   1	 /* of `interval`: below a tick, counted as half of one */
+#define LOG2_OF_TICK 2	 /* `interval` of one tick: 0 is left for "not known" */
 
 struct record {
-	uint8_t host[16];  /* IPv4 in the first four, the others 0 */
+	uint64_t host[2];  /* network order; IPv4 as mapped into IPv6 */
 	uint32_t count[4]; /* by enum ds_client_what */
-	uint32_t last;	   /* ticks since the start */
-	uint32_t interval; /* 16 times ticks, fading mean */
-	uint8_t family;	   /* 4, 6; 0: free */
-	bool twice;
 };
 
 struct ds_clients_set {
-	uint32_t tags[DS_CLIENTS_WAYS]; /* of the hash: one line of the cache tells */
+	uint32_t last[DS_CLIENTS_WAYS];	    /* ticks since the start */
+	uint16_t tags[DS_CLIENTS_WAYS];	    /* of the hash, odd; 0: free */
+	uint16_t interval[DS_CLIENTS_WAYS]; /* log2 of ticks in 256ths, and 512; 0: not known */
 	struct record records[DS_CLIENTS_WAYS];
 };
+
+_Static_assert(offsetof(struct ds_clients_set, records) == CACHE_LINE, "a line tells");
+_Static_assert(CACHE_LINE % sizeof(struct record) == 0, "no record stands in two lines");
+_Static_assert(sizeof(struct ds_clients_set) % CACHE_LINE == 0, "nor does what tells");
 
 /* The finaliser of splitmix64 (Steele, Lea, Flood 2014) over key and address. */
 static uint64_t mix(uint64_t x)
@@ -32,17 +38,10 @@ static uint64_t mix(uint64_t x)
 	return x ^ x >> 31;
 }
 
-static uint64_t hash(uint64_t key, const uint8_t host[16])
-{
-	uint64_t half[2];
-
-	memcpy(half, host, sizeof half);
-	return mix(mix(mix(key) + half[0]) + half[1]);
-}
-
 bool ds_clients_open(struct ds_clients *c, uint32_t records, uint64_t key, int64_t raw_ns)
 {
 	uint32_t sets = 1;
+	size_t off;
 
 	memset(c, 0, sizeof *c);
 	if (records > DS_CLIENTS_MOST)
@@ -52,103 +51,122 @@ bool ds_clients_open(struct ds_clients *c, uint32_t records, uint64_t key, int64
 	while (sets * 2 * DS_CLIENTS_WAYS <= records)
 		sets *= 2;
 	/* calloc(): pages that nobody asks from stay untouched. */
-	c->sets = calloc(sets, sizeof *c->sets);
-	if (c->sets == NULL)
+	c->memory = calloc(1, sets * sizeof *c->sets + CACHE_LINE);
+	if (c->memory == NULL)
 		return false;
+	off = (CACHE_LINE - (uintptr_t)c->memory % CACHE_LINE) % CACHE_LINE;
+	c->sets = (struct ds_clients_set *)(void *)((char *)c->memory + off);
 	c->mask = sets - 1;
-	c->key = key;
+	c->key = mix(key);
 	c->started_raw_ns = raw_ns;
 	return true;
 }
 
 void ds_clients_close(struct ds_clients *c)
 {
-	free(c->sets);
+	free(c->memory);
+	c->memory = NULL;
 	c->sets = NULL;
 }
 
-/* 0: no family that is kept. */
-static uint8_t host_of(const union ds_address *a, uint8_t host[16])
+/* False: no family that is kept. */
+static bool host_of(const union ds_address *a, uint64_t host[2])
 {
-	memset(host, 0, 16);
-	if (a->family == AF_INET) {
-		memcpy(host, &a->in.sin_addr, 4);
-		return 4;
+	static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+	uint8_t bytes[16];
+
+	if (a->family == AF_INET6) {
+		memcpy(host, &a->in6.sin6_addr, 16);
+		return true;
 	}
-	if (a->family != AF_INET6)
-		return 0;
-	memcpy(host, &a->in6.sin6_addr, 16);
-	return 6;
+	memcpy(bytes, mapped, sizeof mapped);
+	memcpy(bytes + sizeof mapped, &a->in.sin_addr, 4);
+	memcpy(host, bytes, 16);
+	return a->family == AF_INET;
 }
 
-/* The record of this host, or the one that gives way to it. */
-static struct record *place_for(struct ds_clients *c, struct ds_clients_set *set, uint32_t tag,
-				const uint8_t host[16], uint8_t family, uint32_t tick)
+/* All zero: nobody to be noted. */
+struct ds_clients_who ds_clients_find(const struct ds_clients *c, const union ds_address *address)
 {
-	struct record *oldest = &set->records[0];
-	struct record *r;
+	struct ds_clients_who who = {{0, 0}, 0};
 
-	for (int i = 0; i < DS_CLIENTS_WAYS; i++) {
-		r = &set->records[i];
-		if (set->tags[i] == tag && r->family == family && memcmp(r->host, host, 16) == 0)
-			return r;
-	}
-	for (int i = 0; i < DS_CLIENTS_WAYS; i++) {
-		r = &set->records[i];
-		if (r->family == 0) {
-			oldest = r;
-			break;
-		}
-		if (r->last < oldest->last)
-			oldest = r;
-	}
-	c->replaced += oldest->family != 0;
-	memset(oldest, 0, sizeof *oldest);
-	memcpy(oldest->host, host, 16);
-	oldest->family = family;
-	oldest->last = tick;
-	set->tags[oldest - set->records] = tag;
+	if (c->sets == NULL || !host_of(address, who.host))
+		return (struct ds_clients_who){{0, 0}, 0};
+	who.hash = mix(mix(c->key + who.host[0]) + who.host[1]) | UINT64_C(1) << 63;
+	__builtin_prefetch(&c->sets[(uint32_t)who.hash & c->mask], 1);
+	return who;
+}
+
+/* Which place is this host's, or gives way to it. */
+static unsigned place_for(struct ds_clients *c, struct ds_clients_set *set,
+			  const struct ds_clients_who *who, uint32_t tick)
+{
+	uint16_t tag = (uint16_t)(who->hash >> 48 | 1);
+	unsigned oldest = 0;
+
+	for (unsigned i = 0; i < DS_CLIENTS_WAYS; i++)
+		if (set->tags[i] == tag && set->records[i].host[0] == who->host[0] &&
+		    set->records[i].host[1] == who->host[1])
+			return i;
+	for (unsigned i = 0; i < DS_CLIENTS_WAYS && set->tags[oldest] != 0; i++)
+		if (set->tags[i] == 0 || set->last[i] < set->last[oldest])
+			oldest = i;
+	c->replaced += set->tags[oldest] != 0;
+	set->tags[oldest] = tag;
+	set->last[oldest] = tick;
+	set->interval[oldest] = 0;
+	set->records[oldest] = (struct record){.host = {who->host[0], who->host[1]}};
 	return oldest;
 }
 
-static void note_interval(struct record *r, uint32_t tick)
+/* A packet may have come before the table was there. */
+static uint32_t tick_of(const struct ds_clients *c, int64_t raw_ns)
 {
-	uint32_t since = tick - r->last;
-	int64_t change;
+	int64_t since_ns = raw_ns - c->started_raw_ns;
 
-	if (since > UINT32_MAX / 16)
-		since = UINT32_MAX / 16;
-	change = (int64_t)since * 16 - (int64_t)r->interval;
-	r->interval = r->twice ? (uint32_t)((int64_t)r->interval + change / (1 << MEMORY_LOG2))
-			       : since * 16;
-	r->twice = true;
+	return since_ns > 0 ? (uint32_t)(since_ns / (NS_PER_S / TICKS_PER_S)) : 0;
 }
 
-void ds_clients_note(struct ds_clients *c, const union ds_address *address,
+/* As `interval` has it; between powers of two on a straight line (at most 0.09 off). */
+static uint16_t log2_of(uint32_t ticks)
+{
+	unsigned power;
+
+	if (ticks == 0)
+		return LOG2_LEAST * LOG2_UNIT;
+	power = 31U - (unsigned)__builtin_clz(ticks);
+	return (uint16_t)((power + LOG2_OF_TICK) * LOG2_UNIT + (ticks << (31 - power) << 1 >> 24));
+}
+
+/* Packets are not told of in the order of their stamps: those of a batch, of two sockets. */
+static void note_interval(struct ds_clients_set *set, unsigned i, uint32_t tick)
+{
+	int is = log2_of(tick > set->last[i] ? tick - set->last[i] : 0);
+	int was = set->interval[i];
+
+	set->interval[i] = (uint16_t)(was == 0 ? is : was + (is - was) / MEMORY);
+}
+
+void ds_clients_note(struct ds_clients *c, const struct ds_clients_who *who,
 		     enum ds_client_what what, int64_t raw_ns)
 {
 	struct ds_clients_set *set;
-	uint8_t host[16], family;
-	struct record *r;
+	const uint32_t *count;
 	uint32_t tick;
-	uint64_t h;
-	bool known;
+	unsigned i;
 
-	if (c->sets == NULL)
+	if (who->hash == 0)
 		return;
-	family = host_of(address, host);
-	if (family == 0)
-		return;
-	h = hash(c->key, host);
-	set = &c->sets[(uint32_t)h & c->mask];
-	tick = (uint32_t)((raw_ns - c->started_raw_ns) / (NS_PER_S / TICKS_PER_S));
-	r = place_for(c, set, (uint32_t)(h >> 32), host, family, tick);
-	known = r->count[0] + r->count[1] + r->count[2] + r->count[3] > 0;
-	if (known)
-		note_interval(r, tick);
-	r->last = tick;
-	if (r->count[what] < UINT32_MAX)
-		r->count[what]++;
+	set = &c->sets[(uint32_t)who->hash & c->mask];
+	tick = tick_of(c, raw_ns);
+	i = place_for(c, set, who, tick);
+	count = set->records[i].count;
+	if ((count[0] | count[1] | count[2] | count[3]) != 0)
+		note_interval(set, i, tick);
+	if (tick > set->last[i])
+		set->last[i] = tick;
+	if (count[what] < UINT32_MAX)
+		set->records[i].count[what]++;
 }
 
 uint32_t ds_clients_places(const struct ds_clients *c)
@@ -156,9 +174,9 @@ uint32_t ds_clients_places(const struct ds_clients *c)
 	return c->sets != NULL ? (c->mask + 1) * DS_CLIENTS_WAYS : 0;
 }
 
-static const struct record *at(const struct ds_clients *c, uint32_t place)
+static bool is_used(const struct ds_clients *c, uint32_t place)
 {
-	return &c->sets[place / DS_CLIENTS_WAYS].records[place % DS_CLIENTS_WAYS];
+	return c->sets[place / DS_CLIENTS_WAYS].tags[place % DS_CLIENTS_WAYS] != 0;
 }
 
 uint32_t ds_clients_kept(const struct ds_clients *c)
@@ -166,37 +184,49 @@ uint32_t ds_clients_kept(const struct ds_clients *c)
 	uint32_t kept = 0;
 
 	for (uint32_t i = 0; i < ds_clients_places(c); i++)
-		kept += at(c, i)->family != 0;
+		kept += is_used(c, i);
 	return kept;
+}
+
+static void tell_address(const uint64_t host[2], union ds_address *address)
+{
+	struct in6_addr six;
+
+	memcpy(&six, host, sizeof six);
+	if (IN6_IS_ADDR_V4MAPPED(&six)) {
+		address->in.sin_family = AF_INET;
+		memcpy(&address->in.sin_addr, &six.s6_addr[12], 4);
+		return;
+	}
+	address->in6.sin6_family = AF_INET6;
+	address->in6.sin6_addr = six;
 }
 
 bool ds_clients_get(const struct ds_clients *c, uint32_t place, int64_t raw_ns,
 		    struct ds_client_seen *seen)
 {
+	const struct ds_clients_set *set;
 	const struct record *r;
-	double interval_s;
+	unsigned i = place % DS_CLIENTS_WAYS;
+	int of_second;
+	uint32_t tick;
 
 	memset(seen, 0, sizeof *seen);
-	if (place >= ds_clients_places(c))
+	if (place >= ds_clients_places(c) || !is_used(c, place))
 		return false;
-	r = at(c, place);
-	if (r->family == 0)
-		return false;
-	if (r->family == 4) {
-		seen->address.in.sin_family = AF_INET;
-		memcpy(&seen->address.in.sin_addr, r->host, 4);
-	} else {
-		seen->address.in6.sin6_family = AF_INET6;
-		memcpy(&seen->address.in6.sin6_addr, r->host, 16);
-	}
+	set = &c->sets[place / DS_CLIENTS_WAYS];
+	r = &set->records[i];
+	tell_address(r->host, &seen->address);
 	seen->basic = r->count[DS_CLIENT_BASIC];
 	seen->interleaved = r->count[DS_CLIENT_INTERLEAVED];
 	seen->denied = r->count[DS_CLIENT_DENIED];
 	seen->dropped = r->count[DS_CLIENT_DROPPED];
-	seen->last_ago_s = (raw_ns - c->started_raw_ns) / NS_PER_S - r->last / TICKS_PER_S;
-	seen->interval_known = r->twice;
-	interval_s = (double)r->interval / (16.0 * TICKS_PER_S);
-	seen->interval_log2 =
-		interval_s > 0.125 ? (int8_t)lrint(log2(interval_s)) : (int8_t)UNKNOWN_LOG2;
+	tick = tick_of(c, raw_ns);
+	seen->last_ago_s = tick > set->last[i] ? (tick - set->last[i]) / TICKS_PER_S : 0;
+	seen->interval_known = set->interval[i] != 0;
+	/* to the nearest; a tick is 2^-2 s */
+	of_second = set->interval[i] - (LOG2_OF_TICK + 2) * LOG2_UNIT + LOG2_UNIT / 2;
+	seen->interval_log2 = (int8_t)(of_second >= 0 ? of_second / LOG2_UNIT
+						      : -((LOG2_UNIT - 1 - of_second) / LOG2_UNIT));
 	return true;
 }

@@ -305,22 +305,19 @@ static enum ds_auth check_trailer(struct ds_serve *s, const struct ds_datagram *
 	return auth;
 }
 
-static void note_client(struct ds_serve *s, const struct ds_datagram *d, enum ds_client_what what,
-			int64_t raw_ns)
-{
-	if (s->clients != NULL)
-		ds_clients_note(s->clients, &d->remote, what, raw_ns);
-}
-
 /* A request that may be answered: all that is known of it before it is judged. Returns false
  * for one that is not from a client we serve. */
 static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
-			 const struct ds_reading *now, struct ds_request *request)
+			 const struct ds_reading *now, struct ds_request *request,
+			 struct ds_clients_who *who)
 {
 	s->received++;
+	if (s->clients != NULL)
+		*who = ds_clients_find(s->clients, &d->remote);
 	if (!ds_access_allowed(&s->conf->access, &d->remote)) {
 		ds_count(s->counters, DS_R_REQUEST_DENIED);
-		note_client(s, d, DS_CLIENT_DENIED, now->raw_ns);
+		if (s->clients != NULL)
+			ds_clients_note(s->clients, who, DS_CLIENT_DENIED, now->raw_ns);
 		return false;
 	}
 	request->data = d->data;
@@ -340,8 +337,16 @@ static bool take_request(struct ds_serve *s, const struct ds_datagram *d,
 	return true;
 }
 
+static enum ds_client_what outcome_of(enum ds_reason reason, const struct ds_response *response)
+{
+	if (reason != DS_R_OK)
+		return DS_CLIENT_DROPPED;
+	return response->interleaved ? DS_CLIENT_INTERLEAVED : DS_CLIENT_BASIC;
+}
+
 static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_request *request,
-		   const struct ds_server_state *state, struct answers *a)
+		   const struct ds_clients_who *who, const struct ds_server_state *state,
+		   struct answers *a)
 {
 	struct ds_response *response = &a->responses[a->count];
 	enum ds_reason reason;
@@ -349,12 +354,10 @@ static void answer(struct ds_serve *s, const struct ds_datagram *d, struct ds_re
 	request->auth = check_trailer(s, d, request, a);
 	reason = ds_server_answer(&s->server, request, state, response);
 	ds_count(s->counters, reason);
-	if (reason != DS_R_OK) {
-		note_client(s, d, DS_CLIENT_DROPPED, request->rx.raw_ns);
+	if (s->clients != NULL)
+		ds_clients_note(s->clients, who, outcome_of(reason, response), request->rx.raw_ns);
+	if (reason != DS_R_OK)
 		return;
-	}
-	note_client(s, d, response->interleaved ? DS_CLIENT_INTERLEAVED : DS_CLIENT_BASIC,
-		    request->rx.raw_ns);
 	s->rx_by[request->rx.source & 3]++;
 	s->authenticated += a->mac_lengths[a->count] != 0;
 	a->any_built |= a->mac_lengths[a->count] != 0 || a->forms[a->count] != DS_PTP_NONE;
@@ -547,7 +550,7 @@ static bool is_others(struct ds_serve *s, const struct ds_datagram *d, const str
  * the datagram of the i-th. */
 static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n, bool ptp,
 		    const struct ds_reading *now, struct ds_request requests[DS_BATCH],
-		    uint8_t which[DS_BATCH])
+		    struct ds_clients_who who[DS_BATCH], uint8_t which[DS_BATCH])
 {
 	int count = 0;
 
@@ -558,7 +561,7 @@ static int sort_out(struct ds_serve *s, struct ds_datagram *datagrams, int n, bo
 			give_stamp(s, &datagrams[i]);
 		} else if ((ptp && !unwrap(s, &datagrams[i])) || is_others(s, &datagrams[i], now)) {
 			continue;
-		} else if (take_request(s, &datagrams[i], now, &requests[count])) {
+		} else if (take_request(s, &datagrams[i], now, &requests[count], &who[count])) {
 			ds_server_prefetch(&s->server, &requests[count]);
 			which[count++] = (uint8_t)i;
 		}
@@ -571,6 +574,7 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 	static struct answers answers; /* 25 KiB; the loop is one thread */
 	struct ds_datagram datagrams[DS_BATCH];
 	struct ds_request requests[DS_BATCH];
+	struct ds_clients_who who[DS_BATCH];
 	uint8_t which[DS_BATCH];
 	struct ds_server_state state;
 	struct ds_reading now;
@@ -581,7 +585,7 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 	if (n <= 0)
 		return n;
 	ds_clock_read(s->clock, &now);
-	count = sort_out(s, datagrams, n, socket >= &s->sockets[DS_SERVE_PTP], &now, requests,
+	count = sort_out(s, datagrams, n, socket >= &s->sockets[DS_SERVE_PTP], &now, requests, who,
 			 which);
 	if (count == 0)
 		return n;
@@ -590,7 +594,7 @@ static int receive(struct ds_serve *s, struct ds_socket *socket, bool error_queu
 	answers.any_mac = answers.any_built = false;
 	answers.mac_cost_ns = 0;
 	for (int i = 0; i < count; i++)
-		answer(s, &datagrams[which[i]], &requests[i], &state, &answers);
+		answer(s, &datagrams[which[i]], &requests[i], &who[i], &state, &answers);
 	if (answers.count > 0)
 		send_answers(s, socket, &answers);
 	return n;

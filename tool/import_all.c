@@ -119,8 +119,7 @@ static void hear(void *context, bool error, const char *file, int line, const ch
 	struct ds_import *import = context;
 
 	(void)file;
-	fprintf(import->messages_out, "%s%s%.500s",
-		error ? "error: " : "note: ", line > 0 ? "" : "", text);
+	fprintf(import->messages_out, "%s%.500s", error ? "error: " : "note: ", text);
 	if (line > 0)
 		fprintf(import->messages_out, " (line %d)", line);
 	fputc('\n', import->messages_out);

@@ -232,6 +232,13 @@ static enum ds_import_fate left_out(struct ds_import *import, const struct ds_wo
 	return DS_IMPORT_DROPPED;
 }
 
+static bool is_loopback(const char *text)
+{
+	union ds_address address;
+
+	return ds_address_parse(text, 0, &address) && ds_address_is_loopback(&address);
+}
+
 static bool is_path(const struct ds_import_line *l)
 {
 	return is(l, "driftfile") || is(l, "logdir") || is(l, "pidfile") || is(l, "user") ||
@@ -253,9 +260,10 @@ static enum ds_import_fate decide(struct ds_import *import, const struct ds_impo
 	}
 	if (word->attitude == DS_WORD_REFUSED)
 		return refused(import, l, word);
-	if (word->attitude == DS_WORD_NOTED && strncmp(word->reason, "obsolete", 8) != 0)
-		return ds_import_write(import, "%s", whole(l, text)) ? DS_IMPORT_KEPT
-								     : DS_IMPORT_DROPPED;
+	if (is(l, "cmdallow") && l->words == 2 && is_loopback(l->word[1])) {
+		ds_import_why(import, "loopback may ask in any case, where 'cmdport' is written");
+		return DS_IMPORT_CHANGED;
+	}
 	if (word->attitude != DS_WORD_SUPPORTED)
 		return left_out(import, word);
 	if ((is(l, "server") || is(l, "pool") || is(l, "peer")) && l->words > 1)

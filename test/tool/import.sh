@@ -179,6 +179,12 @@ printf '[Time]\nNTP=192.0.2.2\n' >"$TMP/timesyncd.conf.d/x.conf"
 import "$TMP/timesyncd.conf"
 expect "drop-ins of timesyncd.conf are followed" grep -q '^server 192.0.2.2 iburst' "$TMP/ours"
 
+# ---- the page says what is not supported ----
+
+missing=$(awk -F'"' '/^\t\{"[a-z_]+", DS_WORD_(NOTED|WARNED|REFUSED)/ { print $2 }' daemon/conf_words.c | sort -u |
+	while read -r word; do grep -q "\`$word\`" doc/from-chrony.md || echo "$word"; done)
+expect "doc/from-chrony.md: each word that is not supported ($missing)" [ -z "$missing" ]
+
 # ---- nothing crashes ----
 
 bad=0

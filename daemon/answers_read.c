@@ -160,7 +160,10 @@ static void show_state(const struct ds_facts_source *f, char letter, struct ds_j
 
 	ds_json_text(j, "state", state_word(f->selection, buffer));
 	show_letter(letter, j);
-	ds_json_text(j, "words", ds_selection_words(f->selection));
+	ds_json_text(j, "words",
+		     f->selection == DS_S_UNREACHABLE && !f->online
+			     ? "is not asked"
+			     : ds_selection_words(f->selection));
 }
 
 static void show_source(const struct ds_facts_source *f, struct ds_json *j)

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 #include "lab/nearest.h"
 #include "os/file.h"
@@ -42,10 +42,16 @@ static bool find_family(const char *word, enum ds_import_family *family)
 
 static bool may_write(const char *path, bool force)
 {
-	if (path == NULL || force || access(path, F_OK) != 0)
+	struct stat is;
+
+	if (path == NULL || strcmp(path, "-") == 0 || lstat(path, &is) != 0)
 		return true;
-	fprintf(stderr, "drivestamp import: %s exists; --force writes over it\n", path);
-	return false;
+	/* What is written takes the place of a link: /dev/stdout is one. */
+	if (!S_ISREG(is.st_mode))
+		fprintf(stderr, "drivestamp import: %s is no file\n", path);
+	else if (!force)
+		fprintf(stderr, "drivestamp import: %s exists; --force writes over it\n", path);
+	return S_ISREG(is.st_mode) && force;
 }
 
 static bool put(const char *path, const char *text, mode_t mode)
@@ -122,7 +128,7 @@ static int run(int argc, char **argv)
 	if (count == 0)
 		fprintf(stderr, "drivestamp import: which file?\n");
 	if (count < 1 || !find_family(o.from, &family) || !may_write(o.output, o.force) ||
-	    !may_write(o.keys, o.force))
+	    !may_write(o.keys, o.force) || !may_write(o.report, o.force))
 		return DS_EXIT_USAGE;
 	import = ds_import_new();
 	import->keys_to = o.keys;

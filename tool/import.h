@@ -157,11 +157,17 @@ void ds_import_includes(struct ds_import *import, const struct ds_import_cut *cu
 /* Read a file's lines in. False, with a sentence in `why` of 256 bytes: it cannot be read. */
 bool ds_import_follow(struct ds_import *import, const struct ds_import_cut *cut, const char *path,
 		      bool sources, char why[256]);
+/* Likewise those of a folder whose names end so, in the order of names. */
+void ds_import_folder(struct ds_import *import, const struct ds_import_cut *cut, const char *folder,
+		      const char *suffix);
 /* The text of a file, to be freed; NULL with a sentence. */
 char *ds_import_slurp(const char *path, size_t *length, char why[256]);
 /* A new name of a file, that lives as long as the import; NULL: too many files. */
 const char *ds_import_name(struct ds_import *import, const char *path);
-/* A copy of at most DS_IMPORT_ORIGINAL bytes without control characters, to be freed. */
+/* Bytes of the UTF-8 character that text begins with; 0: it begins with none. */
+size_t ds_import_utf8(const char *text, size_t length);
+/* A copy of at most DS_IMPORT_ORIGINAL bytes in UTF-8 without control characters, to be
+ * freed. */
 char *ds_import_plain(const char *text, size_t length);
 
 /* Decide one line: begin, any of the others, end. */

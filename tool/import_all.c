@@ -201,24 +201,12 @@ static const struct ds_import_cut *const cuts[DS_IMPORT_FAMILIES] = {
 /* timesyncd.conf(5): FILE.d, in the order of names, behind the file. */
 static void drop_ins(struct ds_import *import, const char *name)
 {
-	char line[1100];
-	char *folder = line + 8;
-	int first = import->line_count;
+	char folder[1100];
 
 	if (import->no_files || strlen(name) > 1000)
 		return;
-	snprintf(line, sizeof(line), "confdir %s.d", name);
-	if (access(folder, R_OK) == 0)
-		ds_import_lines(import, name, line, strlen(line), &ds_import_cut_chrony, false);
-	if (import->line_count == first)
-		return;
-	/* The line that led there stands in no file. */
-	free(import->lines[first]->text);
-	free(import->lines[first]->copy);
-	free(import->lines[first]);
-	import->line_count--;
-	memmove(&import->lines[first], &import->lines[first + 1],
-		(size_t)(import->line_count - first) * sizeof(void *));
+	snprintf(folder, sizeof(folder), "%s.d", name);
+	ds_import_folder(import, &ds_import_cut_timesyncd, folder, ".conf");
 }
 
 static bool read_text(struct ds_import *import, const char *name, const char *text, size_t length,

@@ -36,17 +36,39 @@ const char *ds_import_name(struct ds_import *import, const char *path)
 	return import->names[import->name_count++];
 }
 
+size_t ds_import_utf8(const char *text, size_t length)
+{
+	unsigned char c = (unsigned char)text[0];
+	size_t size = c < 0x80		      ? 1
+		      : c >= 0xc2 && c < 0xe0 ? 2
+		      : c >= 0xe0 && c < 0xf0 ? 3
+		      : c >= 0xf0 && c < 0xf5 ? 4
+					      : 0;
+
+	if (size == 0 || size > length)
+		return 0;
+	for (size_t i = 1; i < size; i++)
+		if (((unsigned char)text[i] & 0xc0) != 0x80)
+			return 0;
+	return size;
+}
+
 char *ds_import_plain(const char *text, size_t length)
 {
-	size_t most = length < DS_IMPORT_ORIGINAL ? length : DS_IMPORT_ORIGINAL;
+	size_t most = length < DS_IMPORT_ORIGINAL ? length : DS_IMPORT_ORIGINAL, size;
 	char *plain = calloc(1, most + 4);
 
 	if (plain == NULL)
 		abort();
-	for (size_t i = 0; i < most; i++)
-		plain[i] = text[i] == '\t'				      ? ' '
-			   : (unsigned char)text[i] < 0x20 || text[i] == 0x7f ? '?'
-									      : text[i];
+	for (size_t i = 0; i<most; i += size> 0 ? size : 1) {
+		size = ds_import_utf8(text + i, most - i);
+		memcpy(plain + i, text + i, size);
+		if (text[i] == '\t')
+			plain[i] = ' ';
+		else if (size == 0 ||
+			 (size == 1 && ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)))
+			plain[i] = '?';
+	}
 	if (most < length)
 		memcpy(plain + most, "...", 4);
 	return plain;
@@ -287,7 +309,7 @@ static int look_into(const char *path, int directory, const char *suffix, struct
 
 static void trouble(struct ds_import *import, int line, const char *why)
 {
-	if (import->lines[line]->trouble == NULL)
+	if (line >= 0 && import->lines[line]->trouble == NULL)
 		import->lines[line]->trouble = strdup(why);
 }
 
@@ -314,6 +336,16 @@ static void follow_folders(struct ds_import *import, const struct ds_import_cut 
 			trouble(import, line, why);
 	}
 	free(found);
+}
+
+void ds_import_folder(struct ds_import *import, const struct ds_import_cut *cut, const char *folder,
+		      const char *suffix)
+{
+	char copy[PATH_MAX];
+	char *one = copy;
+
+	snprintf(copy, sizeof(copy), "%s", folder);
+	follow_folders(import, cut, import->line_count - 1, &one, 1, suffix, false);
 }
 
 static void follow_pattern(struct ds_import *import, const struct ds_import_cut *cut, int line,

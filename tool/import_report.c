@@ -1,5 +1,6 @@
 /* import_report: what became of each line, in words and as JSON. It must never count a heading as
  * a directive, nor a line twice. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "lab/demo_report.h"
@@ -90,14 +91,26 @@ void ds_import_report(const struct ds_import *import, const char *output, FILE *
 
 /* ---- JSON ---- */
 
+/* Bytes that are no UTF-8, which a path may have, become '?'. */
 static void text(FILE *out, const char *name, const char *value, const char *end)
 {
+	char *copy = value != NULL ? strdup(value) : NULL;
+	size_t length = copy != NULL ? strlen(copy) : 0;
+
 	fprintf(out, "\"%s\": ", name);
-	if (value == NULL)
+	for (size_t i = 0, size; i < length; i += size) {
+		size = ds_import_utf8(copy + i, length - i);
+		if (size == 0) {
+			copy[i] = '?';
+			size = 1;
+		}
+	}
+	if (copy == NULL)
 		fputs("null", out);
 	else
-		ds_json_string(out, value);
+		ds_json_string(out, copy);
 	fputs(end, out);
+	free(copy);
 }
 
 static void json_entry(const struct ds_import_entry *entry, FILE *out)

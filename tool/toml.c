@@ -15,7 +15,7 @@
 
 struct reader {
 	const char *at, *end;
-	int line, depth;
+	int line, depth, nodes;
 	bool failed;
 	struct ds_toml_error *error;
 };
@@ -99,6 +99,8 @@ static struct ds_toml *new_node(struct reader *r, enum ds_toml_kind kind)
 
 	node->kind = kind;
 	node->line = node->last_line = r->line;
+	if (++r->nodes > DS_TOML_NODES)
+		fail(r, "more than %d values", DS_TOML_NODES);
 	return node;
 }
 

@@ -14,6 +14,7 @@
 
 #define DS_TOML_DEPTH 32
 #define DS_TOML_TEXT  (1 << 20) /* bytes of a document; more are an error */
+#define DS_TOML_NODES 20000	/* values, tables and arrays */
 
 enum ds_toml_kind {
 	DS_TOML_TABLE,

@@ -55,19 +55,22 @@ size_t ds_import_utf8(const char *text, size_t length)
 
 char *ds_import_plain(const char *text, size_t length)
 {
-	size_t most = length < DS_IMPORT_ORIGINAL ? length : DS_IMPORT_ORIGINAL, size;
+	size_t most = length < DS_IMPORT_ORIGINAL ? length : DS_IMPORT_ORIGINAL;
+	size_t at = 0;
 	char *plain = calloc(1, most + 4);
 
 	if (plain == NULL)
 		abort();
-	for (size_t i = 0; i<most; i += size> 0 ? size : 1) {
-		size = ds_import_utf8(text + i, most - i);
-		memcpy(plain + i, text + i, size);
-		if (text[i] == '\t')
-			plain[i] = ' ';
-		else if (size == 0 ||
-			 (size == 1 && ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)))
-			plain[i] = '?';
+	while (at < most) {
+		size_t size = ds_import_utf8(text + at, most - at);
+		bool control = (unsigned char)text[at] < 0x20 || text[at] == 0x7f;
+
+		memcpy(plain + at, text + at, size);
+		if (text[at] == '\t')
+			plain[at] = ' ';
+		else if (size == 0 || control)
+			plain[at] = '?';
+		at += size > 0 ? size : 1;
 	}
 	if (most < length)
 		memcpy(plain + most, "...", 4);
@@ -208,7 +211,7 @@ static size_t take_line(const char *text, size_t length, bool continued, int *sp
 	size_t at = 0, filled = 0;
 
 	*span = 0;
-	*joined = malloc(length + 2);
+	*joined = calloc(1, length + 2);
 	if (*joined == NULL)
 		abort();
 	for (;;) {

@@ -225,6 +225,10 @@ enum ds_import_fate ds_import_end(struct ds_import *import, struct ds_import_lin
 	fflush(import->why);
 	if (import->refused && fate != DS_IMPORT_DROPPED)
 		fate = import->written_length > 0 ? DS_IMPORT_CHANGED : DS_IMPORT_DROPPED;
+	if (fate == DS_IMPORT_CHANGED && import->why_length == 0) {
+		ds_import_why(import, "in our words");
+		fflush(import->why);
+	}
 	*entry = (struct ds_import_entry){
 		.file = line->file,
 		.line = line->number,

@@ -80,8 +80,8 @@ whole()
 }
 same_report()
 {
-	"$TOOL" import --report "$TMP/report" --output "$TMP/ours" --force "$1" 2>"$TMP/out"
-	"$TOOL" import --report "$TMP/report" "$1" >"$TMP/ours" 2>"$TMP/out"
+	"$TOOL" import --force --report "$TMP/report" "$1" >"$TMP/ours" 2>"$TMP/out"
+	[ -s "$TMP/ours" ] || { cat "$TMP/out"; return 1; }
 	sed 's/imported by drivestamp .*/imported by drivestamp/' "$TMP/ours" |
 		cat "$TMP/report" - >"$TMP/both"
 	[ -z "${DS_KEEP:-}" ] || cp "$TMP/both" "$1.expected"

@@ -225,8 +225,9 @@ enum ds_import_fate ds_import_end(struct ds_import *import, struct ds_import_lin
 	fflush(import->why);
 	if (import->refused && fate != DS_IMPORT_DROPPED)
 		fate = import->written_length > 0 ? DS_IMPORT_CHANGED : DS_IMPORT_DROPPED;
-	if (fate == DS_IMPORT_CHANGED && import->why_length == 0) {
-		ds_import_why(import, "in our words");
+	if ((fate == DS_IMPORT_CHANGED || fate == DS_IMPORT_DROPPED) && import->why_length == 0) {
+		ds_import_why(import, "%s",
+			      fate == DS_IMPORT_CHANGED ? "in our words" : "it says nothing");
 		fflush(import->why);
 	}
 	*entry = (struct ds_import_entry){

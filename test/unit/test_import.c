@@ -74,6 +74,7 @@ static void chrony(void **state)
 	becomes(c, "makestep 1", DROPPED, "", "refuses it");
 	becomes(c, "driftfile /var/lib/chrony/drift", CHANGED,
 		"driftfile /var/lib/drivestamp/drift\n", "other daemon's");
+	becomes(c, "log", DROPPED, "", "says nothing");
 	becomes(c, "log tracking tempcomp", CHANGED, "log tracking\n", "'tempcomp'");
 	becomes(c, "sourcedir /run/chrony-dhcp /etc/chrony/sources.d", CHANGED,
 		"sourcedir /run/drivestamp-dhcp\nsourcedir /etc/drivestamp/sources.d\n", "");

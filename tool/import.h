@@ -92,7 +92,7 @@ struct ds_import {
 	char *advice[16]; /* what is to be done by hand: sentences, some with a command */
 	int advice_count;
 
-	char *text; /* our configuration; complete after ds_import_finish() */
+	char *text; /* our configuration; complete when the file has been read */
 	size_t text_length;
 	FILE *out;  /* writes it */
 	char *keys; /* the key file; "" where there is none */
@@ -112,9 +112,10 @@ struct ds_import {
 	int depth;
 	bool failed; /* a file could not be read, or is no such file: `failure` says why */
 	char failure[512];
-	bool accepted;	     /* by the daemon, as a whole */
-	int sources_dropped; /* lines that named a source of time */
-	char *messages;	     /* of the daemon about the whole, a line each */
+	bool accepted;	       /* by the daemon, as a whole */
+	int sources_dropped;   /* lines that named a source of time */
+	int certified_dropped; /* of these, sources that certificates authenticated */
+	char *messages;	       /* of the daemon about the whole, a line each */
 	size_t messages_length;
 	FILE *messages_out;
 };

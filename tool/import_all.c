@@ -177,10 +177,30 @@ static bool check_keys(struct ds_import *import, const struct ds_conf *conf)
 	return good;
 }
 
+/* Where there are sources with and without, those without had to agree with the others. */
+static void advise_on_certificates(struct ds_import *import)
+{
+	int unkeyed = 0;
+
+	for (size_t i = 0; i < import->conf->source_count; i++)
+		unkeyed += import->conf->sources[i].key == 0;
+	if (import->certified_dropped == 0 || unkeyed == 0 ||
+	    import->conf->auth_select == DS_AUTH_SELECT_REQUIRE)
+		return;
+	ds_import_advise(
+		import,
+		"Decide: %d source%s authenticated by certificates, and %d that %s no key "
+		"remain%s: nobody vouches for the time they tell. 'authselectmode require' has "
+		"only sources with a key followed",
+		import->certified_dropped, import->certified_dropped == 1 ? " was" : "s were",
+		unkeyed, unkeyed == 1 ? "has" : "have", unkeyed == 1 ? "s" : "");
+}
+
 static void finish(struct ds_import *import)
 {
 	struct ds_conf *conf = import->scratch;
 
+	advise_on_certificates(import);
 	fflush(import->out);
 	ds_conf_defaults(conf);
 	import->accepted = import->no_files ? read_lines(import, conf) : read_whole(import, conf);

@@ -232,6 +232,17 @@ static enum ds_import_fate left_out(struct ds_import *import, const struct ds_wo
 	return DS_IMPORT_DROPPED;
 }
 
+static enum ds_import_fate deny(struct ds_import *import, const struct ds_import_line *l)
+{
+	char text[2048];
+
+	if (ds_import_write(import, "%s", whole(l, text)))
+		return DS_IMPORT_KEPT;
+	ds_import_why(import, "who was refused is served where another line allows it: write the "
+			      "address");
+	return DS_IMPORT_DROPPED;
+}
+
 static bool is_loopback(const char *text)
 {
 	union ds_address address;
@@ -276,6 +287,8 @@ static enum ds_import_fate decide(struct ds_import *import, const struct ds_impo
 		return include(import, l);
 	if (is_path(l))
 		return path(import, l);
+	if (is(l, "deny"))
+		return deny(import, l);
 	return ds_import_write(import, "%s", whole(l, text)) ? DS_IMPORT_KEPT : DS_IMPORT_DROPPED;
 }
 

@@ -120,6 +120,7 @@ static enum ds_import_fate source(struct ntp *ntp, const struct ds_import_line *
 	for (int i = at + 1; i < l->words; i++) {
 		if (!by_certificate(l->word[i]))
 			continue;
+		import->certified_dropped++;
 		import->sources_dropped++;
 		ds_import_why(import,
 			      "'%.20s' is not supported: without it the source would be "

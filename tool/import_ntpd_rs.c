@@ -136,6 +136,7 @@ static enum ds_import_fate write_source(struct rs *rs, const struct ds_toml *tab
 		rs->import->sources_dropped += fate == DS_IMPORT_DROPPED;
 	} else {
 		rs->import->sources_dropped++;
+		rs->import->certified_dropped += same(mode, "nts");
 		if (same(mode, "nts"))
 			ds_import_why(rs->import, "mode \"nts\" is not supported: without it the "
 						  "source would be followed unauthenticated, which "

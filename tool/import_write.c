@@ -351,6 +351,7 @@ void ds_import_source_option(struct ds_import *import, struct ds_import_source *
 	}
 	source->changed = true;
 	source->fatal |= cannot_be_left(option);
+	import->certified_dropped += strcasecmp(option, "nts") == 0;
 	ds_import_why(import, "'%.60s' left out: %s", option, reason(import, option));
 }
 

@@ -45,9 +45,11 @@ each_once()
 		"$TMP/json" | sort >"$TMP/told"
 	# within a value of several lines comments may stand
 	comm -23 "$TMP/said" "$TMP/told" >"$TMP/missing"
+	jq -r '.entries[] | select(.fate != "heading" and .lines == 1) | "\(.file):\(.line)"' "$TMP/json" |
+		sort | comm -13 "$TMP/said" - >>"$TMP/missing"
 	uniq -d "$TMP/told" >"$TMP/twice"
 	[ ! -s "$TMP/missing" ] && [ ! -s "$TMP/twice" ] && [ -s "$TMP/json" ] ||
-		{ echo "missing:"; cat "$TMP/missing"; echo "twice:"; cat "$TMP/twice"; return 1; }
+		{ echo "missing, or reported though it says nothing:"; cat "$TMP/missing"; echo "twice:"; cat "$TMP/twice"; return 1; }
 }
 
 # Nothing is dropped or changed without a word of the line in the reason, or a new line beside it.

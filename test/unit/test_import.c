@@ -70,6 +70,7 @@ static void chrony(void **state)
 	becomes(c, "dumponexit", CHANGED, "", "nothing in chronyd either");
 	becomes(c, "ntsdumpdir /x", CHANGED, "", "no line asks for");
 	becomes(c, "ntsdumpdir /x\nserver a.example nts", DROPPED, "", "'ntsdumpdir'");
+	becomes(c, "deny host.example", DROPPED, "", "who was refused is served");
 	becomes(c, "makestap 1 3", DROPPED, "", "the nearest known one is 'makestep'");
 	becomes(c, "makestep 1", DROPPED, "", "refuses it");
 	becomes(c, "driftfile /var/lib/chrony/drift", CHANGED,

@@ -53,7 +53,9 @@ static void open_unix(struct ds_commanding *c, const struct ds_conf *conf)
 		return;
 	rc = ds_unix_socket_open(&wanted, why);
 	if (rc < 0) {
-		if (!is_default || (rc != -ENOENT && rc != -EACCES && rc != -EROFS))
+		/* Without that user the daemon will not start, and says why. */
+		if (rc != -ESRCH &&
+		    (!is_default || (rc != -ENOENT && rc != -EACCES && rc != -EROFS)))
 			ds_log(DS_LOG_WARNING, "bindcmdaddress %s; chronyc cannot ask there", why);
 		return;
 	}

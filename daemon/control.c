@@ -55,6 +55,8 @@ void ds_control_open(struct ds_control *c, const struct ds_conf *conf)
 	}
 	if (is_default && (rc == -ENOENT || rc == -EACCES || rc == -EROFS))
 		return;
+	if (rc == -ESRCH) /* the daemon will not start, and says why */
+		return;
 	ds_log(DS_LOG_WARNING, "controlsocket %s; nobody can ask there", why);
 }
 

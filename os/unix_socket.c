@@ -62,7 +62,7 @@ static int find_owner(const struct ds_unix_socket *w, uid_t *uid, gid_t *gid, ch
 	if (w->user[0] != '\0' && strcmp(w->user, "root") != 0) {
 		pw = getpwnam(w->user);
 		if (pw == NULL)
-			return fail(why, w->user, EPERM, "no such user");
+			return fail(why, w->user, ESRCH, "no such user");
 		*uid = pw->pw_uid;
 		*gid = pw->pw_gid;
 	}

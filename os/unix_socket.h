@@ -18,8 +18,8 @@ struct ds_unix_socket {
 
 /* Returns a descriptor that does not block, or a negative errno with a sentence: -ENOENT, -EACCES,
  * -EROFS (no such folder, or no right to it), -EADDRINUSE (somebody listens, or what is there is no
- * socket), -EPERM (see ds_directory_check(), or no such user or group), or what the kernel said. A
- * socket file that nobody listens at is removed first. */
+ * socket), -ESRCH (no such user), -EPERM (see ds_directory_check(), or no such group), or what the
+ * kernel said. A socket file that nobody listens at is removed first. */
 int ds_unix_socket_open(const struct ds_unix_socket *wanted, char why[DS_WHY]);
 /* path: its file is removed as well; NULL: it stays. */
 void ds_unix_socket_close(int fd, const char *path);

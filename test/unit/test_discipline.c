@@ -351,6 +351,31 @@ static void leap_second(void **state)
 
 /* What the kernel set on waking is kept until somebody measures: the line knows nothing of the
  * time in which the raw scale stood still. */
+static void stepped_by_order(void **state)
+{
+	struct ds_discipline d;
+	struct ds_combined combined = truth(10.0);
+	struct ds_correction correction;
+	struct clock c = clock_off_by(-700);
+
+	(void)state;
+	begin(&d, 0, 0); /* makestep allows none */
+	assert_false(ds_discipline_step(&d, &c.now, &correction));
+	ds_discipline_update(&d, &c.now, &combined, 64 * SECOND, &correction);
+	obey(&c, &correction);
+	assert_true(d.slew_ppb != 0.0);
+	assert_true(ds_discipline_step(&d, &c.now, &correction));
+	assert_int_equal(correction.step_ns, 700);
+	obey(&c, &correction);
+	assert_int_equal(c.steps, 1);
+	assert_int_equal(error_ns(&c), 0);
+	assert_true(c.rate_ppb == d.freq_ppb);
+	assert_int_equal(c.until_raw_ns, INT64_MAX);
+	/* Nothing is left: no step, though there is one to be told of. */
+	assert_true(ds_discipline_step(&d, &c.now, &correction));
+	assert_false(correction.step);
+}
+
 static void slept(void **state)
 {
 	struct ds_discipline d;
@@ -387,6 +412,7 @@ int main(void)
 		cmocka_unit_test(frequency_is_weighed),
 		cmocka_unit_test(set_by_others),
 		cmocka_unit_test(leap_second),
+		cmocka_unit_test(stepped_by_order),
 		cmocka_unit_test(slept),
 	};
 

@@ -75,6 +75,24 @@ static void a_place_with_another_source_begins_anew(void **state)
 	assert_null(ds_history_get(&history, 0, &b, 1));
 }
 
+/* The same source, deleted and added again, has the same address. */
+static void what_is_forgotten_begins_anew(void **state)
+{
+	union ds_address a = host("192.0.2.1");
+	uint64_t accepted, refused;
+
+	(void)state;
+	add(3, "192.0.2.1", 1, DS_R_OK);
+	add(4, "192.0.2.2", 1, DS_R_OK);
+	ds_history_forget(&history, 3);
+	ds_history_forget(&history, DS_SOURCES_MAX);
+	assert_null(ds_history_get(&history, 3, &a, 0));
+	ds_history_count(&history, 3, &a, &accepted, &refused);
+	assert_int_equal(accepted + refused, 0);
+	a = host("192.0.2.2");
+	assert_non_null(ds_history_get(&history, 4, &a, 0));
+}
+
 static void what_is_nowhere_is_nothing(void **state)
 {
 	union ds_address none = {0};
@@ -95,6 +113,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(newest_first_and_bounded, begin),
 		cmocka_unit_test_setup(a_place_with_another_source_begins_anew, begin),
+		cmocka_unit_test_setup(what_is_forgotten_begins_anew, begin),
 		cmocka_unit_test_setup(what_is_nowhere_is_nothing, begin),
 	};
 

@@ -582,6 +582,18 @@ static void read_auth_select(struct reader *r, const char *value)
 		 value);
 }
 
+static const char *const sandboxes[] = {"all", "seccomp", "landlock", "off"}; /* by the enum */
+
+static void read_sandbox(struct reader *r, const char *value)
+{
+	for (size_t i = 0; i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++)
+		if (strcasecmp(value, sandboxes[i]) == 0) {
+			r->conf->sandbox = (uint8_t)i;
+			return;
+		}
+	complain(r, true, "'sandbox' takes all, seccomp, landlock or off, not '%.64s'", value);
+}
+
 static void read_log(struct reader *r, const struct words *words)
 {
 	for (unsigned at = 1; at < words->count; at++) {
@@ -809,6 +821,8 @@ static void obey(struct reader *r, const struct ds_word *word, const struct word
 		read_log(r, words);
 	else if (is(word, "authselectmode"))
 		read_auth_select(r, word_at(words, 1));
+	else if (is(word, "sandbox"))
+		read_sandbox(r, word_at(words, 1));
 	else if (is(word, "makestep"))
 		read_makestep(r, words);
 	else if (is(word, "maxchange"))
@@ -1404,6 +1418,8 @@ void ds_conf_print(const struct ds_conf *conf, FILE *out)
 		fprintf(out, "bindcmdaddress %s\n",
 			conf->cmd_socket[0] != '\0' ? conf->cmd_socket : "/");
 	ds_fields_print(&ds_fields_conf, conf, defaults, "", "\n", out);
+	if (conf->sandbox != DS_SANDBOX_ALL)
+		fprintf(out, "sandbox %s\n", sandboxes[conf->sandbox]);
 	if (conf->auth_select != DS_AUTH_SELECT_MIX)
 		fprintf(out, "authselectmode %s\n", auth_selects[conf->auth_select]);
 	print_makestep(conf, out);

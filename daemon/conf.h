@@ -60,6 +60,14 @@ enum ds_auth_select {
 	DS_AUTH_SELECT_REQUIRE, /* measured only */
 };
 
+/* `sandbox`: what confines the daemon, once it has started. */
+enum ds_sandbox_wanted {
+	DS_SANDBOX_ALL, /* the default */
+	DS_SANDBOX_SECCOMP,
+	DS_SANDBOX_LANDLOCK,
+	DS_SANDBOX_OFF,
+};
+
 /* local_wait_unsynced_s where it is not written: 300 in orphan mode, else 0. */
 #define DS_CONF_WAIT_BY_KIND (-1.0)
 
@@ -258,6 +266,7 @@ struct ds_conf {
 	uint8_t min_samples, max_samples; /* 6, 0 (none) */
 	uint8_t min_sources;		  /* 1 */
 	uint8_t auth_select;		  /* enum ds_auth_select */
+	uint8_t sandbox;		  /* enum ds_sandbox_wanted */
 	double clock_precision_s;	  /* 0: measure */
 	bool rtc_sync, rtc_utc;
 	char rtc_file[DS_CONF_PATH], rtc_device[DS_CONF_PATH]; /* "": not tracked; /dev/rtc */

@@ -121,6 +121,7 @@ static const struct ds_word directives[] = {
 	{"rtcfile", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"rtconutc", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
 	{"rtcsync", DS_WORD_SUPPORTED, 0, 0, NULL, NULL},
+	{"sandbox", DS_WORD_SUPPORTED, 1, 1, NULL, NULL},
 	{"sched_priority", DS_WORD_WARNED, 1, 1, NULL, "the scheduler is left as it is"},
 	{"server", DS_WORD_SUPPORTED, 1, ANY, NULL, NULL},
 	{"smoothtime", DS_WORD_SUPPORTED, 2, 3, NULL, NULL},

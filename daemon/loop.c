@@ -4,13 +4,16 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "daemon/log.h"
+#include "daemon/orders.h"
 #include "daemon/record.h"
 #include "daemon/report.h"
 #include "os/clock_watch.h"
+#include "os/notify.h"
 
 #define NS_PER_MS	   INT64_C(1000000)
 #define NS_PER_S	   INT64_C(1000000000)
@@ -19,11 +22,14 @@
 
 static volatile sig_atomic_t told_to_end;
 static volatile sig_atomic_t told_to_report;
+static volatile sig_atomic_t told_to_reload;
 
 static void on_signal(int number)
 {
 	if (number == SIGUSR1)
 		told_to_report = 1;
+	else if (number == SIGHUP)
+		told_to_reload = 1;
 	else
 		told_to_end = number;
 }
@@ -38,9 +44,9 @@ static void catch_signals(void)
 	sigaction(SIGTERM, &action, NULL);
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGUSR1, &action, NULL);
+	sigaction(SIGHUP, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	sigaction(SIGPIPE, &action, NULL);
-	sigaction(SIGHUP, &action, NULL);
 }
 
 static int64_t earliest(int64_t a, int64_t b)
@@ -262,6 +268,40 @@ bool ds_loop_turn(struct ds_loop *l, struct ds_daemon *d)
 	return false;
 }
 
+/* SIGHUP: logs were rotated, files of sources have changed. */
+static void reload(struct ds_daemon *d)
+{
+	char why[DS_ORDER_WHY];
+	uint32_t count;
+
+	ds_notify_reloading();
+	ds_orders_cyclelogs(d, why);
+	if (d->conf.source_dir_count > 0 && ds_orders_reload(d, &count, why) == DS_ORDER_DONE)
+		ds_log(DS_LOG_NOTICE, "sources were read again: %u changed", count);
+	ds_notify_ready();
+}
+
+/* In one line, whenever what it says changes: whom we follow, or that we follow nobody. */
+static void tell_manager(const struct ds_daemon *d)
+{
+	static int32_t told = INT32_MIN; /* the place, and the stratum */
+	bool known = d->timekeeper.reference.synchronised;
+	int32_t best = known ? d->timekeeper.selecting.selected : -1;
+	int32_t news = best < 0 ? -1 : best << 8 | d->timekeeper.reference.stratum;
+	char text[DS_ADDRESS_TEXT], line[DS_ADDRESS_TEXT + 64];
+
+	if (news == told)
+		return;
+	told = news;
+	if (best < 0)
+		snprintf(line, sizeof line, "not synchronised");
+	else
+		snprintf(line, sizeof line, "synchronised to %s, stratum %u",
+			 ds_address_text(&d->sources.table[best].address, false, text),
+			 d->timekeeper.reference.stratum);
+	ds_notify_status(line);
+}
+
 int ds_loop_run(struct ds_daemon *d)
 {
 	static struct ds_loop l;
@@ -282,8 +322,13 @@ int ds_loop_run(struct ds_daemon *d)
 			told_to_report = 0;
 			ds_report(d);
 		}
+		if (told_to_reload) {
+			told_to_reload = 0;
+			reload(d);
+		}
 		if (!ds_loop_turn(&l, d))
 			return l.status;
+		tell_manager(d);
 	}
 	ds_log(DS_LOG_NOTICE, "ending on signal %d", (int)told_to_end);
 	return 0;

@@ -14,14 +14,17 @@
 
 #include "core/exchange/interleave.h"
 #include "daemon/conf_clock.h"
+#include "daemon/confine.h"
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/loop.h"
 #include "daemon/start.h"
 #include "os/file.h"
+#include "os/notify.h"
 #include "os/privilege.h"
 
-#define DEFAULT_CONF "/etc/drivestamp/drivestamp.conf"
+#define FILTER_UNSAID 100
+#define DEFAULT_CONF  "/etc/drivestamp/drivestamp.conf"
 
 struct options {
 	const char *file;
@@ -31,6 +34,7 @@ struct options {
 	bool shadow, foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
 	enum ds_once once;
 	double timeout_s;
+	int filter; /* -F: 0 off, else on; FILTER_UNSAID */
 };
 
 static struct ds_daemon the_daemon; /* all memory there is, but for the slots and the batch */
@@ -47,6 +51,7 @@ static void usage(FILE *out)
 	      "  -t SEC    end after so many seconds\n"
 	      "  -p        check the configuration, print it back and end\n"
 	      "  -u USER   become USER after start-up\n"
+	      "  -F LEVEL  0: no sandbox; else the one that the configuration asks for, or all\n"
 	      "  -4, -6    IPv4 only, IPv6 only\n"
 	      "  -v        print the version and end\n"
 	      "  --clock system | virtual[,offset=SECONDS,freq=PPM] | DEVICE|INTERFACE[,tai]\n"
@@ -72,6 +77,25 @@ static bool parse_seconds(const char *text, double *value)
 	return end != text && *end == '\0' && *value > 0.0 && *value < 1e9;
 }
 
+static bool parse_level(const char *text, int *value)
+{
+	char *end;
+	long level = strtol(text, &end, 10);
+
+	*value = (int)level;
+	return end != text && *end == '\0' && level >= -2 && level <= 2;
+}
+
+/* -t, -F. False after saying what is wrong. */
+static bool take_number(int option, const char *text, struct options *o)
+{
+	if (option == 't' ? parse_seconds(text, &o->timeout_s) : parse_level(text, &o->filter))
+		return true;
+	ds_log_fatal("-%c %s: not %s", option, text,
+		     option == 't' ? "a number of seconds" : "a level from -2 to 2");
+	return false;
+}
+
 /* Returns -1 to go on, else the exit status. */
 static int parse_options(int argc, char **argv, struct options *o)
 {
@@ -84,7 +108,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f:dnsxpqQt:u:46vh", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "f:dnsxpqQt:u:F:46vh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
 			o->file = optarg;
@@ -127,10 +151,10 @@ static int parse_options(int argc, char **argv, struct options *o)
 			o->shadow_folder = optarg;
 			break;
 		case 't':
-			if (parse_seconds(optarg, &o->timeout_s))
-				break;
-			ds_log_fatal("-t %s: not a number of seconds", optarg);
-			return 1;
+		case 'F':
+			if (!take_number(c, optarg, o))
+				return 1;
+			break;
 		case 'v':
 			return say_version();
 		case 'h':
@@ -195,6 +219,10 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 		good = take_clock(conf, o->clock);
 	if (o->user != NULL)
 		snprintf(conf->user, sizeof conf->user, "%s", o->user);
+	if (o->filter == 0)
+		conf->sandbox = DS_SANDBOX_OFF;
+	else if (o->filter != FILTER_UNSAID && conf->sandbox == DS_SANDBOX_OFF)
+		conf->sandbox = DS_SANDBOX_ALL;
 	if (o->once != DS_ONCE_NO)
 		for (size_t i = 0; i < conf->source_count; i++)
 			conf->sources[i].iburst = true;
@@ -351,6 +379,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		return false;
 	}
 	ds_start_work(d);
+	ds_confine(d);
 	return true;
 }
 
@@ -379,6 +408,7 @@ static int work(struct ds_daemon *d, const struct options *o)
 	if (o->timeout_s > 0.0)
 		d->end_ns = ds_monotonic_ns() + (int64_t)(o->timeout_s * 1e9);
 	status = ds_loop_run(d);
+	ds_notify_stopping();
 	ds_start_close(d);
 	ds_log(DS_LOG_NOTICE, "drivestampd exiting");
 	return status;
@@ -400,6 +430,7 @@ static int run(struct ds_daemon *d, const struct options *o)
 	if (start(d, o)) {
 		if (daemon)
 			say_started(d);
+		ds_notify_ready();
 		if (background >= 0)
 			background_is_ready(background);
 		if (daemon && !o->to_stderr)
@@ -413,13 +444,14 @@ static int run(struct ds_daemon *d, const struct options *o)
 
 int main(int argc, char **argv)
 {
-	struct options o = {.file = DEFAULT_CONF};
+	struct options o = {.file = DEFAULT_CONF, .filter = FILTER_UNSAID};
 	int status = parse_options(argc, argv, &o);
 
 	if (status >= 0)
 		return status;
 	if (!fits_shadow(&o))
 		return 1;
+	ds_notify_open();
 	the_daemon.once = o.once;
 	if (!read_conf(&the_daemon.conf, &o, argc - optind, argv + optind)) {
 		ds_log_fatal("the configuration has errors");

@@ -57,7 +57,11 @@ static bool open_family(struct ds_serve *s, sa_family_t family, bool ptp)
 		ds_log(DS_LOG_NOTICE, "%s", why);
 		return true;
 	}
-	ds_log_fatal("cannot serve: %s", why);
+	ds_log_fatal("cannot serve: %s%s", why,
+		     rc == -EACCES
+			     ? " (a port below 1024 takes CAP_NET_BIND_SERVICE; under systemd the "
+			       "drop-in serve.conf gives it)"
+			     : "");
 	return false;
 }
 

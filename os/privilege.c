@@ -112,6 +112,14 @@ static int give_up(const struct passwd *pw, bool steer, bool bind_low_ports, cha
 	return 0;
 }
 
+/* No user to become: the capabilities alone. */
+static int keep_wanted(bool steer, bool bind_low_ports, char why[DS_WHY])
+{
+	if (set_caps(wanted_caps(steer, bind_low_ports)) < 0)
+		return fail(why, "cannot give up", "capabilities");
+	return 0;
+}
+
 static bool nothing_to_give_up(void)
 {
 	struct __user_cap_data_struct now[2];
@@ -134,7 +142,8 @@ int ds_privilege_drop(const char *user, bool steer, bool bind_low_ports, char wh
 		}
 		if (pw->pw_uid != 0 && !nothing_to_give_up())
 			error = give_up(pw, steer, bind_low_ports, why);
-	}
+	} else if (geteuid() != 0 && !nothing_to_give_up()) /* a service manager gave us some */
+		error = keep_wanted(steer, bind_low_ports, why);
 	if (!error && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		error = fail(why, "cannot set", "no_new_privs");
 	return error;

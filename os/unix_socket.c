@@ -131,7 +131,10 @@ int ds_unix_socket_open(const struct ds_unix_socket *w, char why[DS_WHY])
 	if (w->path[0] != '/' || strlen(w->path) >= sizeof name.sun_path)
 		return fail(why, w->path, EINVAL, "no absolute path of at most 107 bytes");
 	memcpy(name.sun_path, w->path, strlen(w->path));
-	rc = find_owner(w, &uid, &gid, why);
+	/* A folder that is not there is said before a user that is not. */
+	rc = folder_check(w->path, geteuid(), why);
+	if (rc == 0 || rc == -EPERM)
+		rc = find_owner(w, &uid, &gid, why);
 	if (rc == 0)
 		rc = folder_check(w->path, uid, why);
 	if (rc == 0)

@@ -127,10 +127,21 @@ int bind(int fd, const struct sockaddr *address, socklen_t length)
 /* What a kernel does with it, as far as is looked at here. */
 static struct timex kept = {.tick = 10000, .status = STA_UNSYNC, .maxerror = 16000000};
 
-static void write_told(const struct timex *t, const char *file)
+/* At the start: later the daemon confines itself. */
+static int told_fd = -1;
+
+__attribute__((constructor)) static void open_told(void)
+{
+	const char *file = getenv("SHIM_ADJTIME");
+
+	if (file != NULL)
+		told_fd = open(file, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+}
+
+static void write_told(const struct timex *t)
 {
 	char line[256];
-	int fd = open(file, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	int fd = told_fd;
 	struct timespec now;
 	int length;
 
@@ -143,10 +154,9 @@ static void write_told(const struct timex *t, const char *file)
 			  kept.tick, kept.tai);
 	if (fd < 0 || write(fd, line, (size_t)length) != length)
 		abort();
-	close(fd);
 }
 
-static int keep(struct timex *t, const char *file)
+static int keep(struct timex *t)
 {
 	unsigned modes = t->modes;
 
@@ -165,7 +175,7 @@ static int keep(struct timex *t, const char *file)
 	if (modes & ADJ_TAI)
 		kept.tai = (int)t->constant;
 	if (t->modes != 0)
-		write_told(t, file);
+		write_told(t);
 	modes = t->modes;
 	*t = kept;
 	t->modes = modes;
@@ -176,14 +186,14 @@ int adjtimex(struct timex *t)
 {
 	const char *file = getenv("SHIM_ADJTIME");
 
-	return file != NULL ? keep(t, file) : (int)syscall(SYS_adjtimex, t);
+	return file != NULL ? keep(t) : (int)syscall(SYS_adjtimex, t);
 }
 
 int clock_adjtime(clockid_t clock, struct timex *t)
 {
 	const char *file = getenv("SHIM_ADJTIME");
 
-	return file != NULL ? keep(t, file) : (int)syscall(SYS_clock_adjtime, clock, t);
+	return file != NULL ? keep(t) : (int)syscall(SYS_clock_adjtime, clock, t);
 }
 
 int clock_settime(clockid_t clock, const struct timespec *time)

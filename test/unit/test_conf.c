@@ -818,7 +818,8 @@ static void test_grammar_is_whole(void **state)
 					    "user"};
 	/* not chrony's */
 	static const char *const ours[] = {"boundfile",	    "clock",	 "controlgroup",
-					   "controlsocket", "ephemeral", "maxasymmetry"};
+					   "controlsocket", "ephemeral", "maxasymmetry",
+					   "sandbox"};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(words); i++)

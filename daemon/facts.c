@@ -9,7 +9,9 @@
 #include "core/exchange/wire.h"
 #include "daemon/daemon.h"
 
-#define LOCAL_REF_ID UINT32_C(0x7f7f0101) /* 127.127.1.1, as ntpd had it and chronyd has */
+#define NS_PER_S	INT64_C(1000000000)
+#define SLOTS_LOOKED_AT UINT32_C(65536)	     /* 1 MiB: so much is read in no time */
+#define LOCAL_REF_ID	UINT32_C(0x7f7f0101) /* 127.127.1.1, as ntpd had it and chronyd has */
 
 /* ---- the clock ---- */
 
@@ -265,22 +267,27 @@ bool ds_facts_source(const struct ds_daemon *d, uint32_t place, struct ds_facts_
 
 /* ---- what was served ---- */
 
-/* Reasons for which a request gets no answer, besides that it is not allowed. */
-static bool drops_request(enum ds_reason reason)
+/* Which set a stamp stands in is by chance: those of a part are as old as all. */
+static int64_t saved_span_ns(const struct ds_daemon *d, uint32_t slots)
 {
-	switch (reason) {
-	case DS_R_PACKET_SHORT:
-	case DS_R_PACKET_LONG:
-	case DS_R_PACKET_VERSION:
-	case DS_R_PACKET_EXTENSION:
-	case DS_R_PACKET_TRAILER:
-	case DS_R_REQUEST_MODE:
-	case DS_R_REQUEST_AUTH:
-	case DS_R_REQUEST_NO_STAMP:
-		return true;
-	default:
-		return false;
+	struct ds_reading now;
+	ds_ntp64 served;
+	ds_ntp64 oldest = 0;
+
+	if (d->serve.slots == NULL)
+		return 0;
+	ds_clock_read(d->timekeeper.clock, &now);
+	served = ds_ntp64_from_ns(
+		now.clock_ns + ds_timekeeper_served_minus_clock_ns(&d->timekeeper, &now), 0);
+	for (uint32_t i = 0; i < slots && i < SLOTS_LOOKED_AT; i++) {
+		const struct ds_slot *slot = &d->serve.slots[i];
+		ds_ntp64 age = served - slot->receive;
+
+		if (ds_interleave_is_live(slot) && (int64_t)age > (int64_t)oldest)
+			oldest = age;
 	}
+	return (int64_t)(oldest >> 32) * NS_PER_S +
+	       (int64_t)((oldest & UINT32_MAX) * (uint64_t)NS_PER_S >> 32);
 }
 
 void ds_facts_served(const struct ds_daemon *d, struct ds_facts_served *f)
@@ -304,13 +311,9 @@ void ds_facts_served(const struct ds_daemon *d, struct ds_facts_served *f)
 	f->control_dropped = d->commanding.dropped;
 	f->basic = s->answered - s->interleaved;
 	f->denied = sum.by_reason[DS_R_REQUEST_DENIED];
-	/* Packets of others are dropped for the same reasons; requests alone cannot be more. */
-	for (int r = 0; r < DS_REASON_COUNT; r++)
-		if (drops_request((enum ds_reason)r))
-			f->dropped += sum.by_reason[r];
-	if (f->dropped > f->received - f->answered)
-		f->dropped = f->received - f->answered;
+	f->dropped = f->received - f->answered - f->denied;
 	f->saved = ds_interleave_held(&s->server.interleave, &f->saved_most);
+	f->saved_span_ns = saved_span_ns(d, f->saved_most);
 }
 
 static void add_socket(struct ds_counters *sum, const struct ds_socket *socket)

@@ -125,7 +125,8 @@ struct ds_facts_served {
 	uint64_t clients_dropped; /* records of clients that gave way */
 	uint32_t saved;		  /* stamps that are held for interleaved answers, now */
 	uint32_t saved_most;	  /* places for them */
-	int64_t saved_span_ns;	  /* age of the oldest of them; 0: not known */
+	int64_t saved_span_ns;	  /* age of the oldest of them (of a table of more than 65536, of
+				   * those in that many places); 0: there is none */
 	uint64_t control_received, control_dropped; /* requests of chronyc's protocol by UDP */
 };
 void ds_facts_served(const struct ds_daemon *daemon, struct ds_facts_served *served);

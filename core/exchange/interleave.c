@@ -140,7 +140,7 @@ bool ds_interleave_tells(const struct ds_packet *packet, ds_ntp64 before, ds_ntp
 
 /* ---- the server's part ---- */
 
-static bool is_live(const struct ds_slot *slot)
+bool ds_interleave_is_live(const struct ds_slot *slot)
 {
 	return slot->state == LIVE || slot->state == STAMPED;
 }
@@ -273,7 +273,7 @@ static struct victims look_around(struct ds_slot *set, uint32_t class, ds_ntp64 
 	for (unsigned int i = 0; i < DS_SLOT_WAYS; i++) {
 		struct ds_slot *slot = &set[i];
 
-		if (!is_live(slot)) {
+		if (!ds_interleave_is_live(slot)) {
 			/* The one unused for longest, so that generations come round slowly. */
 			if (is_older(slot, v.room, now))
 				v.room = slot;
@@ -321,7 +321,7 @@ enum ds_reason ds_interleave_save(struct ds_interleave_server *table, ds_ntp64 *
 		slot = choose(table, set_of(table, key), class_of(prefix), key);
 	if (slot == NULL)
 		return DS_R_SLOT_QUOTA;
-	if (is_live(slot)) {
+	if (ds_interleave_is_live(slot)) {
 		release(table, slot);
 		reason = DS_R_SLOT_EVICTED;
 	}
@@ -346,7 +346,7 @@ enum ds_reason ds_interleave_drivestamp(struct ds_interleave_server *table, uint
 	if (index >= table->count)
 		return DS_R_STAMP_WRONG_ID;
 	slot = &table->slots[index];
-	if (!is_live(slot) || reference >> REFERENCE_SHIFT != slot->generation)
+	if (!ds_interleave_is_live(slot) || reference >> REFERENCE_SHIFT != slot->generation)
 		return DS_R_STAMP_WRONG_ID;
 	if (slot->state == STAMPED && (slot->delta_ns < 0 || source != DS_STAMP_HARDWARE))
 		return DS_R_STAMP_DOUBLE;

@@ -131,6 +131,9 @@ static inline uint32_t ds_interleave_held(const struct ds_interleave_server *tab
 	return table->live;
 }
 
+/* May the stamp that this slot holds still be told? For those who look, too. */
+bool ds_interleave_is_live(const struct ds_slot *slot);
+
 /* Does this request ask for an interleaved answer? (RFC 9769 section 2: version 4, receive
  * field differs from transmit field, origin carries the mark of one of our receive fields.) */
 bool ds_interleave_asked(const struct ds_interleave_server *table, const struct ds_packet *request);
@@ -224,6 +227,12 @@ DS_EMPTY uint32_t ds_interleave_held(const struct ds_interleave_server *table, u
 	(void)table;
 	*most = 0;
 	return 0;
+}
+
+DS_EMPTY bool ds_interleave_is_live(const struct ds_slot *slot)
+{
+	(void)slot;
+	return false;
 }
 
 DS_EMPTY bool ds_interleave_asked(const struct ds_interleave_server *table,

@@ -62,7 +62,7 @@ struct ds_facts_clock {
 	uint32_t sources, answering, agreeing;
 	uint32_t online, offline, burst_online, burst_offline, unresolved; /* chronyc's activity */
 };
-void ds_facts_clock(const struct ds_daemon *daemon, struct ds_facts_clock *clock);
+void ds_facts_clock(const struct ds_daemon *daemon, struct ds_facts_clock *facts);
 
 /* A source: `sources`, `sourcestats`, `select`. */
 struct ds_facts_source {
@@ -129,7 +129,7 @@ struct ds_facts_served {
 				   * those in that many places); 0: there is none */
 	uint64_t control_received, control_dropped; /* requests of chronyc's protocol by UDP */
 };
-void ds_facts_served(const struct ds_daemon *daemon, struct ds_facts_served *served);
+void ds_facts_served(const struct ds_daemon *daemon, struct ds_facts_served *facts);
 
 /* Every counter (enum ds_reason): those of sockets that are open are added. */
 void ds_facts_counters(const struct ds_daemon *daemon, struct ds_counters *sum);
@@ -140,7 +140,7 @@ struct ds_facts_stamps {
 	uint64_t t1_by[4], t4_by[4];	      /* by enum ds_stamp_source */
 	uint64_t lost;			      /* requests whose drivestamp never came */
 };
-void ds_facts_stamps(const struct ds_daemon *daemon, struct ds_facts_stamps *stamps);
+void ds_facts_stamps(const struct ds_daemon *daemon, struct ds_facts_stamps *facts);
 /* How the transmit field of basic answers is calibrated, by interface and family. False behind the
  * last. */
 struct ds_facts_departure {

@@ -21,7 +21,7 @@ ask() { "$tools/speak" "$TMP/$1.sock" "$2"; }
 # member FILE NAME: of the first object that has it
 member() { sed -n "s/.*\"$2\":\([0-9]*\).*/\1/p" "$1"; }
 # of ADDRESS NAME: what `clients` says of it
-of() { tr '{' '\n' <"$TMP/clients" | grep -F "\"address\":\"$1\"" >"$TMP/one" && member "$TMP/one" "$2"; }
+of() { tr '{' '\n' <"$TMP/clients" | sed 's/}.*//' | grep -F "\"address\":\"$1\"" >"$TMP/one" && member "$TMP/one" "$2"; }
 
 for _ in 1 2 3; do "$tools/asker" one 127.0.0.2 127.0.0.1 11123 4 3 48; done >"$TMP/asked"
 "$tools/asker" one 127.0.0.8 127.0.0.1 11123 4 3 48 >>"$TMP/asked" # denied

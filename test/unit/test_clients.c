@@ -170,9 +170,10 @@ static void test_spread(void **state)
 		assert_int_equal(ds_clients_kept(&c) + c.replaced, 2048);
 		ds_clients_close(&c);
 	}
-	/* Of 512 sets with 4 each on the mean (Poisson) 2.1 % have more than 8: 60 of 2048. */
-	assert_in_range(replaced[0], 10, 120);
-	assert_in_range(replaced[1], 10, 120);
+	/* In sets of 4 on the mean (Poisson) there are 0.033 too many for 8 on the mean: 17 in 512.
+	 */
+	assert_in_range(replaced[0], 4, 40);
+	assert_in_range(replaced[1], 4, 40);
 }
 
 static void test_none(void **state)

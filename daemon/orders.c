@@ -168,6 +168,17 @@ static bool to_be_offline(enum ds_order_state state, const struct ds_source *s)
 	return state == DS_ORDER_OFFLINE;
 }
 
+/* A hook that looks for routes at each change of the network is no reason to ask again who refused
+ * to serve us (KoD); `online` is. */
+static void set_place(struct ds_daemon *d, uint32_t i, enum ds_order_state state)
+{
+	const struct ds_source *s = &d->sources.table[i];
+	bool offline = to_be_offline(state, s);
+
+	if (state != DS_ORDER_ONOFFLINE || offline != s->offline)
+		ds_sources_set_place_offline(&d->sources, i, offline);
+}
+
 /* Where an address has to be found first nobody knows whether there is a route to it: it is looked
  * for. */
 static uint32_t set_group(struct ds_daemon *d, struct ds_source_group *g, enum ds_order_state state)
@@ -180,8 +191,7 @@ static uint32_t set_group(struct ds_daemon *d, struct ds_source_group *g, enum d
 	} else {
 		for (uint32_t i = 0; i < s->count; i++)
 			if (ds_sources_group_of(s, i) == g && s->table[i].address.family != 0)
-				ds_sources_set_place_offline(s, i,
-							     to_be_offline(state, &s->table[i]));
+				set_place(d, i, state);
 		g->offline = false;
 	}
 	for (uint32_t i = 0; i < s->count; i++)
@@ -208,7 +218,7 @@ enum ds_order_result ds_orders_online(struct ds_daemon *d, enum ds_order_state s
 		if (g == NULL || is_named(&c, g->conf) || source->address.family == 0 ||
 		    !has_address(&c, &source->address))
 			continue;
-		ds_sources_set_place_offline(s, i, to_be_offline(state, source));
+		set_place(d, i, state);
 		++*count;
 	}
 	if (*count == 0)

@@ -158,6 +158,16 @@ static void test_offline_and_online(void **state)
 	assert_int_equal(ds_orders_online(&d, DS_ORDER_ONOFFLINE, "127.0.1.3", &count, why),
 			 DS_ORDER_DONE);
 	assert_false(source("127.0.1.3")->offline);
+	/* Who refused to serve is asked again where that is ordered in so many words. */
+	source("127.0.1.3")->due_ns = INT64_MAX;
+	assert_int_equal(ds_orders_burst(&d, 1, 1, "127.0.1.3", &count, why), DS_ORDER_REFUSED);
+	ds_orders_online(&d, DS_ORDER_ONOFFLINE, NULL, &count, why);
+	assert_true(source("127.0.1.3")->due_ns == INT64_MAX);
+	ds_orders_online(&d, DS_ORDER_ONLINE, "127.0.1.3", &count, why);
+	assert_true(source("127.0.1.3")->due_ns != INT64_MAX);
+	assert_int_equal(ds_orders_online(&d, DS_ORDER_OFFLINE, "time.invalid", &count, why),
+			 DS_ORDER_DONE);
+	assert_true(d.sources.groups[3].offline);
 	assert_int_equal(ds_orders_online(&d, DS_ORDER_ONLINE, "time.invalid", &count, why),
 			 DS_ORDER_DONE);
 	assert_int_equal(count, 1);

@@ -21,6 +21,7 @@ static const struct {
 	{NULL, &ds_verb_server},
 	{NULL, &ds_verb_clients},
 	{NULL, &ds_verb_waitsync},
+	{NULL, &ds_verb_exporter},
 	{"Change what it does (root, or its own user):", &ds_verb_online},
 	{NULL, &ds_verb_offline},
 	{NULL, &ds_verb_onoffline},

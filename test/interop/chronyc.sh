@@ -4,10 +4,11 @@
 # chronyd of the same sources makes it print. Takes 20 s.
 # shellcheck disable=SC2154  # $pid, $BUILD: test/lib.sh
 . test/lib.sh
-isolate "$@"
-. test/daemon/lib.inc
 top=$PWD
 . test/peers.sh
+peer_find chronyd || true # fetched while there is a network
+isolate "$@"
+. test/daemon/lib.inc
 command -v jq >/dev/null || skip_all "no jq"
 peer_find chronyd || skip_all "chronyd: $peer_why"
 chronyd=$peer

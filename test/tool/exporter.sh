@@ -4,10 +4,11 @@
 # manager; a file for node_exporter; memory.
 # shellcheck disable=SC2154  # $pid, $BUILD: test/lib.sh
 . test/lib.sh
-isolate "$@"
-. test/daemon/lib.inc
 top=$PWD
 . test/peers.sh
+peer_fetch prometheus || true # while there is a network
+isolate "$@"
+. test/daemon/lib.inc
 command -v jq >/dev/null || skip_all "no jq"
 TOOL=$BUILD/tool/drivestamp
 mkdir -m 755 "$TMP/run"

@@ -12,6 +12,7 @@ static const struct {
 	const struct ds_verb *verb;
 } verbs[] = {
 	{"Ask the daemon of this machine:", &ds_verb_status},
+	{NULL, &ds_verb_watch},
 	{NULL, &ds_verb_sources},
 	{NULL, &ds_verb_sourcestats},
 	{NULL, &ds_verb_select},

@@ -48,6 +48,7 @@ extern const struct ds_verb ds_verb_demo;
 extern const struct ds_verb ds_verb_bound;
 extern const struct ds_verb ds_verb_lab;
 extern const struct ds_verb ds_verb_status;
+extern const struct ds_verb ds_verb_watch;
 extern const struct ds_verb ds_verb_exporter;
 extern const struct ds_verb ds_verb_sources;
 extern const struct ds_verb ds_verb_sourcestats;

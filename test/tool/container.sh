@@ -26,6 +26,9 @@ for bad in 'NTP_SERVERS=a;b' 'NTP_SERVERS=-x' 'NTP_SERVERS=$(id)' 'NTP_ALLOW=all
 	expect "refused: $bad ($(head -n 1 "$TMP/said" | cut -c1-60))" [ "$status" = 2 ]
 done
 
+# With the effective bit set and one of them not granted, execve() is EPERM: capabilities(7).
+expect "the recipe gives the program no capabilities of its own" eval '! grep -v "^#" contrib/container/Dockerfile | grep -q setcap'
+
 if [ "$(id -u)" = 0 ]; then
 	rm -rf "$TMP/run"
 	mkdir -m 700 "$TMP/run"

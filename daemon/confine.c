@@ -81,7 +81,7 @@ static bool may_resolve(const struct ds_daemon *d)
 	return false;
 }
 
-void ds_confine(const struct ds_daemon *d)
+void ds_confine(const struct ds_daemon *d, const char *log_file)
 {
 	static struct folders folders;
 	struct ds_sandbox sandbox = {.resolves = may_resolve(d),
@@ -92,6 +92,8 @@ void ds_confine(const struct ds_daemon *d)
 	char why[DS_WHY];
 
 	written_folders(&d->conf, &folders, &sandbox);
+	if (log_file != NULL) /* opened anew when it was rotated */
+		ds_sandbox_write(&sandbox, folder_of(&folders, log_file));
 	read_folders(&d->conf, &folders, &sandbox);
 	devices(&d->conf, &folders, &sandbox);
 	if (files && ds_sandbox_landlock(&sandbox, why) != 0) {

@@ -7,8 +7,9 @@
 
 struct ds_daemon;
 
-/* When everything is open, and rights are given up: conf->sandbox says which of the two are wanted.
- * One line in the log says what is in force; one more for each that cannot be had. */
-void ds_confine(const struct ds_daemon *daemon);
+/* log_file: of messages; NULL: none. When everything is open, and rights are given up:
+ * conf->sandbox says which of the two are wanted. One line in the log says what is in force; one
+ * more for each that cannot be had. */
+void ds_confine(const struct ds_daemon *daemon, const char *log_file);
 
 #endif

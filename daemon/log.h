@@ -12,6 +12,15 @@ enum ds_log_level { DS_LOG_ERROR, DS_LOG_WARNING, DS_LOG_NOTICE, DS_LOG_INFO };
 /* Until called, messages go to stderr. syslog: to the system's log from now on, as `drivestampd`.
  * level: the least important that is still written. */
 void ds_log_open(bool syslog, enum ds_log_level level);
+/* The least important that is still written, alone. */
+void ds_log_level(enum ds_log_level level);
+/* To this file from now on, appending; it is opened anew by ds_log_reopen(). 0, or a negative
+ * errno, and nothing has changed. */
+int ds_log_to_file(const char *path);
+void ds_log_reopen(void);
+/* Are messages on stderr read by the journal? Then each line begins with its priority
+ * (sd-daemon(3)) and has no time: the journal has its own. */
+void ds_log_look_at_stderr(void);
 
 /* One line, without a newline in it; control characters that came from outside must have been
  * taken out. On stderr: "2026-11-23T08:00:00Z text". */

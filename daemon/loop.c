@@ -275,6 +275,7 @@ static void reload(struct ds_daemon *d)
 	uint32_t count;
 
 	ds_notify_reloading();
+	ds_log_reopen();
 	ds_orders_cyclelogs(d, why);
 	if (d->conf.source_dir_count > 0 && ds_orders_reload(d, &count, why) == DS_ORDER_DONE)
 		ds_log(DS_LOG_NOTICE, "sources were read again: %u changed", count);

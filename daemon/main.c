@@ -34,7 +34,9 @@ struct options {
 	bool shadow, foreground, to_stderr, no_steer, from_rtc, print, only4, only6;
 	enum ds_once once;
 	double timeout_s;
-	int filter; /* -F: 0 off, else on; FILTER_UNSAID */
+	const char *log_file;
+	int log_level; /* -L: 0 info, 1 warning, 2 and 3 errors, as chronyd's */
+	int filter;    /* -F: 0 off, else on; FILTER_UNSAID */
 };
 
 static struct ds_daemon the_daemon; /* all memory there is, but for the slots and the batch */
@@ -51,6 +53,7 @@ static void usage(FILE *out)
 	      "  -t SEC    end after so many seconds\n"
 	      "  -p        check the configuration, print it back and end\n"
 	      "  -u USER   become USER after start-up\n"
+	      "  -l FILE   messages to FILE; -L LEVEL: 0 all, 1 warnings and errors, 2 errors\n"
 	      "  -F LEVEL  0: no sandbox; else the one that the configuration asks for, or all\n"
 	      "  -4, -6    IPv4 only, IPv6 only\n"
 	      "  -v        print the version and end\n"
@@ -77,22 +80,41 @@ static bool parse_seconds(const char *text, double *value)
 	return end != text && *end == '\0' && *value > 0.0 && *value < 1e9;
 }
 
-static bool parse_level(const char *text, int *value)
+static bool parse_level(const char *text, long least, long most, int *value)
 {
 	char *end;
 	long level = strtol(text, &end, 10);
 
 	*value = (int)level;
-	return end != text && *end == '\0' && level >= -2 && level <= 2;
+	return end != text && *end == '\0' && level >= least && level <= most;
 }
 
-/* -t, -F. False after saying what is wrong. */
+/* Where the text of an option goes. */
+static const char **text_of(struct options *o, int option)
+{
+	switch (option) {
+	case 'u':
+		return &o->user;
+	case 'C':
+		return &o->clock;
+	case 'l':
+		return &o->log_file;
+	default:
+		return &o->file;
+	}
+}
+
+/* -t, -F, -L. False after saying what is wrong. */
 static bool take_number(int option, const char *text, struct options *o)
 {
-	if (option == 't' ? parse_seconds(text, &o->timeout_s) : parse_level(text, &o->filter))
+	if (option == 't'   ? parse_seconds(text, &o->timeout_s)
+	    : option == 'F' ? parse_level(text, -2, 2, &o->filter)
+			    : parse_level(text, -1, 3, &o->log_level))
 		return true;
 	ds_log_fatal("-%c %s: not %s", option, text,
-		     option == 't' ? "a number of seconds" : "a level from -2 to 2");
+		     option == 't'   ? "a number of seconds"
+		     : option == 'F' ? "a level from -2 to 2"
+				     : "a level from -1 to 3");
 	return false;
 }
 
@@ -108,10 +130,13 @@ static int parse_options(int argc, char **argv, struct options *o)
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "f:dnsxpqQt:u:F:46vh", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "f:dnsxpqQt:u:F:l:L:46vh", long_options, NULL)) != -1) {
 		switch (c) {
 		case 'f':
-			o->file = optarg;
+		case 'u':
+		case 'C':
+		case 'l':
+			*text_of(o, c) = optarg;
 			break;
 		case 'd':
 			o->foreground = o->to_stderr = true;
@@ -134,17 +159,11 @@ static int parse_options(int argc, char **argv, struct options *o)
 		case 'Q':
 			o->once = DS_ONCE_REPORT;
 			break;
-		case 'u':
-			o->user = optarg;
-			break;
 		case '4':
 			o->only4 = true;
 			break;
 		case '6':
 			o->only6 = true;
-			break;
-		case 'C':
-			o->clock = optarg;
 			break;
 		case 'S':
 			o->shadow = true;
@@ -152,6 +171,7 @@ static int parse_options(int argc, char **argv, struct options *o)
 			break;
 		case 't':
 		case 'F':
+		case 'L':
 			if (!take_number(c, optarg, o))
 				return 1;
 			break;
@@ -379,7 +399,7 @@ static bool start(struct ds_daemon *d, const struct options *o)
 		return false;
 	}
 	ds_start_work(d);
-	ds_confine(d);
+	ds_confine(d, o->log_file);
 	return true;
 }
 
@@ -414,6 +434,24 @@ static int work(struct ds_daemon *d, const struct options *o)
 	return status;
 }
 
+static enum ds_log_level level_of(const struct options *o)
+{
+	return o->log_level >= 2 ? DS_LOG_ERROR : o->log_level == 1 ? DS_LOG_WARNING : DS_LOG_INFO;
+}
+
+/* Where messages go from the first one on. */
+static bool open_log(const struct options *o)
+{
+	int rc;
+
+	ds_log_look_at_stderr();
+	ds_log_level(level_of(o));
+	rc = o->log_file != NULL ? ds_log_to_file(o->log_file) : 0;
+	if (rc != 0)
+		ds_log_fatal("-l %s: %s", o->log_file, strerror(-rc));
+	return rc == 0;
+}
+
 static int run(struct ds_daemon *d, const struct options *o)
 {
 	bool daemon = o->once == DS_ONCE_NO;
@@ -434,7 +472,7 @@ static int run(struct ds_daemon *d, const struct options *o)
 		if (background >= 0)
 			background_is_ready(background);
 		if (daemon && !o->to_stderr)
-			ds_log_open(true, DS_LOG_INFO);
+			ds_log_open(true, level_of(o));
 		status = work(d, o);
 	}
 	if (d->has_pid_file)
@@ -449,7 +487,7 @@ int main(int argc, char **argv)
 
 	if (status >= 0)
 		return status;
-	if (!fits_shadow(&o))
+	if (!open_log(&o) || !fits_shadow(&o))
 		return 1;
 	ds_notify_open();
 	the_daemon.once = o.once;

@@ -8,14 +8,38 @@
 #include "tool/ask.h"
 #include "tool/text.h"
 
-#define NAME_WIDTH  22
-#define UNKNOWN_PPM 1000.0 /* the daemon says so until it has measured */
+#define WIDTH	     80 /* columns that every terminal has */
+#define LINE_NAME    17
+#define NAME_WIDTH   22
+#define SELECT_WIDTH (2 + NAME_WIDTH + 6 + 8 + 8 + 1) /* before the words of `select` */
+#define UNKNOWN_PPM  1000.0			      /* the daemon says so until it has measured */
 
 static void rule(const char *head, FILE *out)
 {
 	fprintf(out, "%s\n", head);
 	for (size_t i = strlen(head); i > 0; i--)
 		fputc('=', out);
+	fputc('\n', out);
+}
+
+/* The rest of a line, words that go past its end onto lines of their own. at: the column now;
+ * indent: of the further lines. The newline is written, too. */
+static void wrapped(const char *text, int at, int indent, FILE *out)
+{
+	for (bool first = true; *text != '\0'; first = false) {
+		int length = (int)strcspn(text, " ");
+
+		if (at + !first + length > WIDTH && at > indent) {
+			fprintf(out, "\n%*s", indent, "");
+			at = indent;
+		} else if (!first) {
+			fputc(' ', out);
+			at++;
+		}
+		fprintf(out, "%.*s", length, text);
+		at += length;
+		text += length + (text[length] == ' ');
+	}
 	fputc('\n', out);
 }
 
@@ -53,7 +77,7 @@ static void why_not(const json_t *s, FILE *out)
 	else
 		fprintf(out,
 			"Not synchronised: %" PRId64 " of %" PRId64
-			" sources answer, and none can be followed (drivestamp select)",
+			" sources answer, none can be used (drivestamp select)",
 			answering, sources);
 }
 
@@ -81,7 +105,7 @@ void ds_show_headline(const json_t *s, FILE *out)
 
 static void line(const char *name, FILE *out)
 {
-	fprintf(out, "%-17s", name);
+	fprintf(out, "%-*s", LINE_NAME, name);
 }
 
 static void duration(const char *name, const json_t *s, const char *member, const char *behind,
@@ -114,13 +138,16 @@ static void show_reference(const json_t *s, FILE *out)
 	const char *address = ds_ask_text(s, "address", NULL);
 	const char *source = ds_ask_text(s, "source", NULL);
 
-	line("Reference", out);
-	fputs(ds_ask_text(s, "ref_id", "00000000"), out);
+	char text[640], names[600] = "";
+
 	if (source != NULL && address != NULL && strcmp(source, address) != 0)
-		fprintf(out, " (%s, %s)", source, address);
+		snprintf(names, sizeof names, " (%s, %s)", source, address);
 	else if (source != NULL)
-		fprintf(out, " (%s)", source);
-	fprintf(out, ", stratum %" PRId64 "\n", ds_ask_integer(s, "stratum", 0));
+		snprintf(names, sizeof names, " (%s)", source);
+	snprintf(text, sizeof text, "%s%s, stratum %" PRId64, ds_ask_text(s, "ref_id", "00000000"),
+		 names, ds_ask_integer(s, "stratum", 0));
+	line("Reference", out);
+	wrapped(text, LINE_NAME, LINE_NAME, out);
 }
 
 static void show_disruptions(const json_t *s, FILE *out)
@@ -278,10 +305,12 @@ static void column(const json_t *s, const char *member, bool plus, int64_t sign,
 static void show_legend(FILE *out)
 {
 	fputs("M: ^ server, = peer, # reference clock, < broadcasts. S: * best, + combined,\n"
-	      "  - good but not used, x falseticker, ~ too noisy, ? not usable (drivestamp select).\n"
+	      "  - good but not used, x falseticker, ~ too noisy, ? not usable\n"
+	      "  (drivestamp select).\n"
 	      "Poll: log2 of seconds. Reach: octal, a bit a request. Rx: since the last sample.\n"
-	      "Offset: our clock less the source's now; positive: ours is fast. Measured: the same\n"
-	      "  as measured. Error: bound of it. I: interleaved (T3 is a drivestamp), B: basic.\n"
+	      "Offset: our clock less the source's now; positive: ours is fast.\n"
+	      "  Measured: the same as measured. Error: bound of it.\n"
+	      "I: interleaved (T3 is a drivestamp), B: basic.\n"
 	      "By: who took T1 and T4: D daemon, K kernel, H network card.\n\n",
 	      out);
 }
@@ -348,18 +377,24 @@ void ds_show_sourcestats(const json_t *answer, bool first, FILE *out)
 	}
 }
 
-static void options_of(const json_t *s, const char *member, FILE *out)
+/* "the best source; prefer, trust" */
+static void why(const json_t *s, char *text, size_t size)
 {
 	const json_t *option;
-	size_t i;
+	size_t i, used = (size_t)snprintf(text, size, "%s", ds_ask_text(s, "words", "?"));
 
-	json_array_foreach(list_of(s, member), i, option)
-		fprintf(out, "%s%s", i == 0 ? "; " : ", ", json_string_value(option));
+	json_array_foreach(list_of(s, "options"), i, option)
+	{
+		if (used < size)
+			used += (size_t)snprintf(text + used, size - used, "%s%s",
+						 i == 0 ? "; " : ", ", json_string_value(option));
+	}
 }
 
 void ds_show_select(const json_t *answer, bool first, FILE *out)
 {
 	const json_t *s;
+	char words[256];
 	size_t i;
 
 	if (first)
@@ -376,9 +411,9 @@ void ds_show_select(const json_t *answer, bool first, FILE *out)
 		/* the interval of what our clock may be ahead by */
 		column(s, "high_ns", true, -1, 7, out);
 		column(s, "low_ns", true, -1, 7, out);
-		fprintf(out, " %s", ds_ask_text(s, "words", "?"));
-		options_of(s, "options", out);
-		fprintf(out, "%s\n", ds_text_colour(out, DS_PLAIN));
+		why(s, words, sizeof words);
+		fprintf(out, "%s ", ds_text_colour(out, DS_PLAIN));
+		wrapped(words, SELECT_WIDTH, SELECT_WIDTH, out);
 	}
 }
 
@@ -420,8 +455,6 @@ void ds_show_exchanges(const json_t *answer, FILE *out)
 			ds_text_colour(out, accepted ? DS_GOOD : DS_BAD),
 			accepted ? "accepted" : ds_ask_text(x, "reason", "?"),
 			ds_text_colour(out, DS_PLAIN));
-		if (!accepted)
-			fprintf(out, " (%s)", ds_ask_text(x, "words", "?"));
 		if (ds_ask_known(x, "kind"))
 			fprintf(out, " %s, offset %s", ds_ask_text(x, "kind", "?"),
 				ds_text_duration(-ds_ask_integer(x, "offset_ns", 0), true, text));
@@ -429,6 +462,10 @@ void ds_show_exchanges(const json_t *answer, FILE *out)
 			fprintf(out, ", delay %s",
 				ds_text_duration(ds_ask_integer(x, "delay_ns", 0), false, text));
 		fputc('\n', out);
+		if (!accepted) {
+			fputs("    ", out);
+			wrapped(ds_ask_text(x, "words", "?"), 4, 4, out);
+		}
 		show_stamp("T1 sent here    ", x, "t1_ns", ds_ask_text(x, "t1_by", "nobody"), out);
 		show_stamp("T2 arrived there", x, "t2_ns", "the source", out);
 		show_stamp("T3 sent there   ", x, "t3_ns",
@@ -473,8 +510,12 @@ static void show_reasons(const json_t *list, FILE *out)
 	size_t i;
 
 	json_array_foreach(list, i, r)
-		fprintf(out, "  %-22s %" PRId64 "  (%s)\n", ds_ask_text(r, "name", "?"),
-			ds_ask_integer(r, "count", 0), ds_ask_text(r, "sentence", ""));
+	{
+		int at = fprintf(out, "  %-22s %" PRId64 "  ", ds_ask_text(r, "name", "?"),
+				 ds_ask_integer(r, "count", 0));
+
+		wrapped(ds_ask_text(r, "sentence", ""), at, 27, out);
+	}
 }
 
 void ds_show_server(const json_t *s, FILE *out)
@@ -528,6 +569,7 @@ void ds_show_clients(const json_t *answer, bool first, FILE *out)
 void ds_show_stamps(const json_t *s, FILE *out)
 {
 	const json_t *x;
+	char text[320];
 	size_t i;
 
 	fprintf(out, "%-24s received packets: %s, sent ones: %s\n", "The kernel stamps",
@@ -537,20 +579,30 @@ void ds_show_stamps(const json_t *s, FILE *out)
 	share("Answers arrived by", list_of(s, "t4_by"), out);
 	count("Drivestamps lost", ds_ask_integer(s, "lost", 0), out);
 	show_reasons(list_of(s, "reasons"), out);
-	json_array_foreach(list_of(s, "departures"), i, x) fprintf(
-		out,
-		"Basic answers by %s (%s%s): %" PRId64 " ns after the clock is read, each further "
-		"%" PRId64 " ns (%" PRId64 " seen)\n",
-		ds_ask_text(x, "interface", "?"), ds_ask_text(x, "family", "?"),
-		ds_ask_true(x, "alone") ? ", alone" : "", ds_ask_integer(x, "after_reading_ns", 0),
-		ds_ask_integer(x, "each_further_ns", 0), ds_ask_integer(x, "observations", 0));
-	json_array_foreach(list_of(s, "cards"), i, x) fprintf(
-		out,
-		"Card %s: %" PRId64 " receive and %" PRId64 " transmit stamps used; asked %" PRId64
-		", lost %" PRId64 ", not asked (busy) %" PRId64 "\n",
-		ds_ask_text(x, "interface", "?"), ds_ask_integer(x, "rx_used", 0),
-		ds_ask_integer(x, "tx_used", 0), ds_ask_integer(x, "tx_asked", 0),
-		ds_ask_integer(x, "tx_lost", 0), ds_ask_integer(x, "tx_skipped", 0));
+	json_array_foreach(list_of(s, "departures"), i, x)
+	{
+		snprintf(text, sizeof text,
+			 "Basic answers by %s (%s%s): %" PRId64
+			 " ns after the clock is read, each further "
+			 "%" PRId64 " ns (%" PRId64 " seen)",
+			 ds_ask_text(x, "interface", "?"), ds_ask_text(x, "family", "?"),
+			 ds_ask_true(x, "alone") ? ", alone" : "",
+			 ds_ask_integer(x, "after_reading_ns", 0),
+			 ds_ask_integer(x, "each_further_ns", 0),
+			 ds_ask_integer(x, "observations", 0));
+		wrapped(text, 0, 2, out);
+	}
+	json_array_foreach(list_of(s, "cards"), i, x)
+	{
+		snprintf(text, sizeof text,
+			 "Card %s: %" PRId64 " receive and %" PRId64
+			 " transmit stamps used; asked %" PRId64 ", lost %" PRId64
+			 ", not asked (busy) %" PRId64,
+			 ds_ask_text(x, "interface", "?"), ds_ask_integer(x, "rx_used", 0),
+			 ds_ask_integer(x, "tx_used", 0), ds_ask_integer(x, "tx_asked", 0),
+			 ds_ask_integer(x, "tx_lost", 0), ds_ask_integer(x, "tx_skipped", 0));
+		wrapped(text, 0, 2, out);
+	}
 	json_array_foreach(list_of(s, "refclocks"), i, x)
 	{
 		fprintf(out, "Reference clock %s: %" PRId64 " samples, %" PRId64 " used\n",

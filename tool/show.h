@@ -15,15 +15,15 @@
 /* "Right within 43.1 us of UTC, by 3 of 4 sources", or why not; what the colour is by is whether it
  * is right. Never longer than a line. */
 void ds_show_headline(const json_t *status, FILE *out);
-void ds_show_status(const json_t *answer, FILE *out);
+void ds_show_status(const json_t *s, FILE *out);
 void ds_show_sources(const json_t *answer, bool first, bool legend, FILE *out);
 void ds_show_sourcestats(const json_t *answer, bool first, FILE *out);
 void ds_show_select(const json_t *answer, bool first, FILE *out);
 void ds_show_exchanges(const json_t *answer, FILE *out);
-void ds_show_server(const json_t *answer, FILE *out);
+void ds_show_server(const json_t *s, FILE *out);
 void ds_show_clients(const json_t *answer, bool first, FILE *out);
-void ds_show_stamps(const json_t *answer, FILE *out);
-void ds_show_bound(const json_t *answer, FILE *out);
+void ds_show_stamps(const json_t *s, FILE *out);
+void ds_show_bound(const json_t *b, FILE *out);
 
 /* Is there a time, and is it known how wrong it is? */
 bool ds_show_is_right(const json_t *status);

@@ -442,7 +442,7 @@ static enum status ntp_data(struct call *c)
 	put_count(w, f.accepted + f.not_accepted);
 	put_count(w, f.answers);
 	put_count(w, f.accepted);
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < 3; i++)
 		put32(w, 0);
 	return SUCCESS;
 }
@@ -810,6 +810,7 @@ size_t ds_candm_answer(struct ds_daemon *d, const uint8_t *request, size_t lengt
 	const struct command *command;
 	struct call call = {d, request + REQUEST_HEAD, length, {reply + REPLY_HEAD}, 0};
 	enum status status;
+	size_t written;
 
 	/* A reply is never answered: two daemons would go on for ever. */
 	if (length < REPLY_HEAD || length > DS_CANDM_MOST || request[1] != REQUEST ||
@@ -824,5 +825,6 @@ size_t ds_candm_answer(struct ds_daemon *d, const uint8_t *request, size_t lengt
 		return REPLY_HEAD;
 	}
 	put_head(reply, request, call.reply != 0 ? call.reply : command->reply, SUCCESS);
-	return (size_t)(call.out.at - reply);
+	written = (size_t)(call.out.at - reply);
+	return written <= length ? written : 0; /* should the table above be wrong */
 }

@@ -5,11 +5,14 @@
  *
  * Source: the Go package ntp/chrony of github.com/facebook/time (Apache-2.0), which describes the
  * packets, and what Debian 12's chronyc was seen to send. Protocol version 6, numbers big endian:
- *   request: version, type 1, two zero bytes, command, attempt (16 bits each), sequence (32 bits),
- *8 bytes, then the command's data; padded to the length of the reply at least reply:   version,
- *type 2, two zero bytes, command, reply, status (16 bits each), 6 bytes, sequence, 8 bytes, then
- *the reply's data A request that is shorter than its reply gets BADPKTLENGTH if it has room for
- *that, else nothing.
+ *
+ * request: version, type 1, two zero bytes, command, attempt (16 bits each), sequence (32 bits), 8
+ * bytes, then the command's data; padded to the length of the reply at least.
+ *
+ * reply: version, type 2, two zero bytes, command, reply, status (16 bits each), 6 bytes, sequence,
+ * 8 bytes, then the reply's data.
+ *
+ * A request that is shorter than its reply gets BADPKTLENGTH if it has room for that, else nothing.
  */
 #ifndef DS_DAEMON_CANDM_H
 #define DS_DAEMON_CANDM_H

@@ -257,33 +257,55 @@ void ds_screen_show(struct ds_screen *s, bool colours)
 	s->whole = false;
 }
 
-/* ESC [ A and the like; whatever else begins with ESC is swallowed. */
-static int arrow(const char *keys, ssize_t count)
+/* Keys that were read and not told yet: who types fast sends several in one piece. */
+static unsigned char keys[64];
+static size_t keys_count;
+
+static void forget_keys(size_t count)
 {
-	if (count >= 3 && (keys[1] == '[' || keys[1] == 'O')) {
-		if (keys[2] == 'A')
-			return DS_KEY_UP;
-		if (keys[2] == 'B')
-			return DS_KEY_DOWN;
+	keys_count -= count;
+	memmove(keys, keys + count, keys_count);
+}
+
+/* ESC [ A and the like; of whatever else begins with ESC, ESC [ and its last letter end it. */
+static int take_key(void)
+{
+	int key = keys[0];
+	size_t length = 1;
+
+	if (key != '\033') {
+		forget_keys(1);
+		return key;
 	}
-	return DS_KEY_OTHER;
+	key = DS_KEY_OTHER;
+	if (keys_count >= 3 && (keys[1] == '[' || keys[1] == 'O')) {
+		length = 3;
+		while (length < keys_count && keys[length - 1] < 0x40)
+			length++;
+		if (keys[2] == 'A')
+			key = DS_KEY_UP;
+		else if (keys[2] == 'B')
+			key = DS_KEY_DOWN;
+	}
+	forget_keys(length);
+	return key;
 }
 
 int ds_screen_key(int wait_ms)
 {
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-	char keys[16];
+	int ready = resized || keys_count > 0 ? 0 : poll(&p, 1, wait_ms);
 	ssize_t count;
-	int ready = resized ? 0 : poll(&p, 1, wait_ms);
 
 	if (resized) {
 		resized = 0;
 		return DS_KEY_RESIZE;
 	}
-	if (ready <= 0)
-		return 0;
-	count = read(STDIN_FILENO, keys, sizeof keys);
-	if (count <= 0)
-		return -1;
-	return keys[0] == '\033' ? arrow(keys, count) : (unsigned char)keys[0];
+	if (ready > 0) {
+		count = read(STDIN_FILENO, keys, sizeof keys);
+		if (count <= 0)
+			return -1;
+		keys_count = (size_t)count;
+	}
+	return keys_count > 0 ? take_key() : 0;
 }

@@ -381,11 +381,11 @@ static int run_waitsync(int argc, char **argv)
 			return DS_EXIT_USAGE;
 	if (w.interval_s < 0.1)
 		w.interval_s = 0.1;
-	for (double n = 1.0;; n += 1.0) {
+	for (int64_t n = 1;; n++) {
 		status = try_once(&c, &w, &there);
 		if (status == 0)
 			return 0;
-		if (tries > 0.0 && n >= tries)
+		if (tries > 0.0 && (double)n >= tries)
 			break;
 		usleep((useconds_t)(w.interval_s * 1e6));
 	}

@@ -30,8 +30,7 @@ tm send-keys j
 expect "another source is chosen" await 3 shows '^>. 127\.0\.0\.9'
 tm send-keys '?'
 expect "help" await 3 shows 'drivestamp select'
-tm send-keys '?'
-tm send-keys p
+tm send-keys '?' p # in one piece: none is lost
 expect "pause" await 3 shows 'paused$'
 tm send-keys p
 tm resize-window -x 200 -y 50

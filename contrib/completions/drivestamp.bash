@@ -20,17 +20,37 @@ _drivestamp_sources()
 		sed 's/.*: *"//; s/"$//' | sort -u
 }
 
+# Of COMPREPLY, what readline has no more to add: its words begin anew at each : and =.
+_drivestamp_trim()
+{
+	local breaks=${COMP_WORDBREAKS//[^:=]/} word i
+	[ -n "$breaks" ] || return 0
+	word=${1%"${1##*["$breaks"]}"}
+	for i in "${!COMPREPLY[@]}"; do COMPREPLY[i]=${COMPREPLY[i]#"$word"}; done
+}
+
 _drivestamp()
 {
-	local program=$1 word=${COMP_WORDS[COMP_CWORD]} before='' verb='' path='' options i
+	local program=$1 line=${COMP_LINE:0:COMP_POINT} words=() word before='' verb='' path='' options i last
 	COMPREPLY=()
-	[ "$COMP_CWORD" -gt 1 ] && before=${COMP_WORDS[COMP_CWORD - 1]} verb=${COMP_WORDS[1]}
-	if [ -z "$verb" ] || { [ "$verb" = help ] && [ "$COMP_CWORD" = 2 ]; }; then
+	# The words as the program gets them: an address of IPv6 is one, "--name=VALUE" two.
+	read -ra words <<<"${line/%[[:blank:]]/ .}"
+	last=$((${#words[@]} - 1))
+	[[ $line != *[[:blank:]] ]] || words[last]=''
+	word=${words[last]} verb=${words[1]}
+	if ((last == 1)) || { ((last == 2)) && [ "$verb" = help ]; }; then
 		mapfile -t COMPREPLY < <(compgen -W "$(_drivestamp_verbs "$program")" -- "$word")
 		return
 	fi
-	for ((i = 2; i < COMP_CWORD; i++)); do
-		[ "${COMP_WORDS[i]}" = --socket ] && path=${COMP_WORDS[i + 1]}
+	before=${words[last - 1]}
+	if [[ $word == --*=* ]]; then
+		before=${word%%=*} word=${word#*=}
+	fi
+	for ((i = 2; i < last; i++)); do
+		case ${words[i]} in
+		--socket) path=${words[i + 1]} ;;
+		--socket=*) path=${words[i]#*=} ;;
+		esac
 	done
 	options=$(_drivestamp_options "$program" "$verb")
 	if [[ $before == --color ]]; then
@@ -42,12 +62,7 @@ _drivestamp()
 	else
 		case $verb in
 		exchanges | online | offline | delete | burst)
-			options=$(_drivestamp_sources "$program" "$path")
-			# An address of IPv6 has colons, at which readline begins a new word.
-			if [[ $word == :* || $before == :* || $before == *: ]]; then
-				return
-			fi
-			mapfile -t COMPREPLY < <(compgen -W "$options" -- "$word")
+			mapfile -t COMPREPLY < <(compgen -W "$(_drivestamp_sources "$program" "$path")" -- "$word")
 			;;
 		add)
 			case $before in
@@ -61,5 +76,6 @@ _drivestamp()
 		query | conform) mapfile -t COMPREPLY < <(compgen -A hostname -- "$word") ;;
 		esac
 	fi
+	_drivestamp_trim "$word"
 }
 complete -F _drivestamp drivestamp

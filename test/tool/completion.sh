@@ -2,7 +2,7 @@
 # completion: bash completes every verb, every option of every verb, values and the sources of a daemon
 # that runs; zsh and fish likewise, where Debian's packages of them can be had (unpacked, not installed).
 # Takes 4 s.
-# shellcheck disable=SC2154,SC2034,SC2317  # $pid, $BUILD: test/lib.sh; COMP_WORDS is bash's
+# shellcheck disable=SC2154,SC2034,SC2016,SC2317  # $pid, $BUILD: test/lib.sh; COMP_LINE is bash's
 . test/lib.sh
 . test/peers.sh
 zsh='' fish=''
@@ -16,14 +16,14 @@ mkdir -m 755 "$TMP/run" "$TMP/bin"
 ln -s "$(realpath "$BUILD/tool/drivestamp")" "$TMP/bin/drivestamp"
 PATH=$TMP/bin:$PATH
 start_daemon ours -d --clock virtual 'port 0' 'local stratum 3' 'pidfile none' \
-	'server 127.0.0.9 offline' 'server 127.0.0.11 offline' 'server ::1 offline' "controlsocket $TMP/run/socket"
+	'server 127.0.0.9 offline' 'server 127.0.0.11 offline' 'server 2001:db8::1 offline' "controlsocket $TMP/run/socket"
 await 5 test -S "$TMP/run/socket"
 
 . contrib/completions/drivestamp.bash
 # completed WORD...: what bash offers for the last word, sorted, in one line
 completed()
 {
-	COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+	COMP_WORDBREAKS=" =:" COMP_LINE=$* COMP_POINT=$((${#COMP_LINE}))
 	_drivestamp drivestamp
 	printf '%s\n' "${COMPREPLY[@]}" | sort | paste -sd' '
 }
@@ -46,8 +46,10 @@ done
 expect "bash: every option of every verb${lacking:+, not of$lacking}" [ -z "$lacking" ]
 expect "bash: an option" is '--socket' drivestamp sources --so
 expect "bash: what --color may be" is 'always auto never' drivestamp sources --color ''
-expect "bash: sources of the daemon" is '127.0.0.11 127.0.0.9 ::1' drivestamp exchanges --socket "$TMP/run/socket" ''
+expect "bash: sources of the daemon" is '127.0.0.11 127.0.0.9 2001:db8::1' drivestamp exchanges --socket "$TMP/run/socket" ''
 expect "bash: a source that is begun" is 127.0.0.11 drivestamp delete --socket "$TMP/run/socket" 127.0.0.1
+expect "bash: an address of IPv6 goes on behind its colon" is db8::1 drivestamp delete --socket="$TMP/run/socket" 2001:d
+expect "bash: --color=" is always drivestamp sources --color=al
 expect "bash: no daemon, no sources" is '' drivestamp delete --socket "$TMP/none" ''
 expect "bash: what can be added" is 'peer pool' drivestamp add p
 expect "bash: files" is "$TMP/run" drivestamp import "$TMP/ru"
@@ -65,7 +67,7 @@ else
 	}
 	expect "zsh: every verb" [ "$(zsh_gives drivestamp '')" = "$(completed drivestamp '')" ]
 	expect "zsh: options" [ "$(zsh_gives drivestamp sources --)" = "$(completed drivestamp sources --)" ]
-	expect "zsh: sources" [ "$(zsh_gives drivestamp exchanges --socket "$TMP/run/socket" '')" = '127.0.0.11 127.0.0.9 ::1' ]
+	expect "zsh: sources" [ "$(zsh_gives drivestamp exchanges --socket "$TMP/run/socket" '')" = '127.0.0.11 127.0.0.9 2001:db8::1' ]
 	expect "zsh: what --color may be" [ "$(zsh_gives drivestamp sources --color '')" = 'always auto never' ]
 	expect "zsh: a file" [ "$(zsh_gives drivestamp import '')" = FILES ]
 fi
@@ -77,7 +79,7 @@ else
 	fish_gives() { run_fish -c "source contrib/completions/drivestamp.fish; complete -C '$1'" | cut -f 1 | sort | paste -sd' '; }
 	expect "fish: every verb" [ "$(fish_gives 'drivestamp ')" = "$(completed drivestamp '')" ]
 	expect "fish: options" [ "$(fish_gives 'drivestamp sources --')" = "$(completed drivestamp sources --)" ]
-	expect "fish: sources" [ "$(fish_gives "drivestamp exchanges --socket $TMP/run/socket ")" = '127.0.0.11 127.0.0.9 ::1' ]
+	expect "fish: sources" [ "$(fish_gives "drivestamp exchanges --socket $TMP/run/socket ")" = '127.0.0.11 127.0.0.9 2001:db8::1' ]
 	expect "fish: what --color may be" [ "$(fish_gives 'drivestamp sources --color ')" = 'always auto never' ]
 fi
 [ "$failures" = 0 ]

@@ -20,7 +20,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct ds_daemon the_daemon;
 
-/* As started, but for what would reach out of this process: it serves nobody and writes nothing. */
+static void quiet(void *context, bool error, const char *file, int line, const char *text)
+{
+	(void)context;
+	(void)error;
+	(void)file;
+	(void)line;
+	(void)text;
+}
+
+/* As started, but for what would reach out of this process: it serves nobody and writes nothing.
+ * With a source: there is something to tell of. */
 static void begin(void)
 {
 	struct ds_daemon *d = &the_daemon;
@@ -30,6 +40,8 @@ static void begin(void)
 	d->conf.port = 0;
 	d->conf.control_socket[0] = d->conf.cmd_socket[0] = d->conf.bound_file[0] = '\0';
 	d->conf.pid_file[0] = '\0';
+	if (!ds_conf_read_line(&d->conf, "server 127.0.0.1", 1, quiet, NULL))
+		abort();
 	d->end_ns = INT64_MAX;
 	if (ds_clock_open_virtual(&d->clock, 0.0, 0.0) != 0 || !ds_start_open(d))
 		abort();

@@ -15,7 +15,7 @@
 #define REQUEST_HEAD  20
 #define REPLY_HEAD    28
 #define NEVER	      UINT32_C(0xffffffff) /* seconds since something that never was */
-#define ADDRESS_BYTES 20
+#define ADDRESS_BYTES ((size_t)20)
 #define NAME_BYTES    256
 #define CLIENTS	      8	  /* of a reply */
 #define NO_INTERVAL   127 /* of a client that asked once */
@@ -613,7 +613,7 @@ static enum status clients(struct call *c)
 	put32(&head, most);
 	put32(&head, i);
 	put32(&head, told);
-	w->at = head.at + CLIENTS * 60;
+	w->at = head.at + (size_t)CLIENTS * 60;
 	return SUCCESS;
 }
 

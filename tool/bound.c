@@ -1,5 +1,6 @@
-/* bound: how wrong this machine's clock may be, as the daemon says in shared memory. It must never
- * print a bound that does not hold, nor wait for anybody. */
+/* bound: how wrong this machine's clock may be, as the daemon says in shared memory, or by its
+ * control socket where there is none. It must never print a bound that does not hold, nor wait for
+ * anybody but that socket. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,7 +10,9 @@
 #include "include/drivestamp/bound.h"
 #include "lab/demo_report.h"
 #include "os/bound_page.h"
+#include "tool/ask.h"
 #include "tool/options.h"
+#include "tool/show.h"
 
 #define JSON_SCHEMA 1
 #define NS	    INT64_C(1000000000)
@@ -178,6 +181,40 @@ static void print_json(const struct seen *s, FILE *out)
 	fputs("\n}\n", out);
 }
 
+/* By the control socket; the exit status, or -1 where nothing answers there. */
+static int by_socket(const char *path, bool json)
+{
+	struct ds_ask ask;
+	json_t *answer = NULL;
+	int status = ds_ask_open(&ask, "drivestamp bound", path, true);
+
+	if (status == 0)
+		status = ds_ask(&ask, "bound", &answer, true);
+	if (status != 0) {
+		ds_ask_close(&ask);
+		return -1;
+	}
+	if (json)
+		fwrite(ask.text, 1, ask.length, stdout);
+	else
+		ds_show_bound(answer, stdout);
+	status = ds_ask_known(answer, "bound_ns") ? 0 : EXIT_NOT_KNOWN;
+	json_decref(answer);
+	ds_ask_close(&ask);
+	return fflush(stdout) == 0 && !ferror(stdout) ? status : EXIT_NOT_KNOWN;
+}
+
+/* Whether there is a page. */
+static bool has_page(const char *path)
+{
+	const struct drivestamp_bound_page *page = drivestamp_bound_open(path);
+
+	if (page == NULL)
+		return false;
+	drivestamp_bound_close(page);
+	return true;
+}
+
 /* Returns 0, or an exit status after a message. */
 static int look(struct seen *s)
 {
@@ -204,11 +241,14 @@ static int look(struct seen *s)
 
 static int run_bound(int argc, char **argv)
 {
-	struct seen s = {.path = DRIVESTAMP_BOUND_PATH};
+	struct seen s = {.path = NULL};
+	const char *socket = DS_ASK_SOCKET;
 	bool json = false;
 	const struct ds_option options[] = {
 		{"file", 'f', DS_OPTION_TEXT, &s.path, 0, 0, "FILE",
 		 "the daemon's boundfile (" DRIVESTAMP_BOUND_PATH ")"},
+		{"socket", 0, DS_OPTION_TEXT, &socket, 0, 0, "PATH",
+		 "the daemon's controlsocket, asked where there is no such file"},
 		{"json", 0, DS_OPTION_FLAG, &json, 0, 0, NULL, "one JSON object instead of text"},
 		{NULL, 0, DS_OPTION_FLAG, NULL, 0, 0, NULL, NULL},
 	};
@@ -216,6 +256,12 @@ static int run_bound(int argc, char **argv)
 
 	if (rest < 0)
 		return rest == -2 ? 0 : DS_EXIT_USAGE;
+	if (s.path == NULL) {
+		s.path = DRIVESTAMP_BOUND_PATH;
+		rest = has_page(s.path) ? -1 : by_socket(socket, json);
+		if (rest >= 0)
+			return rest;
+	}
 	errno = 0;
 	rest = look(&s);
 	if (rest != 0)

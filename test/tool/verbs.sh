@@ -61,6 +61,15 @@ for verb in status sources sourcestats select server clients stamps 'exchanges 1
 	ends 2 nobody $verb && says 'no daemon answers at .*/nobody' && [ ! -s "$TMP/text" ] || without="${without:-} $verb"
 done
 expect "no daemon: 2, its socket is named, nothing else is printed${without:+: not by$without}" [ -z "${without:-}" ]
+if [ ! -e /run/drivestamp/bound ]; then
+	expect "bound: no page: by the socket: 0" ends 0 client bound
+	expect "with its ends" grep -q '^latest  *2[0-9-]* ' "$TMP/text"
+	expect "bound: no time: 1" ends 1 lost bound
+	expect "bound: neither page nor socket: 2" ends 2 nobody bound
+	expect "the page is named" says '/run/drivestamp/bound'
+	ask client bound --json
+	expect "bound: --json is the daemon's" eval 'jq -e ".verb == \"bound\" and .bound_ns > 0" "$TMP/text" >/dev/null'
+fi
 expect "a source that there is not: 1" ends 1 client exchanges 127.0.0.99
 expect "and is named" says '127\.0\.0\.99'
 expect "a colour that there is not: 2" ends 2 client status --color=mauve

@@ -160,7 +160,7 @@ static size_t receive(struct ds_commanding *c, uint32_t who, uint8_t request[DS_
 		      struct sender *from)
 {
 	_Alignas(struct cmsghdr) uint8_t control[CMSG_SPACE(sizeof(struct ucred))];
-	struct iovec vector = {request, DS_CANDM_MOST};
+	struct iovec vector = {.iov_len = DS_CANDM_MOST};
 	struct msghdr message = {
 		.msg_name = &from->name,
 		.msg_namelen = sizeof from->name,
@@ -169,8 +169,10 @@ static size_t receive(struct ds_commanding *c, uint32_t who, uint8_t request[DS_
 		.msg_control = control,
 		.msg_controllen = sizeof control,
 	};
-	ssize_t got = recvmsg(c->fds[who], &message, MSG_DONTWAIT);
+	ssize_t got;
 
+	vector.iov_base = request;
+	got = recvmsg(c->fds[who], &message, MSG_DONTWAIT);
 	if (got < 0)
 		return 0;
 	c->received++;

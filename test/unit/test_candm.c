@@ -49,6 +49,8 @@ static void numbers(void **state)
 	assert_true(read_float(ds_candm_float(-1.0 + 0x1p-40)) == -1.0);
 }
 
+static const uint8_t sequence[4] = {1, 2, 3, 4};
+
 static void ask(uint8_t *request, unsigned command)
 {
 	memset(request, 0, DS_CANDM_MOST);
@@ -56,7 +58,7 @@ static void ask(uint8_t *request, unsigned command)
 	request[1] = 1;
 	request[4] = (uint8_t)(command >> 8);
 	request[5] = (uint8_t)command;
-	memcpy(request + 8, "seq.", 4);
+	memcpy(request + 8, sequence, sizeof sequence);
 	if (command == 57 || command == 65 || command == 67) { /* of the source: 127.0.0.1 */
 		request[20] = 127;
 		request[23] = 1;
@@ -88,7 +90,7 @@ static void no_answer_is_longer(void **state)
 				assert_int_equal(reply[0], 6);
 				assert_int_equal(reply[1], 2);
 				assert_memory_equal(reply + 4, request + 4, 2);
-				assert_memory_equal(reply + 16, "seq.", 4);
+				assert_memory_equal(reply + 16, sequence, sizeof sequence);
 				answered[command] |= reply[9] == 0;
 			}
 		}

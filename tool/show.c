@@ -552,10 +552,16 @@ void ds_show_clients(const json_t *answer, bool first, FILE *out)
 		     out);
 	json_array_foreach(list_of(answer, "clients"), i, c)
 	{
-		fprintf(out, "%-30s %9" PRId64 " %11" PRId64 " %8" PRId64 " %8" PRId64,
-			ds_ask_text(c, "address", "?"), ds_ask_integer(c, "basic", 0),
-			ds_ask_integer(c, "interleaved", 0), ds_ask_integer(c, "denied", 0),
-			ds_ask_integer(c, "dropped", 0));
+		const char *address = ds_ask_text(c, "address", "?");
+
+		/* the longest addresses of IPv6 have a line of their own */
+		if (strlen(address) > 30) {
+			fprintf(out, "%s\n", address);
+			address = "";
+		}
+		fprintf(out, "%-30s %9" PRId64 " %11" PRId64 " %8" PRId64 " %8" PRId64, address,
+			ds_ask_integer(c, "basic", 0), ds_ask_integer(c, "interleaved", 0),
+			ds_ask_integer(c, "denied", 0), ds_ask_integer(c, "dropped", 0));
 		if (ds_ask_known(c, "interval_log2"))
 			fprintf(out, " %3" PRId64, ds_ask_integer(c, "interval_log2", 0));
 		else

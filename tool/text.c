@@ -20,8 +20,7 @@ const char *ds_text_duration(int64_t ns, bool plus, char buffer[DS_TEXT])
 		value /= 1000.0;
 		unit++;
 	}
-	snprintf(buffer, DS_TEXT, plus ? "%+.*f%s" : "%.*f%s",
-		 unit > 0 && fabs(value) < 9.995 ? 1 : 0, value, units[unit]);
+	snprintf(buffer, DS_TEXT, plus ? "%+.0f%s" : "%.0f%s", value, units[unit]);
 	return buffer;
 }
 

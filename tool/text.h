@@ -12,8 +12,9 @@
 
 #define DS_TEXT 48
 
-/* At most four digits and a unit, as chronyc's columns have it: "193ns", "43us", "9.9ms" below ten
- * units, "12.3s". plus: a sign also where it is positive. Returns buffer. */
+/* Two to four digits and a unit, as chronyc's columns have it: "193ns", "9800ns", "43us", "12s";
+ * more digits only where there is no larger unit. plus: a sign also where it is positive. Returns
+ * buffer. */
 const char *ds_text_duration(int64_t ns, bool plus, char buffer[DS_TEXT]);
 /* With three digits and a blank, for sentences: "43.1 us", "1.20 ms", "12.0 s". */
 const char *ds_text_in_words(int64_t ns, char buffer[DS_TEXT]);

@@ -10,7 +10,9 @@
 
 void ds_json_begin(struct ds_json *j, char *buffer, size_t size)
 {
-	*j = (struct ds_json){.bytes = buffer, .size = size};
+	memset(j, 0, sizeof *j);
+	j->bytes = buffer;
+	j->size = size;
 }
 
 static void put(struct ds_json *j, const char *text, size_t length)

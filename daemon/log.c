@@ -45,7 +45,7 @@ int ds_log_to_file(const char *path)
 		fclose(file);
 	file = opened;
 	if (path != file_path)
-		strcpy(file_path, path);
+		snprintf(file_path, sizeof file_path, "%s", path);
 	return 0;
 }
 

@@ -216,7 +216,9 @@ static void end(struct connection *c)
 	if (c->fd >= 0)
 		close(c->fd);
 	free(c->answer);
-	*c = (struct connection){.fd = -1};
+	c->answer = NULL;
+	c->fd = -1;
+	c->used = c->sent = c->length = 0;
 }
 
 static const char *status_words(int status)

@@ -71,7 +71,8 @@ int ds_screen_put(struct ds_screen *s, int row, int col, enum ds_colour colour, 
 		int length = character(text);
 
 		if (row >= 0 && row < s->rows && col >= 0 && col < s->cols) {
-			struct ds_cell *cell = &s->cells[row * s->cols + col];
+			struct ds_cell *cell =
+				&s->cells[(size_t)row * (size_t)s->cols + (size_t)col];
 
 			memset(cell, 0, sizeof *cell);
 			memcpy(cell->text, text, (size_t)length);
@@ -104,7 +105,7 @@ static bool is_blank(const struct ds_cell *c)
 void ds_screen_dump(const struct ds_screen *s, FILE *out)
 {
 	for (int row = 0; row < s->rows; row++) {
-		const struct ds_cell *line = &s->cells[row * s->cols];
+		const struct ds_cell *line = &s->cells[(size_t)row * (size_t)s->cols];
 		int end = s->cols;
 
 		while (end > 0 && is_blank(&line[end - 1]))
@@ -216,8 +217,8 @@ static void write_all(const char *bytes, size_t length)
 
 static void show_row(const struct ds_screen *s, int row, bool colours, FILE *out)
 {
-	const struct ds_cell *new = &s->cells[row * s->cols];
-	const struct ds_cell *old = &s->shown[row * s->cols];
+	const struct ds_cell *new = &s->cells[(size_t)row * (size_t)s->cols];
+	const struct ds_cell *old = &s->shown[(size_t)row * (size_t)s->cols];
 	int at = -1; /* where the cursor is */
 	int colour = DS_PLAIN;
 

@@ -51,7 +51,7 @@ const char *ds_text_ago(int64_t s, char buffer[DS_TEXT])
 	int unit = 0;
 
 	if (s < 0) {
-		strcpy(buffer, "-");
+		snprintf(buffer, DS_TEXT, "-");
 		return buffer;
 	}
 	while (unit < 4 && s / units[unit].seconds > (unit == 0 ? 999 : 99))
@@ -68,7 +68,7 @@ const char *ds_text_moment(int64_t ns, char buffer[DS_TEXT])
 	struct tm utc;
 
 	if (ns == 0) {
-		strcpy(buffer, "never");
+		snprintf(buffer, DS_TEXT, "never");
 		return buffer;
 	}
 	if (gmtime_r(&second, &utc) != NULL)

@@ -294,6 +294,7 @@ void ds_facts_served(const struct ds_daemon *d, struct ds_facts_served *f)
 {
 	const struct ds_serve *s = &d->serve;
 	struct ds_counters sum;
+	uint64_t stamped;
 
 	memset(f, 0, sizeof *f);
 	ds_facts_counters(d, &sum);
@@ -305,7 +306,9 @@ void ds_facts_served(const struct ds_daemon *d, struct ds_facts_served *f)
 	f->authenticated = s->authenticated;
 	memcpy(f->rx_by, s->rx_by, sizeof f->rx_by);
 	memcpy(f->tx_by, s->tx_by, sizeof f->tx_by);
-	f->tx_by[DS_STAMP_DAEMON] = s->answered - s->interleaved;
+	/* Those of which no drivestamp came, or was asked for. */
+	stamped = s->tx_by[DS_STAMP_KERNEL] + s->tx_by[DS_STAMP_HARDWARE];
+	f->tx_by[DS_STAMP_DAEMON] = s->answered > stamped ? s->answered - stamped : 0;
 	f->clients_dropped = d->clients.replaced;
 	f->control_received = d->commanding.received;
 	f->control_dropped = d->commanding.dropped;

@@ -119,8 +119,7 @@ struct ds_facts_served {
 	uint64_t received, answered, basic, interleaved;
 	uint64_t denied, dropped; /* not allowed; all other reasons together */
 	uint64_t rx_by[4];	  /* of requests that were answered, by enum ds_stamp_source */
-	uint64_t
-		tx_by[4]; /* drivestamps of answers; of the daemon: answers that said its reading */
+	uint64_t tx_by[4];	  /* drivestamps of answers; of the daemon: answers without one */
 	uint64_t authenticated;
 	uint64_t clients_dropped; /* records of clients that gave way */
 	uint32_t saved;		  /* stamps that are held for interleaved answers, now */

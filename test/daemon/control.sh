@@ -99,8 +99,13 @@ say client 'exchanges 127.0.0.1 1' >"$TMP/answer"
 stamp() { jq -r ".exchanges[0].$1" "$TMP/answer" | sed -E 's/([0-9]{9})$/.\1/'; }
 line=$(stamp t1_ns).*$(stamp t2_ns).*$(stamp t3_ns).*$(stamp t4_ns)
 expect "the four stamps are those of stamps.log" grep -qE "$line" "$TMP/stamps.log"
-expect "who took them, too ($(jq -r '.exchanges[0] | .t1_by + " " + .t4_by' "$TMP/answer"))" \
-	grep -qE "$line [DKH]. ?[DKH]?|$line $(jq -r '.exchanges[0].t1_by[0:1] | ascii_upcase' "$TMP/answer")" "$TMP/stamps.log"
+by=$(jq -r '.exchanges[0] | (.t1_by[0:1] + .t4_by[0:1]) | ascii_upcase' "$TMP/answer")
+logged=$(grep -E "$line" "$TMP/stamps.log" | tail -n 1 | awk '{ print substr($NF, 1, 1) substr($NF, 4, 1) }')
+expect "who took them, too ($by)" [ "$by" = "$logged" ]
+offset=$(jq -r '.exchanges[0].offset_ns' "$TMP/answer")
+expect "and the offset is in measurements.log ($offset ns)" awk -v o="$offset" '$3 == "127.0.0.1" {
+	d = $12 * 1e9 - o; if (d < 0) d = -d; if (d <= (o < 0 ? -o : o) * 1e-3 + 1) found = 1 } END { exit !found }' \
+	"$TMP/measurements.log"
 before=$(say client sources | jq '.sources[0].requests')
 kill -USR1 "$client"
 await 3 grep -q ' counters:' "$TMP/client.log"
@@ -148,6 +153,20 @@ mkdir -m 777 "$TMP/open"
 start_daemon open -d -x 'port 0' 'local' 'pidfile none' "controlsocket $TMP/open/socket"
 expect "a folder in which others can write is not used" \
 	await 3 grep -q 'controlsocket .*others can write there' "$TMP/open.log"
+if [ "$(id -u)" = 0 ]; then
+	start_daemon grouped -d -x 'port 0' 'local' 'pidfile none' "controlsocket $TMP/run/grouped" 'controlgroup daemon'
+	await 3 test -S "$TMP/run/grouped"
+	expect "controlgroup: the socket is that group's" [ "$(stat -c '%G %a' "$TMP/run/grouped")" = 'daemon 660' ]
+	member=$(setpriv --reuid 65534 --regid 65534 --groups "$(getent group daemon | cut -d: -f3)" \
+		"$speak" "$TMP/run/grouped" status makestep)
+	expect "whose members ask, and do not order" eval \
+		'grep -q "\"verb\":\"status\",\"ok\":true" <<<"$member" && grep -q not-allowed <<<"$member"'
+	kill -KILL "$pid"
+	wait "$pid" 2>/dev/null
+	start_daemon again -d -x 'port 0' 'local' 'pidfile none' "controlsocket $TMP/run/grouped"
+	expect "the socket of a daemon that was killed is replaced" await 3 eval 'say grouped status | grep -q "\"ok\":true"'
+	stop_daemon "$pid"
+fi
 start_daemon second -d -x 'port 0' 'local' 'pidfile none' "controlsocket $TMP/run/client"
 expect "a socket at which somebody listens is not taken away" \
 	await 3 grep -q 'controlsocket .*somebody listens there already' "$TMP/second.log"
@@ -171,7 +190,7 @@ for _ in {1..20}; do
 done
 sleep 0.5
 expect "twenty that say nothing keep nobody out" eval 'say client status | grep -q "\"ok\":true"'
-# One that does not read: its connection ends, the daemon goes on.
+# One that does not read: the daemon goes on.
 yes metrics | head -n 3000 | timeout 2 "$speak" "$TMP/run/client" --raw 2>/dev/null | sleep 1
 kill "${idle[@]}" 2>/dev/null
 wait "${idle[@]}" 2>/dev/null

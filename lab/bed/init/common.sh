@@ -63,13 +63,16 @@ tell_status()
 	echo $status > "$out/tell-$1.new"
 	mv "$out/tell-$1.new" "$out/tell-$1.status"
 }
-busybox stty -F /dev/tty1 raw -echo
+# Opened once, and before "up" is said: what comes while nobody has it open is lost.
+exec 3< /dev/tty1
+busybox stty raw -echo <&3
 while read -r number; do
 	case $number in
 	end) echo end > "$ending" & ;;
-	[0-9]*) tell_status "$number" & ;;
+	[0-9]*) tell_status "$number" 3<&- & ;;
 	esac
-done < /dev/tty1 &
+done <&3 &
+exec 3<&-
 
 read -r uptime _ < /proc/uptime
 echo "host $node: up after $uptime s with $(echo /dev/pps[0-9]* /dev/ptp[0-9]*)"

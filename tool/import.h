@@ -45,6 +45,13 @@ enum ds_import_fate {
 };
 extern const char *const ds_import_fates[4];
 
+/* Drop-ins of drivestamp.service that give the rights which not every configuration needs, as bits
+ * by the order of ds_import_drop_in_names; below DS_IMPORT_DROP_IN_FOLDER. */
+enum { DS_IMPORT_SERVE, DS_IMPORT_REFCLOCKS, DS_IMPORT_HWTIMESTAMP, DS_IMPORT_DROP_INS };
+extern const char *const ds_import_drop_in_names[DS_IMPORT_DROP_INS];
+#define DS_IMPORT_DROP_IN_FOLDER "/usr/share/drivestamp/drop-ins"
+#define DS_IMPORT_UNIT_FOLDER	 "/etc/systemd/system/drivestamp.service.d"
+
 /* A line of a file that was read. `word` points into the line's own copy. */
 struct ds_import_line {
 	const char *file; /* as given, or as the line that includes it names it */
@@ -113,6 +120,7 @@ struct ds_import {
 	bool failed; /* a file could not be read, or is no such file: `failure` says why */
 	char failure[512];
 	bool accepted;	       /* by the daemon, as a whole */
+	unsigned drop_ins;     /* that what was written needs, see above */
 	int sources_dropped;   /* lines that named a source of time */
 	int certified_dropped; /* of these, sources that certificates authenticated */
 	char *messages;	       /* of the daemon about the whole, a line each */
@@ -136,6 +144,10 @@ enum ds_import_family ds_import_guess(const char *name, const char *text, size_t
 
 /* Is there anything to follow or to serve in what was written? */
 bool ds_import_has_time(const struct ds_import *import);
+/* Drop-ins that a configuration needs: ports below 1024, devices, cards. */
+unsigned ds_import_drop_ins(const struct ds_conf *conf);
+/* "A/serve.conf A/refclocks.conf" of bits and a folder A. Returns text. */
+const char *ds_import_drop_in_paths(unsigned drop_ins, const char *folder, char text[256]);
 void ds_import_count(const struct ds_import *import, int counts[4]);
 void ds_import_report(const struct ds_import *import, const char *output, FILE *out);
 /* Schema: doc/import.schema.json. output: the path written to, NULL: none. */

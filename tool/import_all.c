@@ -196,6 +196,20 @@ static void advise_on_certificates(struct ds_import *import)
 		unkeyed, unkeyed == 1 ? "has" : "have", unkeyed == 1 ? "s" : "");
 }
 
+/* The unit gives what everybody needs; the rest is given by whoever wants it. */
+static void advise_on_rights(struct ds_import *import)
+{
+	char paths[256];
+
+	if (import->drop_ins != 0)
+		ds_import_advise(
+			import,
+			"as drivestamp.service it needs rights that the unit does not give by "
+			"itself: install -D -m 0644 -t " DS_IMPORT_UNIT_FOLDER " %s && "
+			"systemctl daemon-reload",
+			ds_import_drop_in_paths(import->drop_ins, DS_IMPORT_DROP_IN_FOLDER, paths));
+}
+
 static void finish(struct ds_import *import)
 {
 	struct ds_conf *conf = import->scratch;
@@ -207,6 +221,8 @@ static void finish(struct ds_import *import)
 	import->accepted &= ds_conf_check(conf, "the whole", hear, import);
 	import->accepted &= check_keys(import, conf);
 	fflush(import->messages_out);
+	import->drop_ins = ds_import_drop_ins(conf);
+	advise_on_rights(import);
 }
 
 /* ---- one file ---- */

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "tool/doctor.h"
+#include "tool/import.h"
 #include "tool/switch.h"
 
 /* Where each has what; the first that exists counts. NULL ends a list. */
@@ -280,6 +281,34 @@ static void look_ours(struct ds_switch_facts *facts)
 	facts->ours.config = exists(facts, "/etc/drivestamp/drivestamp.conf");
 }
 
+/* Imported, and nothing kept of it but this. Below a root, what it includes is not followed: those
+ * are names of files of this machine. */
+static void look_rights(struct ds_switch_facts *facts, int kind)
+{
+	static const enum ds_import_family families[DS_SWITCH_KINDS] = {
+		DS_IMPORT_CHRONY, DS_IMPORT_NTP, DS_IMPORT_OPENNTPD, DS_IMPORT_TIMESYNCD,
+		DS_IMPORT_NTPD_RS};
+	const char *config = facts->daemons[kind].config;
+	struct ds_import *import;
+	char path[DS_SWITCH_PATH * 2], why[256], *text;
+	size_t length;
+
+	if (config[0] == '\0')
+		return;
+	snprintf(path, sizeof(path), "%s%s", facts->root, config);
+	import = ds_import_new();
+	if (facts->root[0] == '\0') {
+		ds_import_file(import, path, families[kind]);
+	} else {
+		text = ds_import_slurp(path, &length, why);
+		if (text != NULL)
+			ds_import_text(import, config, text, length, families[kind]);
+		free(text);
+	}
+	facts->drop_ins[kind] = import->drop_ins;
+	ds_import_free(import);
+}
+
 void ds_switch_look(struct ds_switch_facts *facts, const char *root)
 {
 	memset(facts, 0, sizeof(*facts));
@@ -301,5 +330,7 @@ void ds_switch_look(struct ds_switch_facts *facts, const char *root)
 	look_hooks(facts);
 	look_sockets(facts);
 	look_ours(facts);
+	for (int kind = 0; kind < DS_SWITCH_KINDS; kind++)
+		look_rights(facts, kind);
 	facts->has_keys = config_says(facts, facts->daemons[DS_SWITCH_NTPSEC].config, "keys");
 }

@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "tool/import.h"
 #include "tool/switch.h"
 
 #define OURS	  "/etc/drivestamp/drivestamp.conf"
@@ -268,6 +269,30 @@ static void configure(const struct ds_switch_facts *facts, struct ds_switch_plan
 	SET(step->check, "drivestampd -p -f " OURS);
 }
 
+static void give_rights(const struct ds_switch_facts *facts, struct ds_switch_plan *plan)
+{
+	static const char *const what[DS_IMPORT_DROP_INS] = {"ports below 1024",
+							     "devices of clocks", "network cards"};
+	unsigned drop_ins = facts->drop_ins[plan->from];
+	char paths[256];
+	struct ds_switch_step *step;
+
+	if (!facts->systemd || drop_ins == 0)
+		return;
+	step = new_step(plan, "Give the service the rights that it needs");
+	SET(step->why, "The unit gives what everybody needs. This configuration also opens");
+	for (int i = 0; i < DS_IMPORT_DROP_INS; i++)
+		if (drop_ins >> i & 1)
+			SET(step->why, "%s %s", drop_ins & ((1U << i) - 1) ? "," : "", what[i]);
+	SET(step->why, ".");
+	SET(step->command,
+	    "install -D -m 0644 -t " DS_IMPORT_UNIT_FOLDER " %s\nsystemctl daemon-reload",
+	    ds_import_drop_in_paths(drop_ins, DS_IMPORT_DROP_IN_FOLDER, paths));
+	SET(step->check, "systemctl cat " UNIT);
+	SET(step->undo, "rm %s; systemctl daemon-reload",
+	    ds_import_drop_in_paths(drop_ins, DS_IMPORT_UNIT_FOLDER, paths));
+}
+
 static void start(const struct ds_switch_facts *facts, struct ds_switch_plan *plan)
 {
 	struct ds_switch_step *step = new_step(plan, "Start drivestampd");
@@ -383,6 +408,7 @@ void ds_switch_plan(const struct ds_switch_facts *facts, enum ds_switch_kind fro
 	drift(facts, plan);
 	install(facts, plan);
 	configure(facts, plan);
+	give_rights(facts, plan);
 	start(facts, plan);
 	gpsd(facts, plan);
 	verify(facts, plan);

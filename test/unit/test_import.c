@@ -185,6 +185,40 @@ static void added(void **state)
 	assert_true(import->accepted);
 }
 
+/* The rights that the unit does not give by itself, and only those that are used. */
+static void rights(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned drop_ins;
+	} cases[] = {
+		{"server a.example\ncmdport 0\n", 0},
+		{"server a.example\n", 1U << DS_IMPORT_SERVE}, /* cmdport 323 is added */
+		{"server a.example\ncmdport 3230\nallow\n", 1U << DS_IMPORT_SERVE},
+		{"server a.example\ncmdport 3230\nallow\nport 1123\n", 0},
+		{"server a.example\ncmdport 3230\nallow\nport 0\n", 0},
+		{"peer a.example\ncmdport 3230\n", 1U << DS_IMPORT_SERVE},
+		{"server a.example\ncmdport 3230\nacquisitionport 123\n", 1U << DS_IMPORT_SERVE},
+		{"refclock SHM 0\nrefclock SOCK /run/s\ncmdport 0\n", 0},
+		{"refclock PPS /dev/pps0\ncmdport 0\n", 1U << DS_IMPORT_REFCLOCKS},
+		{"server a.example\nhwtimestamp eth0\ncmdport 0\n", 1U << DS_IMPORT_HWTIMESTAMP},
+	};
+	char paths[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		read_text(DS_IMPORT_CHRONY, cases[i].text);
+		assert_int_equal(import->drop_ins, cases[i].drop_ins);
+		assert_int_equal(import->advice_count > 0 &&
+					 strstr(import->advice[import->advice_count - 1],
+						DS_IMPORT_UNIT_FOLDER) != NULL,
+				 cases[i].drop_ins != 0);
+	}
+	assert_string_equal(ds_import_drop_in_paths(5, "/a", paths),
+			    "/a/serve.conf /a/hwtimestamp.conf");
+	assert_string_equal(ds_import_drop_in_paths(0, "/a", paths), "");
+}
+
 static void nothing_left(void **state)
 {
 	(void)state;
@@ -221,6 +255,7 @@ int main(void)
 		cmocka_unit_test_teardown(others, leave),
 		cmocka_unit_test_teardown(whose, leave),
 		cmocka_unit_test_teardown(added, leave),
+		cmocka_unit_test_teardown(rights, leave),
 		cmocka_unit_test_teardown(nothing_left, leave),
 		cmocka_unit_test_teardown(long_lines, leave),
 	};

@@ -81,9 +81,15 @@ static void order(void **state)
 	assert_true(place("Put the configuration in its place") < place("Start drivestampd"));
 	assert_true(place("Start drivestampd") < place("See whether it works"));
 	assert_null(step("Start gpsd again"));
+	assert_null(step("Give the service the rights that it needs"));
+	facts.drop_ins[DS_SWITCH_CHRONY] = 5;
 	facts.gpsd = true;
 	ds_switch_plan(&facts, DS_SWITCH_KINDS, &plan);
 	assert_true(place("Start gpsd again") > place("Start drivestampd"));
+	assert_true(place("Give the service the rights that it needs") <
+		    place("Start drivestampd"));
+	assert_non_null(strstr(step("Give the service the rights that it needs")->why,
+			       "opens ports below 1024, network cards."));
 }
 
 static void by_hand(void **state)

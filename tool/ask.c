@@ -22,12 +22,15 @@ static void say_why(const struct ds_ask *a, int error)
 		fprintf(stderr, "%s: no daemon answers at %s (--socket names another)\n",
 			a->program, a->path);
 	else
-		fprintf(stderr, "%s: %s: %s\n", a->program, a->path, strerror(error));
+		fprintf(stderr, "%s: %s: %s\n", a->program, a->path,
+			error == EAGAIN ? "no answer in time" : strerror(error));
 }
 
 int ds_ask_open(struct ds_ask *a, const char *program, const char *path, bool quiet)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	/* One that hangs, and whose queue is full, would keep us in connect(). */
+	const struct timeval most = {.tv_sec = DS_ASK_SECONDS};
 	int error = ENAMETOOLONG;
 
 	*a = (struct ds_ask){.program = program, .path = path, .fd = -1};
@@ -36,6 +39,8 @@ int ds_ask_open(struct ds_ask *a, const char *program, const char *path, bool qu
 		a->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 		error = a->fd < 0 ? errno : 0;
 	}
+	if (error == 0)
+		setsockopt(a->fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
 	if (error == 0 && connect(a->fd, (const struct sockaddr *)&name, sizeof name) != 0)
 		error = errno;
 	if (error == 0)

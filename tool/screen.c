@@ -65,6 +65,14 @@ static int character(const char *text)
 	return length;
 }
 
+/* C0, DEL, and C1, whose U+009B some terminals obey. */
+static bool is_control(const char *text, int length)
+{
+	const unsigned char *c = (const unsigned char *)text;
+
+	return length == 1 ? c[0] < 0x20 || c[0] == 0x7f : c[0] == 0xc2 && c[1] < 0xa0;
+}
+
 int ds_screen_put(struct ds_screen *s, int row, int col, enum ds_colour colour, const char *text)
 {
 	for (; *text != '\0'; col++) {
@@ -75,10 +83,11 @@ int ds_screen_put(struct ds_screen *s, int row, int col, enum ds_colour colour, 
 				&s->cells[(size_t)row * (size_t)s->cols + (size_t)col];
 
 			memset(cell, 0, sizeof *cell);
-			memcpy(cell->text, text, (size_t)length);
-			cell->colour = (unsigned char)colour;
-			if (length == 1 && ((unsigned char)*text < 0x20 || *text == 0x7f))
+			if (is_control(text, length))
 				cell->text[0] = '?';
+			else
+				memcpy(cell->text, text, (size_t)length);
+			cell->colour = (unsigned char)colour;
 		}
 		text += length;
 	}
@@ -118,11 +127,19 @@ void ds_screen_dump(const struct ds_screen *s, FILE *out)
 
 /* ---- the terminal ---- */
 
-static struct termios before;
+static struct termios before, raw;
+static sigset_t others; /* the mask while a key is waited for */
 static bool is_open;
 static volatile sig_atomic_t resized;
 
-/* Only what may be called from a handler. */
+/* These two: only what may be called from a handler. */
+static void take(void)
+{
+	is_open = true;
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	(void)!write(STDOUT_FILENO, BEGIN, sizeof BEGIN - 1);
+}
+
 static void put_back(void)
 {
 	if (!is_open)
@@ -139,30 +156,78 @@ static void on_end(int number)
 	raise(number);
 }
 
+static void catch_stop(void);
+
+static void on_stop(int number)
+{
+	int error = errno;
+
+	put_back();
+	signal(number, SIG_DFL);
+	raise(number); /* stops here, and goes on from here */
+	catch_stop();
+	take();
+	resized = 1;
+	errno = error;
+}
+
+static void catch_stop(void)
+{
+	struct sigaction action;
+
+	memset(&action, 0, sizeof action);
+	sigemptyset(&action.sa_mask);
+	action.sa_handler = on_stop;
+	action.sa_flags = SA_NODEFER; /* else it would stop behind its handler only */
+	sigaction(SIGTSTP, &action, NULL);
+}
+
 static void on_resize(int number)
 {
 	(void)number;
 	resized = 1;
 }
 
+/* Also of who was stopped without being asked (SIGSTOP). */
+static void on_continue(int number)
+{
+	int error = errno;
+
+	(void)number;
+	if (is_open)
+		take();
+	resized = 1;
+	errno = error;
+}
+
+/* A change of size comes while a key is waited for, or waits until then; no SA_RESTART: ppoll()
+ * returns. */
 static void catch_signals(void)
 {
 	static const int ends[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
 	struct sigaction action;
+	sigset_t resizes;
 
 	memset(&action, 0, sizeof action);
 	sigemptyset(&action.sa_mask);
 	action.sa_handler = on_end;
 	for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
 		sigaction(ends[i], &action, NULL);
-	action.sa_handler = on_resize; /* no SA_RESTART: poll() returns */
+	action.sa_handler = on_resize;
 	sigaction(SIGWINCH, &action, NULL);
+	action.sa_handler = on_continue;
+	sigaction(SIGCONT, &action, NULL);
+	catch_stop();
+	sigemptyset(&resizes);
+	sigaddset(&resizes, SIGWINCH);
+	sigaddset(&resizes, SIGCONT);
+	sigprocmask(SIG_BLOCK, &resizes, &others);
+	sigdelset(&others, SIGWINCH);
+	sigdelset(&others, SIGCONT);
 }
 
 bool ds_screen_open(void)
 {
-	struct termios raw;
-
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) ||
 	    tcgetattr(STDIN_FILENO, &before) != 0)
 		return false;
@@ -171,11 +236,9 @@ bool ds_screen_open(void)
 	raw.c_lflag &= ~(tcflag_t)(ICANON | ECHO);
 	raw.c_cc[VMIN] = 0;
 	raw.c_cc[VTIME] = 0;
-	is_open = true;
 	atexit(put_back);
 	catch_signals();
-	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
-	(void)!write(STDOUT_FILENO, BEGIN, sizeof BEGIN - 1);
+	take();
 	return true;
 }
 
@@ -295,13 +358,16 @@ static int take_key(void)
 int ds_screen_key(int wait_ms)
 {
 	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-	int ready = resized || keys_count > 0 ? 0 : poll(&p, 1, wait_ms);
+	struct timespec wait = {wait_ms / 1000, wait_ms % 1000 * 1000000L};
+	int ready = keys_count > 0 ? 0 : ppoll(&p, 1, &wait, &others);
 	ssize_t count;
 
 	if (resized) {
 		resized = 0;
 		return DS_KEY_RESIZE;
 	}
+	if (ready < 0 && errno != EINTR)
+		return -1;
 	if (ready > 0) {
 		count = read(STDIN_FILENO, keys, sizeof keys);
 		if (count <= 0)

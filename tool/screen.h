@@ -34,7 +34,8 @@ bool ds_screen_size(struct ds_screen *screen, int rows, int cols);
 void ds_screen_free(struct ds_screen *screen);
 void ds_screen_clear(struct ds_screen *screen);
 
-/* Text from there on, UTF-8; what is outside is cut off. Returns the column behind it. */
+/* Text from there on, UTF-8; what is outside is cut off, control characters (C0, DEL, C1) are '?'.
+ * Returns the column behind it. */
 int ds_screen_put(struct ds_screen *screen, int row, int col, enum ds_colour colour,
 		  const char *text);
 __attribute__((format(printf, 5, 6))) int ds_screen_print(struct ds_screen *screen, int row,
@@ -46,7 +47,8 @@ void ds_screen_dump(const struct ds_screen *screen, FILE *out);
 /* ---- the terminal ---- */
 
 /* Alternate screen, no echo, keys at once. False where standard input or output is no terminal.
- * From then on every way out (exit(), SIGINT, SIGTERM, SIGHUP, SIGQUIT) puts it back. */
+ * From then on every way out (exit(), SIGINT, SIGTERM, SIGHUP, SIGQUIT) puts it back, and so does
+ * SIGTSTP (Ctrl-Z); SIGCONT takes it again, and counts as a change of size. */
 bool ds_screen_open(void);
 void ds_screen_close(void);
 /* Its size now; 24 by 80 where it does not say. */

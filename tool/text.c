@@ -90,7 +90,7 @@ bool ds_text_colour_mode(const char *word)
 	return true;
 }
 
-static bool is_coloured(FILE *out)
+bool ds_text_is_coloured(FILE *out)
 {
 	const char *no_color = getenv("NO_COLOR");
 	const char *term = getenv("TERM");
@@ -107,5 +107,5 @@ const char *ds_text_colour(FILE *out, enum ds_colour colour)
 	static const char *const codes[] = {"\033[0m",	"\033[32m", "\033[33m",
 					    "\033[31m", "\033[1m",  "\033[2m"};
 
-	return is_coloured(out) ? codes[colour] : "";
+	return ds_text_is_coloured(out) ? codes[colour] : "";
 }

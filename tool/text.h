@@ -26,6 +26,8 @@ const char *ds_text_moment(int64_t ns, char buffer[DS_TEXT]);
 /* Colours: --color=auto|always|never; auto: on a terminal, unless NO_COLOR is set (no-color.org) or
  * TERM is dumb. False for another word. */
 bool ds_text_colour_mode(const char *word);
+/* Has that stream colours, by the above? */
+bool ds_text_is_coloured(FILE *out);
 enum ds_colour { DS_PLAIN, DS_GOOD, DS_DOUBTFUL, DS_BAD, DS_STRONG, DS_FAINT };
 /* What begins and ends this colour on that stream; "" where there are none. */
 const char *ds_text_colour(FILE *out, enum ds_colour colour);

@@ -7,6 +7,7 @@
 
 #include "tool/ask.h"
 #include "tool/options.h"
+#include "tool/text.h"
 #include "tool/watch.h"
 
 struct view {
@@ -34,23 +35,28 @@ static bool ask(struct view *v, const char *line, json_t **held)
 	return true;
 }
 
+/* False: the daemon does not answer. */
+static bool ask_exchanges(struct view *v)
+{
+	const char *chosen = ds_watch_chosen(&v->state);
+	char line[320];
+
+	if (chosen == NULL)
+		return true;
+	snprintf(line, sizeof line, "exchanges %s", chosen);
+	return ask(v, line, &v->state.exchanges);
+}
+
 /* All that is on the screen, as of one moment or nearly so. */
 static void refresh(struct view *v)
 {
 	struct ds_watch *w = &v->state;
-	const char *chosen;
-	char line[320];
 
 	if (!v->connected)
 		v->connected = ds_ask_open(&v->ask, "drivestamp watch", v->socket, true) == 0;
 	if (v->connected)
 		v->connected = ask(v, "status", &w->status) && ask(v, "sources", &w->sources) &&
-			       ask(v, "stamps", &w->stamps);
-	chosen = v->connected ? ds_watch_chosen(w) : NULL;
-	if (chosen != NULL) {
-		snprintf(line, sizeof line, "exchanges %s", chosen);
-		v->connected = ask(v, line, &w->exchanges);
-	}
+			       ask(v, "stamps", &w->stamps) && ask_exchanges(v);
 	w->trouble = v->connected ? NULL : "The daemon does not answer; waiting for it";
 	if (v->connected)
 		ds_watch_take(w);
@@ -100,7 +106,11 @@ static bool obey(struct view *v, int key, bool *now)
 	case 'k':
 	case DS_KEY_UP:
 		choose(&v->state, key == 'j' || key == DS_KEY_DOWN ? 1 : -1);
-		*now = true;
+		*now = !v->state.paused;
+		if (v->state.paused && v->connected && !ask_exchanges(v)) {
+			v->connected = false;
+			ds_ask_close(&v->ask);
+		}
 		break;
 	case DS_KEY_RESIZE:
 		resize(v);
@@ -155,7 +165,7 @@ static int once(struct view *v, int rows, int cols)
 static int run_watch(int argc, char **argv)
 {
 	static struct view v = {.socket = DS_ASK_SOCKET};
-	const char *colour = NULL, *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
+	const char *colour = "auto";
 	double interval_s = 1.0;
 	bool one = false;
 	int rows = 24, cols = 80;
@@ -177,11 +187,12 @@ static int run_watch(int argc, char **argv)
 	if (rest < 0)
 		return rest == -2 ? 0 : DS_EXIT_USAGE;
 	v.ask.fd = -1;
-	v.colours = (no_color == NULL || no_color[0] == '\0') && term != NULL &&
-		    strcmp(term, "dumb") != 0;
-	if (colour != NULL)
-		v.colours = strcmp(colour, "always") == 0 ||
-			    (v.colours && strcmp(colour, "never") != 0);
+	if (!ds_text_colour_mode(colour)) {
+		fprintf(stderr, "drivestamp watch: --color takes auto, always or never, not '%s'\n",
+			colour);
+		return DS_EXIT_USAGE;
+	}
+	v.colours = ds_text_is_coloured(stdout);
 	if (one)
 		return once(&v, rows, cols);
 	if (!ds_screen_open()) {

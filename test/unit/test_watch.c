@@ -163,6 +163,14 @@ static void characters(void **state)
 	ds_screen_dump(&screen, out);
 	fclose(out);
 	assert_string_equal(text, "a\u00b7\u28ff?[\n        ab\n");
+	/* C1: of U+009B a terminal may make what it makes of ESC [. */
+	ds_screen_clear(&screen);
+	assert_int_equal(ds_screen_put(&screen, 0, 0, DS_PLAIN, "\xc2\x9b\xc2\x80\xc2\xa0z"), 4);
+	free(text);
+	out = open_memstream(&text, &length);
+	ds_screen_dump(&screen, out);
+	fclose(out);
+	assert_string_equal(text, "??\u00a0z\n\n");
 }
 
 int main(void)

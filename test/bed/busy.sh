@@ -80,9 +80,10 @@ keeps_its_stamps() # HOW_LONG
 	local try
 	for try in 1 2 3; do
 		under_load 2 "$seconds"
-		[ "$got" -lt $((rate * 95 / 100)) ] || break
-		# What the machine cannot send is no test of the server.
-		echo "# try $try of 3: only $got answers a second"
+		[ "$got" -lt $((rate * 95 / 100)) ] || [ "$interleaved" -lt 95 ] || break
+		# What the machine cannot send is no test of the server; and who misses an answer is
+		# answered in basic mode twice.
+		echo "# try $try of 3: only $got answers a second, $interleaved % interleaved"
 	done
 	expect "stamps that are held for $1: $got answers a second of $rate that were asked for" \
 		[ "$got" -ge $((rate * 95 / 100)) ]

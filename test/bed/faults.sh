@@ -92,7 +92,7 @@ end_three none
 n=$(stamped "$measured" H H 8)
 all=$(($(so_far) - 8))
 expect "without a fault: $n of $all have the card's stamps both ways" \
-	[ "$all" -ge 16 -a $((n * 100)) -ge $((all * 97)) ]
+	[ "$all" -ge 16 -a $((n * 100)) -ge $((all * 90)) ] # a machine that stands still costs some
 
 n=$(lines "$TMP/none.log" 'card hw0 .bedclk.: of 10 packets sent none was stamped')
 expect "promises and gives none: sent packets are found out, and the driver named ($n)" [ "$n" = 1 ]

@@ -95,17 +95,28 @@ bed_tell 2 "setsid $DAEMON -d -f $TMP/system.conf >/run/system.log 2>&1 </dev/nu
 await 15 bed_tell 2 'grep -q "System clock was stepped" /run/system.log'
 sleep 5
 from_start 20
-now=$(($(seconds) - start))
-truth_of 3 $((now - 6)) "$now"
-chronyd_rms_ns=$rms_ns
-shown "chronyd's system clock: mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
-truth_options=--device
-truth_of 2 $((now - 6)) "$now"
-truth_options=
-shown "our PHC:                mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
+# as_right_as_chronyd SECONDS: over the last so many, and, where not, over the next ones, three times at
+# most: a machine that was busy when the first samples were taken leaves more to forget.
 # 0.5 us: it still forgets its first samples, which were basic and are off by 100 us.
-expect 'its true error is no more than that of chronyd'\''s system clock' \
-	[ "$rms_ns" -le $((chronyd_rms_ns + 500)) ]
+as_right_as_chronyd()
+{
+	local try
+	for try in 1 2 3; do
+		now=$(($(seconds) - start))
+		truth_of 3 $((now - $1)) "$now"
+		chronyd_rms_ns=$rms_ns
+		shown "chronyd's system clock: mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
+		truth_options=--device
+		truth_of 2 $((now - $1)) "$now"
+		truth_options=
+		shown "our PHC:                mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
+		[ "$rms_ns" -gt $((chronyd_rms_ns + 500)) ] || return 0
+		echo "# try $try of 3: off by $rms_ns ns"
+		sleep "$1"
+	done
+	return 1
+}
+expect 'its true error is no more than that of chronyd'\''s system clock' as_right_as_chronyd 6
 phc_mean_ns=$mean_ns
 page=$(bed_tell 2 "phc_ctl /dev/ptp0 get; $TOOL bound -f /run/card.bound --json; phc_ctl /dev/ptp0 get")
 bound_ns=$(sed -n 's/.*"bound_ns": *\([0-9]*\).*/\1/p' <<<"$page" | head -n 1)
@@ -122,14 +133,7 @@ now=$(($(seconds) - start))
 expect 'somebody else who sets it is named' \
 	said 'hw0 is steered by somebody else, too .*made to run 5\.000 ppm fast'
 expect 'and what he did is undone at once' said 'the clock was set by somebody else, by 0\.0(3|29).*; set back'
-truth_of 3 $((now - 4)) "$now"
-chronyd_rms_ns=$rms_ns
-shown "chronyd's system clock: mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
-truth_options=--device
-truth_of 2 $((now - 4)) "$now"
-truth_options=
-shown "our PHC after that:     mean $mean_ns ns, sd $sd_ns, rms $rms_ns"
-expect 'the PHC is right again' [ "$rms_ns" -le $((chronyd_rms_ns + 500)) ]
+expect 'the PHC is right again' as_right_as_chronyd 4
 truth_of 2 $((now - 3)) "$now"
 shown "the system clock:       mean $mean_ns ns, sd $sd_ns"
 expect 'and so is the system clock that follows it' below 50000 "$mean_ns" "$sd_ns"

@@ -251,6 +251,24 @@ static bool config_says(const struct ds_switch_facts *facts, const char *config,
 	return said;
 }
 
+/* `keyfile PATH`: the last that is there. */
+static void look_keys(struct ds_switch_facts *facts)
+{
+	char path[DS_SWITCH_PATH * 2], *line = NULL, file[DS_SWITCH_PATH];
+	const char *config = facts->daemons[DS_SWITCH_CHRONY].config;
+	size_t room = 0;
+	FILE *in;
+
+	snprintf(path, sizeof(path), "%s%s", facts->root, config);
+	in = config[0] != '\0' ? fopen(path, "re") : NULL;
+	while (in != NULL && getline(&line, &room, in) > 0)
+		if (sscanf(line, " keyfile %255s", file) == 1 && exists(facts, file))
+			snprintf(facts->chrony_keys, sizeof(facts->chrony_keys), "%s", file);
+	free(line);
+	if (in != NULL)
+		fclose(in);
+}
+
 /* `refclock SOCK PATH`: gpsd writes to it. */
 static void look_sockets(struct ds_switch_facts *facts)
 {
@@ -329,6 +347,7 @@ void ds_switch_look(struct ds_switch_facts *facts, const char *root)
 	}
 	look_hooks(facts);
 	look_sockets(facts);
+	look_keys(facts);
 	look_ours(facts);
 	for (int kind = 0; kind < DS_SWITCH_KINDS; kind++)
 		look_rights(facts, kind);

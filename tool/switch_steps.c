@@ -231,12 +231,17 @@ static void install(const struct ds_switch_facts *facts, struct ds_switch_plan *
 		SET(step->check, "drivestampd -p -f " OURS);
 		return;
 	}
+	if (plan->from == DS_SWITCH_CHRONY && old->package[0] != '\0')
+		SET(step->command, "install -m 0755 /usr/bin/chronyc /usr/local/bin/\n");
 	SET(step->command, "apt install ./drivestamp_*.deb");
 	if (plan->from != DS_SWITCH_KINDS && old->package[0] != '\0') {
 		SET(step->why,
 		    "Both provide time-daemon: %s is removed. Do not purge it: its files "
-		    "in /etc are the way back.",
-		    old->package);
+		    "in /etc are the way back.%s",
+		    old->package,
+		    plan->from == DS_SWITCH_CHRONY
+			    ? " chronyc goes with it: a copy stays, to ask drivestampd."
+			    : "");
 		SET(step->undo, "apt install %s", old->package);
 	} else {
 		SET(step->undo, "apt remove drivestamp");
@@ -254,6 +259,10 @@ static void configure(const struct ds_switch_facts *facts, struct ds_switch_plan
 		    "\ninstall -m 0640 -g _drivestamp " DRAFT_KEY
 		    " /etc/drivestamp/drivestamp.keys\n"
 		    "sed -i 's:" DRAFT_KEY ":/etc/drivestamp/drivestamp.keys:' " OURS);
+	if (plan->from == DS_SWITCH_CHRONY && facts->chrony_keys[0] != '\0')
+		SET(step->command,
+		    "\ninstall -m 0640 -g _drivestamp %s /etc/drivestamp/drivestamp.keys",
+		    facts->chrony_keys);
 	SET(step->why, "What the report of the import lists under 'to do' belongs here, too.%s",
 	    facts->ours.config ? " There is a configuration: it is kept." : "");
 	if (facts->ours.config) {

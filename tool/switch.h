@@ -62,7 +62,7 @@ struct ds_switch_facts {
 	char sockets[DS_SWITCH_SOCKETS][DS_SWITCH_PATH]; /* that gpsd feeds */
 	int socket_count;
 	bool gpsd;
-	bool has_keys; /* the old configuration names a file with keys */
+	bool has_keys;			  /* the old configuration names a file with keys */
 	char chrony_keys[DS_SWITCH_PATH]; /* the file that chrony's names, and that is there; "" */
 	/* Drop-ins of our unit that what it becomes needs, by kind; see ds_import_drop_ins(). */
 	unsigned drop_ins[DS_SWITCH_KINDS];

@@ -23,14 +23,7 @@ if [ -z "${FRESH_INSIDE:-}" ]; then
 	FRESH_INSIDE=1 exec unshare --mount --pid --fork --kill-child "$0" "$@"
 fi
 
-# The first mirror of this machine's sources, in either of apt's two forms.
-own_mirror()
-{
-	cat /etc/apt/sources.list /etc/apt/sources.list.d/*.list /etc/apt/sources.list.d/*.sources \
-		2>/dev/null | awk '
-		$1 == "deb" { for (i = 2; i <= NF; i++) if ($i ~ /^https?:/) { print $i; exit } }
-		$1 == "URIs:" { print $2; exit }'
-}
+. test/mirror.inc
 mirror=${FRESH_MIRROR:-$(own_mirror)}
 [ -n "$mirror" ] || { echo "skip - no mirror in apt's sources: set FRESH_MIRROR"; exit 0; }
 dir=${FRESH_DIR:-$(mktemp -d "${TMPDIR:-/tmp}/fresh.XXXXXX")} || exit 1

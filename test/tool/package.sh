@@ -3,16 +3,14 @@
 # units are as tight as they say; the AppArmor profile parses; hooks take addresses alone.
 . test/lib.sh
 . .ci/packages.sh
+. test/packages.inc
 
 command -v dpkg-buildpackage >/dev/null || command -v apt-get >/dev/null || skip_all "no Debian"
 need_packages lintian apparmor systemd logrotate >/dev/null 2>&1 || skip_all "packages of the check are missing"
-mkdir "$TMP/tree"
-tar --exclude='./build*' --exclude=./.git -cf - . | tar -C "$TMP/tree" -xf -
-(cd "$TMP/tree" && ./run package) >"$TMP/out" 2>&1 || { not_ok "it builds"; tail -n 30 "$TMP/out"; exit 1; }
-debs=$TMP/tree/build-package
+build_packages || { not_ok "it builds"; tail -n 30 "$PACKAGES/said"; exit 1; }
 ok "it builds"
 for name in drivestamp drivestamp-tools; do
-	deb=$(echo "$debs/${name}"_*.deb)
+	deb=$(echo "$PACKAGES/${name}"_*.deb)
 	said=$(lintian --allow-root --fail-on error,warning "$deb" 2>&1) && clean=yes || clean=
 	expect "lintian has nothing to say of $name" [ -n "$clean" ]
 	[ -n "$clean" ] || echo "$said"
@@ -28,8 +26,8 @@ for file in lib/systemd/system/drivestamp.service etc/drivestamp/drivestamp.conf
 	holds drivestamp "$file"
 done
 expect "drivestamp-tools can stand beside another daemon, drivestamp takes its place" eval \
-	'! dpkg -f "$debs"/drivestamp-tools_*.deb Conflicts Provides | grep -q time-daemon &&
-	[ "$(dpkg -f "$debs"/drivestamp_*.deb Provides Conflicts Replaces | grep -c time-daemon)" = 3 ]'
+	'! dpkg -f "$PACKAGES"/drivestamp-tools_*.deb Conflicts Provides | grep -q time-daemon &&
+	[ "$(dpkg -f "$PACKAGES"/drivestamp_*.deb Provides Conflicts Replaces | grep -c time-daemon)" = 3 ]'
 
 # The configuration that comes with it, by the daemon that comes with it.
 daemon=$TMP/drivestamp-tools/usr/sbin/drivestampd

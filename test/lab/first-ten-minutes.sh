@@ -15,6 +15,7 @@
 #     our version and the exposure of the unit are compared, Debian's versions not
 #   - whole numbers that count what happened: packets, requests, tries, files, `key=NUMBER`
 #   - waiting (`Not synchronised: ...`), and which of the three servers is selected or named first: their order, the letter and the words for that
+#   - the order of links that systemctl made or removed
 #   - rows of sources: name or address alone; how well a frequency is known
 #   - how wide blanks and lines of - and = are; lines that then are the same as the one before: one
 # All else is: words, other whole numbers, addresses, paths, the order of lines. Some figures have limits
@@ -142,7 +143,7 @@ plain()
 		}
 		function out(s) { if (s != last || !some) print s; last = s; some = 1 }
 		/Selected source/ && selected++ { next }
-		/source|ADDRESS[0-9]|ntp[0-9]\.example/ { line[++n] = $0; next }
+		/source|ADDRESS[0-9]|ntp[0-9]\.example|^Removed "|^Created symlink/ { line[++n] = $0; next }
 		{ flush(); out($0) }
 		END { flush() }'
 }

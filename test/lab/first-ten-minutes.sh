@@ -91,8 +91,9 @@ tidy()
 		/^WARNING: apt does not have a stable CLI/ { getline; if ($0 != "") print; next }
 		NR == 1 && $0 == "" { next }
 		{ sub(packages "/tree/", "/home/you/drivestamp/") }
-		/^\(Reading database/ { sub(/.*\(Reading/, "(Reading") }
-		/\[Y\/n\] / { sub(/\[Y\/n\] /, "[Y/n] y\n") }
+		(n = index($0, "[Y/n] ")) { print substr($0, 1, n + 5) "y"; $0 = substr($0, n + 6) }
+		/\(Reading database/ { sub(/.*\(Reading/, "(Reading") }
+		{ gsub(/\r/, "") }
 		interrupted && / ending on signal / { print "^C"; interrupted = "" }
 		{ sub(/[ \t]+$/, ""); print }
 		END { if (interrupted) print "^C" }'

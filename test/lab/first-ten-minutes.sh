@@ -91,8 +91,9 @@ tidy()
 		/^WARNING: apt does not have a stable CLI/ { getline; if ($0 != "") print; next }
 		NR == 1 && $0 == "" { next }
 		{ sub(packages "/tree/", "/home/you/drivestamp/") }
-		/^\(Reading database/ { sub(/.*\(Reading/, "(Reading") }
-		/\[Y\/n\] / { sub(/\[Y\/n\] /, "[Y/n] y\n") }
+		(n = index($0, "[Y/n] ")) { print substr($0, 1, n + 5) "y"; $0 = substr($0, n + 6) }
+		/\(Reading database/ { sub(/.*\(Reading/, "(Reading") }
+		{ gsub(/\r/, "") }
 		interrupted && / ending on signal / { print "^C"; interrupted = "" }
 		{ sub(/[ \t]+$/, ""); print }
 		END { if (interrupted) print "^C" }'
@@ -237,6 +238,13 @@ expect "resident: $resident kB, at most 8000" [ "${resident:-9999}" -le 8000 ]
 # The clock is said to be right when it is known within 0.1 s.
 took=$(came '^journalctl .*short-monotonic' | awk '{ gsub(/[][]/, " "); if (NR == 1) a = $1; b = $1 } END { printf "%.0f", (b - a) * 1000 }')
 expect "right $took ms after the start, at most 10000" [ "${took:-99999}" -le 10000 ]
+# Rows of sources differ from time to time; that those with xleave are interleaved, the other not, does not.
+came '^drivestamp sources' | awk '/^\^/ { print $2, $(NF - 1) }' | sort >"$TMP/modes"
+expect "sources with xleave are interleaved, the other is basic" \
+	diff - "$TMP/modes" <<<$'192.0.2.1 I\n192.0.2.2 I\n192.0.2.3 B'
+came '^drivestampd --shadow' | sed -nE 's/.*source (192[^:]*):.* interleaved=([0-9]+) .*/\1 \2/p' >"$TMP/modes"
+expect "and so they are in shadow" \
+	awk '($2 > 0) == ($1 != "192.0.2.3") { n++ } END { exit n != 3 || NR != 3 }' "$TMP/modes"
 cat "$TMP"/step/*.command >"$TMP/commands"
 came '^drivestamp switch' | sed -n 's/^     # //p' >"$TMP/told"
 untold=$(grep -vxFf "$TMP/commands" "$TMP/told")

@@ -242,39 +242,45 @@ static void install(const struct ds_switch_facts *facts, struct ds_switch_plan *
 		    plan->from == DS_SWITCH_CHRONY
 			    ? " chronyc goes with it: a copy stays, to ask drivestampd."
 			    : "");
-		SET(step->undo, "apt install %s", old->package);
+		SET(step->undo, "apt install %s%s", old->package,
+		    plan->from == DS_SWITCH_CHRONY ? "; rm /usr/local/bin/chronyc" : "");
 	} else {
 		SET(step->undo, "apt remove drivestamp");
 	}
 	SET(step->check, "dpkg -s drivestamp | grep ^Status");
 }
 
+#define KEYS "/etc/drivestamp/drivestamp.keys"
+
+/* Returns whether there are keys to put in their place; the daemon's group is there by then. */
+static bool add_keys(const struct ds_switch_facts *facts, const struct ds_switch_plan *plan,
+		     struct ds_switch_step *step)
+{
+	if (plan->from == DS_SWITCH_NTPSEC && facts->has_keys) {
+		SET(step->command, "\ninstall -m 0640 -g _drivestamp " DRAFT_KEY " " KEYS
+				   "\nsed -i 's:" DRAFT_KEY ":" KEYS ":' " OURS);
+		return true;
+	}
+	if (plan->from != DS_SWITCH_CHRONY || facts->chrony_keys[0] == '\0')
+		return false;
+	SET(step->command, "\ninstall -m 0640 -g _drivestamp %s " KEYS, facts->chrony_keys);
+	return true;
+}
+
 static void configure(const struct ds_switch_facts *facts, struct ds_switch_plan *plan)
 {
 	struct ds_switch_step *step = new_step(plan, "Put the configuration in its place");
+	/* The package brings one; dpkg would not bring it again. */
+	bool there = facts->ours.config || facts->dpkg;
 
+	if (there)
+		SET(step->command, "cp -p " OURS " " OURS ".before\n");
 	SET(step->command, "install -D -m 0644 " DRAFT " " OURS);
-	if (plan->from == DS_SWITCH_NTPSEC && facts->has_keys)
-		SET(step->command,
-		    "\ninstall -m 0640 -g _drivestamp " DRAFT_KEY
-		    " /etc/drivestamp/drivestamp.keys\n"
-		    "sed -i 's:" DRAFT_KEY ":/etc/drivestamp/drivestamp.keys:' " OURS);
-	if (plan->from == DS_SWITCH_CHRONY && facts->chrony_keys[0] != '\0')
-		SET(step->command,
-		    "\ninstall -m 0640 -g _drivestamp %s /etc/drivestamp/drivestamp.keys",
-		    facts->chrony_keys);
+	SET(step->undo, there ? "mv " OURS ".before " OURS : "rm " OURS);
+	if (add_keys(facts, plan, step))
+		SET(step->undo, "; rm " KEYS);
 	SET(step->why, "What the report of the import lists under 'to do' belongs here, too.%s",
-	    facts->ours.config ? " There is a configuration: it is kept." : "");
-	if (facts->ours.config) {
-		char command[512];
-
-		snprintf(command, sizeof(command), "cp -p " OURS " " OURS ".before\n%.400s",
-			 step->command);
-		snprintf(step->command, sizeof(step->command), "%s", command);
-		SET(step->undo, "mv " OURS ".before " OURS);
-	} else {
-		SET(step->undo, "rm " OURS);
-	}
+	    there ? " The configuration that is there is kept." : "");
 	SET(step->check, "drivestampd -p -f " OURS);
 }
 

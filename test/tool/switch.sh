@@ -50,7 +50,7 @@ expect "chrony: it is the one" is '.from == "chrony" and .done == false'
 expect "chrony: the steps" titles "Install the programs beside the old daemon, Import its configuration, Let it run in shadow, for an hour or a week, Stop the old daemon, Take over what it has learnt of the clock, Install the service, Put the configuration in its place, Give the service the rights that it needs, Start drivestampd, Start gpsd again, See whether it works, Servers from DHCP, and the like"
 expect "chrony: stopped by its unit, and started by it" \
 	is '.steps[3] | .command == "systemctl disable --now chrony.service" and .undo == "systemctl enable --now chrony.service"'
-expect "chrony: the way back of the package" is '.steps[5].undo == "apt install chrony"'
+expect "chrony: the way back of the package" is '.steps[5].undo == "apt install chrony; rm /usr/local/bin/chronyc"'
 expect "chrony: the rights that its configuration takes" \
 	is '.steps[7] | (.command | test("drop-ins/serve.conf") and endswith("\nsystemctl daemon-reload")) and (.undo | test("^rm .*/serve.conf"))'
 expect "chrony: the hook and the socket" \

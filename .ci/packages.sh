@@ -28,10 +28,11 @@ package_is_there() {
 install_packages() {
 	packages_log=$(mktemp) || return 1
 	# Lists may be absent (fresh system) or older than the mirror: then they are fetched.
-	if DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@" \
+	# Two tests may ask at once: then the second waits for dpkg's lock.
+	if DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "$@" \
 		>"$packages_log" 2>&1 </dev/null ||
 		{ apt-get update >"$packages_log" 2>&1 </dev/null &&
-			DEBIAN_FRONTEND=noninteractive apt-get install -y \
+			DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120 install -y \
 				--no-install-recommends "$@" >>"$packages_log" 2>&1 </dev/null; }; then
 		rm -f "$packages_log"
 		return 0

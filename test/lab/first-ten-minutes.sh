@@ -7,7 +7,7 @@
 #
 #   DS_TEN_WRITE=1   puts what was printed into the page, instead of comparing
 #   DS_TEN_PAGE=FILE another page
-#   DS_TEN_MAKE=1    only makes what it needs, and keeps: the Debian, the packages
+#   DS_TEN_MAKE=1    only makes the Debian, and keeps it
 #   DS_TEN_KEEP=DIR  a copy of what the guest printed, and of its console
 #
 # What is not compared letter by letter, on either side (plain, below):
@@ -48,8 +48,8 @@ if [ -z "${DS_ISOLATED:-}" ]; then
 		tail -n 20 "$TEN_STORE/said"
 		exit 1
 	}
-	build_packages || { not_ok "./run package"; tail -n 30 "$PACKAGES/said"; exit 1; }
 	[ -z "${DS_TEN_MAKE:-}" ] || exit 0
+	build_packages || { not_ok "./run package"; tail -n 30 "$PACKAGES/said"; exit 1; }
 	TEN_KERNEL=$(sed -n 's/^kernel //p' "$TMP/paths") TEN_CLOCK=$(sed -n 's/^work //p' "$TMP/paths")/umlclk.so
 	export TEN_KERNEL TEN_CLOCK
 fi

@@ -3,6 +3,8 @@
 # clock is, as a PPS tells, is taken off; a host that vanishes is named, and the rest reported.
 cd "$(dirname "$0")/../.." || exit 1
 . test/lib.sh
+. test/peers.sh
+peer_sshd || true # fetched while there is a network
 isolate "$@"
 . test/lab/machines.inc
 sshd=$peer

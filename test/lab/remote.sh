@@ -2,6 +2,8 @@
 # remote: the rig over ssh, with two machines that the test makes: the same as in other rigs, what
 # is said of hosts that cannot be had or go away, and that nothing stays on them.
 . test/lib.sh
+. test/peers.sh
+peer_sshd || true # fetched while there is a network
 isolate "$@"
 . test/lab/machines.inc
 . test/lab/places.inc

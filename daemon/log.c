@@ -110,3 +110,12 @@ void ds_log_fatal(const char *format, ...)
 	va_end(args);
 	write_line(DS_LOG_ERROR, "Fatal: ", text);
 }
+
+void ds_log_say(void *context, bool error, const char *path, int line, const char *text)
+{
+	(void)context;
+	if (line > 0)
+		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s:%d: %s", path, line, text);
+	else
+		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s: %s", path, text);
+}

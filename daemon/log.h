@@ -29,4 +29,7 @@ __attribute__((format(printf, 2, 3))) void ds_log(enum ds_log_level level, const
 /* "Fatal: ..." at DS_LOG_ERROR. The caller ends the process with status 1. */
 __attribute__((format(printf, 1, 2))) void ds_log_fatal(const char *format, ...);
 
+/* A ds_conf_say (conf.h): what is said of a configuration. line 0: of the whole file. */
+void ds_log_say(void *context, bool error, const char *path, int line, const char *text);
+
 #endif

@@ -228,9 +228,9 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 	conf->shadow = o->shadow;
 	if (argc > 0)
 		for (int i = 0; i < argc; i++)
-			good &= ds_conf_read_line(conf, argv[i], i + 1, ds_start_say, NULL);
+			good &= ds_conf_read_line(conf, argv[i], i + 1, ds_log_say, NULL);
 	else
-		good = ds_conf_read_file(conf, o->file, ds_start_say, NULL);
+		good = ds_conf_read_file(conf, o->file, ds_log_say, NULL);
 	if (o->only4)
 		conf->ipv6 = false;
 	if (o->only6)
@@ -247,8 +247,8 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 		for (size_t i = 0; i < conf->source_count; i++)
 			conf->sources[i].iburst = true;
 	if (good && o->shadow)
-		good = ds_shadowing_conf(conf, folder, file, ds_start_say, NULL);
-	return good && ds_conf_check(conf, file, ds_start_say, NULL);
+		good = ds_shadowing_conf(conf, folder, file, ds_log_say, NULL);
+	return good && ds_conf_check(conf, file, ds_log_say, NULL);
 }
 
 /* In a build without interleaved mode `xleave` means nothing; say so once. */

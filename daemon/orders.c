@@ -14,7 +14,6 @@
 #include "daemon/daemon.h"
 #include "daemon/log.h"
 #include "daemon/record.h"
-#include "daemon/start.h"
 
 #define BURST_APART_NS                                                                             \
 	(INT64_C(200) * 1000000)    /* the first requests of bursts of several sources */
@@ -329,7 +328,7 @@ static void hear(void *context, bool error, const char *file, int line, const ch
 	const struct listener *l = context;
 
 	if (l->logs)
-		ds_start_say(NULL, error, file, line, text);
+		ds_log_say(NULL, error, file, line, text);
 	if (!error || l->why[0] != '\0')
 		return;
 	if (line > 0)

@@ -13,15 +13,6 @@
 
 #define BYTES_PER_CLIENT 128 /* of clientloglimit, which counts chrony's */
 
-void ds_start_say(void *context, bool error, const char *file, int line, const char *text)
-{
-	(void)context;
-	if (line > 0)
-		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s:%d: %s", file, line, text);
-	else
-		ds_log(error ? DS_LOG_ERROR : DS_LOG_WARNING, "%s: %s", file, text);
-}
-
 /* Where no directive names a key, it is the server alone that has none without its file: it leaves
  * requests with a MAC unanswered, which harms nobody. */
 bool ds_start_keys(struct ds_daemon *d)
@@ -44,9 +35,9 @@ bool ds_start_keys(struct ds_daemon *d)
 		       conf->key_file, strerror(errno));
 		return true;
 	}
-	loaded = ds_keys_load(&d->keys, conf->key_file, ds_start_say, NULL);
+	loaded = ds_keys_load(&d->keys, conf->key_file, ds_log_say, NULL);
 	for (size_t i = 0; loaded && ds_conf_key(conf, i, &key); i++)
-		known &= ds_keys_require(&d->keys, key.id, key.file, key.line, ds_start_say, NULL);
+		known &= ds_keys_require(&d->keys, key.id, key.file, key.line, ds_log_say, NULL);
 	if (!loaded || !known)
 		ds_log_fatal("the keys have errors");
 	return loaded && known;

@@ -10,9 +10,6 @@
 
 #include "daemon/daemon.h"
 
-/* A ds_conf_say (conf.h) that writes into the log. */
-void ds_start_say(void *context, bool error, const char *file, int line, const char *text);
-
 /* The order of calls: conf is read and checked, once is set, all else is zero; ds_start_keys(); the
  * clock is opened, and steer set; ds_start_open(); rights are given up; ds_start_work(). The first
  * three return false after saying why, and the process should end. */

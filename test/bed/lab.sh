@@ -49,13 +49,13 @@ pairs()
 		END { if (n != 12 || enough != 12) { print "# " n + 0 " pairs, " enough + 0 " enough"; exit 1 } }
 	' "$TMP/figures"
 }
-# every MODE KEY LEAST: no pair has less of it
+# every MODE KEY LEAST [OLD]: no pair has less of it; where chronyd asks, less than OLD
 every()
 {
-	awk -v mode="$1" -v what="$2" -v least="$3" '
+	awk -v mode="$1" -v what="$2" -v least="$3" -v old="${4:-$3}" '
 		index($1, "/" mode "/idle/" what) && substr($1, length($1) - length(what) + 1) == what {
 			n++
-			if ($2 < least) { print "# " $0; bad++ }
+			if ($2 < ($1 ~ "^cells/old" ? old : least)) { print "# " $0; bad++ }
 		}
 		END { exit n != 12 || bad }' "$TMP/figures"
 }
@@ -90,7 +90,9 @@ done
 expect "interleaved pairs are interleaved" every xleave interleaved_share 0.9
 expect "with stamps of the card as well" every xleave-hardware interleaved_share 0.9
 for stamp in T1 T4; do
-	expect "$stamp is the card's where it was asked for" every xleave-hardware "sources/$stamp/H" 0.9
+	# When chronyd knows its card's clock well enough to use it is its own affair: on a busy machine some
+	# seconds after the warm-up.
+	expect "$stamp is the card's where it was asked for" every xleave-hardware "sources/$stamp/H" 0.9 0.5
 	expect "and else the kernel's" every xleave "sources/$stamp/K" 0.9
 done
 expect "how wrong each clock was is known, and to what" clocks_known

@@ -134,6 +134,11 @@ static void check_disturbance(struct ds_daemon *d)
 		return;
 	ds_serve_clock_stepped(&d->serve);
 	ds_refclocks_clock_stepped(&d->refclocks);
+	/* By how much others set a PHC is read from it, to some microseconds: card stamps from
+	 * before and after lie so far apart on the raw scale, which no noise of theirs would
+	 * explain. */
+	if (what == DS_CLOCK_WAS_SET && d->clock.kind == DS_CLOCK_PHC)
+		ds_sources_forget_samples(&d->sources);
 	if (what != DS_HOST_SLEPT)
 		return;
 	ds_sources_restart(&d->sources);

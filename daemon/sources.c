@@ -980,6 +980,13 @@ void ds_sources_restart(struct ds_sources *s)
 	s->started_ns = ds_monotonic_ns();
 }
 
+void ds_sources_forget_samples(struct ds_sources *s)
+{
+	for (uint32_t i = 0; i < s->count; i++)
+		if (s->table[i].address.family != 0)
+			ds_estimate_restart(&s->table[i].estimate);
+}
+
 bool ds_sources_settled(const struct ds_sources *s)
 {
 	for (uint32_t i = 0; i < s->count; i++) {

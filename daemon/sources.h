@@ -106,6 +106,9 @@ bool ds_sources_starting(const struct ds_sources *sources, int64_t now_ns);
 
 /* The host slept: every source begins anew, soon. */
 void ds_sources_restart(struct ds_sources *sources);
+/* The raw scale moved, by too little to be told: what was measured on it goes, and all else goes
+ * on. */
+void ds_sources_forget_samples(struct ds_sources *sources);
 
 /* Every source has finished its burst, or cannot (for -q and -Q). */
 bool ds_sources_settled(const struct ds_sources *sources);

@@ -60,6 +60,9 @@ share()
 		both += t && r; sent += t; received += r }
 		END { print both + 0, n + 0, sent + 0, received + 0 }' "$BED_WORK/run/host-$1/measurements.log"
 }
+# Per cent of all. On a quiet machine it is 100 (bench/hardware); one that stands still for 10 ms while a stamp is
+# awaited costs that stamp, which is counted.
+least=92
 # expect_share WHAT H SERVER [SKIP]
 expect_share()
 {
@@ -67,7 +70,7 @@ expect_share()
 	read -r both all sent received < <(share "$2" "$3" "${4:-0}")
 	echo "# share of $1: $all measurements, $sent sent, $received received, $both both"
 	expect "$1: $both of $all measurements have the card's stamps both ways" \
-		[ "$all" -ge $((seconds * 3 / 4)) -a $((both * 100)) -ge $((all * 99)) ]
+		[ "$all" -ge $((seconds * 3 / 4)) -a $((both * 100)) -ge $((all * least)) ]
 }
 expect_share 'ours asks ours' 2 10.77.0.1
 expect_share 'ours asks chronyd' 2 10.77.0.3
@@ -85,12 +88,12 @@ of()
 served=$(of 1 'received: came=\([0-9]*\)') used=$(of 1 'received: .*used=\([0-9]*\)')
 echo "# share of server, requests: ${served:-0} measurements, - sent, ${used:-0} received, - both"
 expect "server: $used of $served requests are stamped by the card" \
-	[ "${served:-0}" -ge $((seconds * 2)) -a "${used:-0}" -ge $((${served:-0} * 99 / 100)) ]
+	[ "${served:-0}" -ge $((seconds * 2)) -a "${used:-0}" -ge $((${served:-0} * least / 100)) ]
 sent=$(of 1 'sent: asked=\([0-9]*\)') used=$(of 1 'sent: .*used=\([0-9]*\) lost')
 skipped=$(of 1 'skipped=\([0-9]*\)')
 echo "# share of server, answers: $((${sent:-0} + ${skipped:-0})) measurements, ${used:-0} sent, - received, - both"
 expect "server: $used of $((${sent:-0} + ${skipped:-0})) drivestamps are the card's" \
-	[ "${used:-0}" -ge $(((${sent:-0} + ${skipped:-0}) * 99 / 100)) -a "${used:-0}" -gt 0 ]
+	[ "${used:-0}" -ge $(((${sent:-0} + ${skipped:-0}) * least / 100)) -a "${used:-0}" -gt 0 ]
 n=$(lines "$TMP/daemon-2.log" 'set by somebody')
 expect "the card's clock is not seen to step where nobody set it ($n)" [ "$n" = 0 ]
 

@@ -251,6 +251,15 @@ static bool config_says(const struct ds_switch_facts *facts, const char *config,
 	return said;
 }
 
+/* Is it told as it stands in a command of a step? What a shell would take for more is not. */
+static bool is_plain(const char *path)
+{
+	return path[strspn(
+		       path,
+		       "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/._+@-")] ==
+	       '\0';
+}
+
 /* `keyfile PATH`: the last that is there. */
 static void look_keys(struct ds_switch_facts *facts)
 {
@@ -262,7 +271,8 @@ static void look_keys(struct ds_switch_facts *facts)
 	snprintf(path, sizeof(path), "%s%s", facts->root, config);
 	in = config[0] != '\0' ? fopen(path, "re") : NULL;
 	while (in != NULL && getline(&line, &room, in) > 0)
-		if (sscanf(line, " keyfile %255s", file) == 1 && exists(facts, file))
+		if (sscanf(line, " keyfile %255s", file) == 1 && is_plain(file) &&
+		    exists(facts, file))
 			snprintf(facts->chrony_keys, sizeof(facts->chrony_keys), "%s", file);
 	free(line);
 	if (in != NULL)

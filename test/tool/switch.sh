@@ -51,6 +51,17 @@ expect "chrony: the steps" titles "Install the programs beside the old daemon, I
 expect "chrony: stopped by its unit, and started by it" \
 	is '.steps[3] | .command == "systemctl disable --now chrony.service" and .undo == "systemctl enable --now chrony.service"'
 expect "chrony: the way back of the package" is '.steps[5].undo == "apt install chrony; rm /usr/local/bin/chronyc"'
+mkdir -p "$root/etc/chrony"
+for file in /etc/chrony/my.keys '/etc/chrony/a;b'; do
+	: >"$root$file"
+	sed "\$a keyfile $file" test/import/chrony-stratum1.conf >"$root/etc/chrony/chrony.conf"
+	valid --root "$root" || :
+	jq -r '.steps[6].command' "$TMP/json"
+done >"$TMP/keys"
+expect "chrony: its keys are put in their place, and a name that a shell would take for more is not told" \
+	eval 'grep -q "_drivestamp /etc/chrony/my.keys /etc/drivestamp/drivestamp.keys" "$TMP/keys" && ! grep -q ";b" "$TMP/keys"'
+cp test/import/chrony-stratum1.conf "$root/etc/chrony/chrony.conf"
+valid --root "$root"
 expect "chrony: the rights that its configuration takes" \
 	is '.steps[7] | (.command | test("drop-ins/serve.conf") and endswith("\nsystemctl daemon-reload")) and (.undo | test("^rm .*/serve.conf"))'
 expect "chrony: the hook and the socket" \

@@ -35,7 +35,7 @@ valid()
 	[ ! -s "$TMP/bad" ] || { head "$TMP/bad"; return 1; }
 }
 # The kernels of the bed have no IPv6: what comes in is the neighbour's answer to ARP.
-jq_is() { jq -e "$@" >/dev/null || { jq -c ".interfaces[].trial" "$2"; return 1; }; }
+jq_is() { json_is "$@" || { jq -c ".interfaces[].trial" "$2"; return 1; }; }
 meet() { bed_tell "$1" "echo >/dev/udp/10.77.0.$((3 - $1))/9" 2>/dev/null; }
 setting() { bed_tell "$1" 'hwstamp_ctl -i hw0' 2>/dev/null | tr -s ' \t\n' ' '; }
 is_off() { setting "$1" | grep -q 'tx_type 0 rx_filter 0'; }

@@ -34,7 +34,7 @@ start_daemon client -d --clock virtual,offset=0.01,freq=20 'port 11125' allow \
 	'log measurements stamps' 'logbanner 0'
 client=$pid
 say() { "$speak" "$TMP/run/$1" "$2"; } # WHO LINE
-synchronised() { say client status | jq -e '.synchronised and .updates > 3' >/dev/null; }
+synchronised() { say client status | json_is '.synchronised and .updates > 3'; }
 expect "a client is synchronised" await 10 synchronised
 
 # ---- shapes ----
@@ -58,6 +58,7 @@ ask_all() # WHO LINE...
 			'[ "$(wc -l <"$TMP/answer")" = 1 ] && valid "$verb" "$TMP/answer"'
 	done
 }
+expect "no answer at all would not be valid" eval '! valid status /dev/null >/dev/null && ! json_is . /dev/null'
 reads=(status sources sourcestats select 'exchanges 127.0.0.1' 'exchanges SOC' 'exchanges 127.0.0.2 3'
 	server clients stamps bound counters version metrics 'sources from 1')
 ask_all client "${reads[@]}"
@@ -114,13 +115,13 @@ after=$(say client sources | jq '.sources[0].requests')
 expect "requests as the report has them ($before <= $reported <= $after)" \
 	[ "$before" -le "$reported" -a "$reported" -le "$after" ]
 expect "offset and bound: the clock is within the bound of its server's" eval \
-	'say client bound | jq -e ".bound_ns > 0 and .bound_ns <= .hard_bound_ns" >/dev/null'
+	'say client bound | json_is ".bound_ns > 0 and .bound_ns <= .hard_bound_ns"'
 
 # ---- sources come and go ----
 
 printf 'server 127.0.0.5 port 11123 minpoll -2 maxpoll -2 iburst\n' >"$TMP/sources/dhcp.sources"
 say client reload >/dev/null
-appears() { say client sources | jq -e ".sources[] | select(.name == \"127.0.0.5\") | .reach > 0" >/dev/null; }
+appears() { say client sources | json_is ".sources[] | select(.name == \"127.0.0.5\") | .reach > 0"; }
 expect "reload: a new file's source is asked" await 6 appears
 printf 'server 127.0.0.5 port 11123 minpol 3\n' >"$TMP/sources/dhcp.sources"
 expect "a file with an error changes nothing, and is named" eval \

@@ -13,7 +13,7 @@ start_daemon ours -d --clock virtual 'port 0' 'server 127.0.0.1 port 11123 minpo
 	'cmdport 323' "bindcmdaddress $TMP/run/chronyd.sock" "controlsocket $TMP/run/control.sock"
 ours=$pid
 say() { "$tools/speak" "$TMP/run/control.sock" "$1"; }
-ready() { say status | jq -e '.updates > 3' >/dev/null; }
+ready() { say status | json_is '.updates > 3'; }
 await 12 ready || not_ok "ours is synchronised"
 known() { say sources | jq -c '[.sources[] | {name, address, kind, online, options}]'; }
 before=$(known)
@@ -36,7 +36,7 @@ for way in 323 "$TMP/run/chronyd.sock"; do
 		[ "$(of sent "$line")" -ge 4000 -a "$(of answered "$line")" -ge 800 ]
 	expect "$name: no answer is longer than its question" [ "$(of longer "$line")" = 0 ]
 	expect "$name: nothing else is answered, nothing twice" [ "$(of unasked "$line")" = 0 ]
-	expect "$name: the daemon goes on" eval 'kill -0 $ours && say status | jq -e .ok >/dev/null'
+	expect "$name: the daemon goes on" eval 'kill -0 $ours && say status | json_is .ok'
 done
 expect "what it knows is as it was" [ "$(known)" = "$before" ]
 if [ "$(id -u)" = 0 ]; then

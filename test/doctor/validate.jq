@@ -1,6 +1,6 @@
 # validate: what of JSON Schema doc/doctor.schema.json uses (type, enum, required, properties, items).
 # jq -r -n --slurpfile schema FILE -f validate.jq DOCUMENT --> one line a violation; also a member
-# that the schema does not name: here both must say the same.
+# that the schema does not name (here both must say the same), and no document at all.
 def kinds: if type == "number" and . == floor then ["integer", "number"] else [type] end;
 def check($s; $at):
   . as $v
@@ -19,4 +19,4 @@ def check($s; $at):
         (to_entries[] | . as $e | $e.value | check($s.items; "\($at)[\($e.key)]"))
       else empty end)
     end;
-inputs | check($schema[0]; "$")
+[inputs] | if . == [] then "no document" else .[] | check($schema[0]; "$") end

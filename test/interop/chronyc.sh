@@ -30,7 +30,7 @@ chmod 750 "$TMP/chrony"
 "${no_clock[@]}" "$chronyd" -d -x -u root -f "$TMP/chrony.conf" >"$TMP/chrony.log" 2>&1 </dev/null &
 daemons+=("$!")
 say() { "$tools/speak" "$TMP/run/control.sock" "$1"; }
-ready() { say status | jq -e '.updates > 6' >/dev/null; }
+ready() { say status | json_is '.updates > 6'; }
 await 12 ready || not_ok "ours is synchronised"
 by_unix() { timeout 10 "$chronyc" -n -h "$TMP/run/chronyd.sock" "$@" 2>&1; }
 by_udp() { timeout 10 "$chronyc" -n -h "$@" 2>&1; }

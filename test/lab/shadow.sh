@@ -105,7 +105,7 @@ expect "wrong: and that the shadow clock was nearer" \
 	grep -q 'the shadow clock was nearer to this source' "$TMP/out"
 expect "wrong: and what the figures do not show" grep -q 'the asymmetry' "$TMP/out"
 if command -v jq >/dev/null; then
-	jq -e . "$TMP/json" >/dev/null 2>"$TMP/err"
+	json_is . "$TMP/json" 2>"$TMP/err"
 	expect "JSON is JSON ($(head -n 1 "$TMP/err"))" [ $? = 0 ]
 fi
 cp "$TMP/json" "$TMP/json.before"

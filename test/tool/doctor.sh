@@ -32,7 +32,7 @@ valid()
 	jq -r -n --slurpfile schema doc/doctor.schema.json -f test/doctor/validate.jq "$1" >"$TMP/bad" 2>&1
 	[ ! -s "$TMP/bad" ] || { head "$TMP/bad"; return 1; }
 }
-jq_is() { jq -e "$@" >/dev/null || { jq -c ".interfaces[].trial" "$2"; return 1; }; }
+jq_is() { json_is "$@" || { jq -c ".interfaces[].trial" "$2"; return 1; }; }
 status_is() { [ "$(cat "$TMP/$1.status")" = "$2" ] || { echo "status $(cat "$TMP/$1.status")"; return 1; }; }
 says() { grep -qE -- "$1" "$TMP/out" || { cat "$TMP/out"; return 1; }; }
 ended() { [ "$status" = "$1" ] || { echo "status $status"; cat "$TMP/out"; return 1; }; }

@@ -35,7 +35,7 @@ http()
 body() { sed '1,/^\r$/d'; }
 get() { http "GET $1 HTTP/1.1" 'Host: x' "${@:2}" '' ; }
 await 5 eval 'http "GET / HTTP/1.0" "" 2>/dev/null | grep -q "200 OK"' || not_ok "it listens"
-updates() { "$tools/speak" "$TMP/run/client" status | jq -e '.updates > 6' >/dev/null; }
+updates() { "$tools/speak" "$TMP/run/client" status | json_is '.updates > 6'; }
 await 8 updates || not_ok "the daemon is synchronised"
 
 # ---- values ----

@@ -55,9 +55,9 @@ each_once()
 # Nothing is dropped or changed without a word of the line in the reason, or a new line beside it.
 reasons()
 {
-	jq -e '[.entries[] | select(.fate == "dropped" and .why == "")] == []' "$TMP/json" >/dev/null &&
-		jq -e '[.entries[] | select(.fate == "changed" and .why == "" and .written == "")] == []' \
-			"$TMP/json" >/dev/null
+	json_is '[.entries[] | select(.fate == "dropped" and .why == "")] == []' "$TMP/json" &&
+		json_is '[.entries[] | select(.fate == "changed" and .why == "" and .written == "")] == []' \
+			"$TMP/json"
 }
 valid()
 {
@@ -146,7 +146,7 @@ expect "ntp.keys: hexadecimal beyond 20 characters, else as it is" \
 	eval 'grep -q "^3 SHA1 HEX:9f1b" "$TMP/keys" && grep -q "^9 AES128 ASCII:sixteen-bytes-ok" "$TMP/keys"'
 expect "ntp.keys: no key is shown" eval '! grep -qE "secretsecret|9f1b3c8d|0123456789abcdef|sixteen" "$TMP/json" "$TMP/out" "$TMP/ours"'
 expect "ntp.keys: what was left out is named with its line" \
-	eval 'jq -e ".entries[] | select(.line == 5 and .fate == \"dropped\") | .why | test(\"RIPEMD160\")" "$TMP/json" >/dev/null'
+	eval 'json_is ".entries[] | select(.line == 5 and .fate == \"dropped\") | .why | test(\"RIPEMD160\")" "$TMP/json"'
 printf 'keys %s\ntrustedkey 1\nserver 192.0.2.1 key 3\n' "$PWD/test/import/ntp.keys" >"$TMP/ntp.conf"
 import "$TMP/ntp.conf" --output-keys "$TMP/keys"
 expect "a key that no file has: not accepted" [ "$status" = 1 ]
@@ -174,7 +174,7 @@ printf 'confdir %s/conf.d\nsourcedir %s/sources.d\n' "$TMP" "$TMP" >"$TMP/chrony
 import "$TMP/chrony.conf"
 expect "confdir and sourcedir are followed" [ "$(grep -c '^server 192.0.2.[78] iburst' "$TMP/ours")" = 2 ]
 expect "... and named with file and line" \
-	eval 'jq -e ".entries[] | select(.file | endswith(\"b.sources\")) | .line == 1" "$TMP/json" >/dev/null'
+	eval 'json_is ".entries[] | select(.file | endswith(\"b.sources\")) | .line == 1" "$TMP/json"'
 mkdir "$TMP/timesyncd.conf.d"
 printf '[Time]\nNTP=192.0.2.1\n' >"$TMP/timesyncd.conf"
 printf '[Time]\nNTP=192.0.2.2\n' >"$TMP/timesyncd.conf.d/x.conf"

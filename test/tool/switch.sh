@@ -17,7 +17,7 @@ valid()
 	jq -r -n --slurpfile schema doc/switch.schema.json -f test/doctor/validate.jq "$TMP/json" >"$TMP/bad" 2>&1
 	[ ! -s "$TMP/bad" ] || { head "$TMP/bad"; return 1; }
 }
-is() { jq -e "$1" "$TMP/json" >/dev/null || { jq -c '[.from, .warnings, [.steps[].title]]' "$TMP/json"; return 1; }; }
+is() { json_is "$1" "$TMP/json" || { jq -c '[.from, .warnings, [.steps[].title]]' "$TMP/json"; return 1; }; }
 titles() { [ "$(jq -r '[.steps[].title] | join(", ")' "$TMP/json")" = "$1" ] || { jq -r '.steps[].title' "$TMP/json"; return 1; }; }
 
 # machine NAME: an empty one in $root

@@ -45,7 +45,7 @@ expect "waitsync: its last line says so" eval 'tail -n 1 "$TMP/text" | grep -q "
 expect "waitsync: not reached in time: 1" ends 1 lost waitsync 2 0 0 0.1
 expect "waitsync: a bound that nothing keeps: 1" ends 1 client waitsync 1 0 0 0.1 --within 1e-9
 expect "waitsync: no daemon: 2" ends 2 nobody waitsync 2 0 0 0.1
-steady() { "$TOOL" sources --json --socket "$TMP/run/client" | jq -e '[.sources[] | select(.online) | .interleaved and .reach > 7 or .address == "127.0.0.2"] | all'; }
+steady() { "$TOOL" sources --json --socket "$TMP/run/client" | json_is '[.sources[] | select(.online) | .interleaved and .reach > 7 or .address == "127.0.0.2"] | all'; }
 expect "the first source is interleaved" await 10 steady
 for verb in status sources select; do
 	expect "$verb: right: 0" ends 0 client "$verb"
@@ -68,7 +68,7 @@ if [ ! -e /run/drivestamp/bound ]; then
 	expect "bound: neither page nor socket: 2" ends 2 nobody bound
 	expect "the page is named" says '/run/drivestamp/bound'
 	ask client bound --json
-	expect "bound: --json is the daemon's" eval 'jq -e ".verb == \"bound\" and .bound_ns > 0" "$TMP/text" >/dev/null'
+	expect "bound: --json is the daemon's" eval 'json_is ".verb == \"bound\" and .bound_ns > 0" "$TMP/text"'
 fi
 expect "a source that there is not: 1" ends 1 client exchanges 127.0.0.99
 expect "and is named" says '127\.0\.0\.99'
@@ -96,7 +96,7 @@ if [ "$(id -u)" = 0 ]; then
 	as 0 offline 127.0.0.1 >"$TMP/text" 2>"$TMP/said"
 	status=$?
 	expect "and may change nothing: 1" [ $status = 1 ]
-	expect "nothing was changed" eval '"$TOOL" sources --json --socket "$TMP/run/client" | jq -e ".sources[0].online" >/dev/null'
+	expect "nothing was changed" eval '"$TOOL" sources --json --socket "$TMP/run/client" | json_is ".sources[0].online"'
 fi
 
 # ---- text and --json ----

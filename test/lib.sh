@@ -36,10 +36,15 @@ expect()
 	if "$@"; then ok "$text"; else not_ok "$text"; fi
 }
 
-# The words that take away the right to set the clock, where there is any to take.
-no_clock=()
+# json_is FILTER [FILE]: a document is there (jq -e says yes to none), and the filter gives something, and
+# nothing but what is true of it
+json_is() { jq -en "[inputs | ($1)] | length > 0 and all" ${2+"$2"} >/dev/null; }
+
+# The words that take away the right to set the clock, where there is any to take; and a daemon ends with
+# the test that started it, however that ends.
+no_clock=(setpriv --pdeathsig TERM)
 if [ "$(id -u)" = 0 ]; then
-	no_clock=(setpriv --bounding-set -sys_time --inh-caps -sys_time)
+	no_clock+=(--bounding-set -sys_time --inh-caps -sys_time)
 fi
 
 # isolate ARGUMENTS...: start this very test anew in a network namespace of its own, with lo up

@@ -13,6 +13,9 @@ fail() {
 	echo "entry: $*" >&2
 	exit 2
 }
+# Where /run is a folder that everybody may write, as Kubernetes makes them: no socket is made in one.
+run=${conf%/*}
+[ -d "$run" ] || mkdir -m 750 "$run" || fail "$run: cannot be made"
 # One line of a configuration: printable, and none of what begins another.
 line_is_good() {
 	case $1 in

@@ -427,16 +427,10 @@ static enum ds_order_result add_text(struct ds_daemon *d, const char *text, stru
 
 enum ds_order_result ds_orders_add(struct ds_daemon *d, const char *line, char why[DS_ORDER_WHY])
 {
-	struct ds_conf *scratch = malloc(sizeof *scratch);
-	enum ds_order_result result = DS_ORDER_REFUSED;
+	static struct ds_conf scratch; /* untouched, and so no memory, until the first such order */
 
 	why[0] = '\0';
-	if (scratch != NULL)
-		result = add_text(d, line, scratch, why);
-	else
-		say(why, "no memory to read the line");
-	free(scratch);
-	return result;
+	return add_text(d, line, &scratch, why);
 }
 
 /* One that is named by its address: of several of one line it alone goes. */
@@ -631,8 +625,8 @@ static enum ds_order_result reload(struct ds_daemon *d, struct reload *r, struct
 
 enum ds_order_result ds_orders_reload(struct ds_daemon *d, uint32_t *count, char why[DS_ORDER_WHY])
 {
+	static struct reload scratch; /* untouched, and so no memory, until the first such order */
 	struct listener l = {.why = why, .logs = true};
-	struct reload *r;
 	enum ds_order_result result;
 
 	*count = 0;
@@ -641,13 +635,8 @@ enum ds_order_result ds_orders_reload(struct ds_daemon *d, uint32_t *count, char
 		say(why, "no 'sourcedir' is configured: there is nothing to be read again");
 		return DS_ORDER_DONE;
 	}
-	r = calloc(1, sizeof *r);
-	if (r == NULL) {
-		say(why, "no memory to read the files");
-		return DS_ORDER_REFUSED;
-	}
-	result = reload(d, r, &l, count);
-	free(r);
+	memset(&scratch, 0, sizeof scratch);
+	result = reload(d, &scratch, &l, count);
 	if (result != DS_ORDER_DONE)
 		return result;
 	ds_log(DS_LOG_NOTICE, "reload: %" PRIu32 " line%s of sources changed", *count,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # While it runs the daemon allocates nothing, nor does a library in it: server and client, basic and
-# interleaved, without a key and with one of each kind, a reference clock, logs written. A preloaded library counts.
+# interleaved, without a key and with one of each kind, a reference clock, logs written, and whoever asks or orders. A preloaded library counts.
 . test/lib.sh
 isolate "$@"
 counter=$BUILD/test/mallocs.so
@@ -13,6 +13,7 @@ cat >"$TMP/keys" <<-END
 END
 chmod 600 "$TMP/keys"
 mkdir "$TMP/client"
+mkdir -m 755 "$TMP/run"
 
 # counted NAME ARGUMENTS...: as start_daemon, with the counter
 counted()
@@ -45,7 +46,8 @@ for options in '' 'key 1' 'key 2 xleave' 'key 3' 'key 3 xleave' 'xleave'; do
 done
 counted client "keyfile $TMP/keys" 'port 0' "${sources[@]}" "logdir $TMP/client" \
 	"refclock SOCK $TMP/sock dpoll -4 poll -2 noselect" \
-	'log measurements statistics tracking refclocks' 'pidfile none'
+	'log measurements statistics tracking refclocks' 'pidfile none' "controlsocket $TMP/run/control.sock" \
+	'cmdport 11323' "bindcmdaddress $TMP/run/chronyd.sock"
 client=$pid
 await 5 test -S "$TMP/sock"
 "$BUILD/test/daemon/feeder" sock "$TMP/sock" interval=0.05 noise=1000 >/dev/null 2>&1 </dev/null &
@@ -67,5 +69,19 @@ expect "the server allocates nothing more ($first_server, then $last_server)" \
 	[ "$first_server" = "$last_server" ]
 expect "the client allocates nothing more ($first_client, then $last_client)" \
 	[ "$first_client" = "$last_client" ]
+
+say() { "$BUILD/test/daemon/speak" "$TMP/run/control.sock" "$1" >>"$TMP/said"; }
+reads=(status sources sourcestats 'exchanges 127.0.0.2' select server clients stamps bound counters metrics version)
+orders=('add server 127.0.0.9 port 11123 minpoll 0' 'offline 127.0.0.9' 'online 127.0.0.9' 'burst 1/2 127.0.0.9'
+	'delete 127.0.0.9')
+for line in "${reads[@]}" nonsense makestep "${orders[@]}"; do say "$line"; done
+last_client=$(allocations client "$client")
+expect "nor for ${#reads[@]} questions and ${#orders[@]} orders ($first_client, then $last_client)" \
+	[ "$first_client" = "$last_client" -a "$(grep -c '"ok":true' "$TMP/said")" = "$((${#reads[@]} + ${#orders[@]}))" ]
+# By UDP, where nobody may order that logs are opened anew: that takes what fopen() does.
+"$BUILD/test/daemon/rude" 11323 1 >"$TMP/rude"
+last_client=$(allocations client "$client")
+expect "nor for chronyc's protocol, well and badly spoken ($(cut -c1-40 "$TMP/rude")...: $first_client, then $last_client)" \
+	[ "$first_client" = "$last_client" -a "$(grep -c 'answered=[1-9]' "$TMP/rude")" = 1 ]
 [ $failures = 0 ] || cat "$TMP/server.log" "$TMP/client.log"
 exit $((failures > 0))

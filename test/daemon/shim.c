@@ -8,8 +8,9 @@
  * SHIM_DELAY=US        a pause before each sendmmsg()
  * SHIM_NO_NETLINK=1    no netlink socket is granted
  * SHIM_ADJTIME=FILE    a kernel of our own behind adjtimex(): it keeps what it is told, and writes
- * a line of it to FILE; the machine's clock is not touched, nor can be SHIM_CONNECT=US      a pause
- * before each connect() of a socket that is bound
+ * a line of it to FILE; the machine's clock is not touched, nor can be
+ *
+ * SHIM_CONNECT=US      a pause before each connect() of a socket that is bound
  */
 #include <errno.h>
 #include <fcntl.h>

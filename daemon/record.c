@@ -15,6 +15,7 @@ struct record_file {
 	int lines; /* since the last banner */
 	const char *name;
 	const char *banner;
+	char buffer[1024]; /* of the stream, which else takes one from the heap at its first line */
 };
 
 static struct record_file measurements = {
@@ -83,7 +84,7 @@ static void open_file(struct record_file *file, const char *directory, bool want
 		failed++;
 		return;
 	}
-	setvbuf(file->stream, NULL, _IOLBF, 1024);
+	setvbuf(file->stream, file->buffer, _IOLBF, sizeof file->buffer);
 	file->lines = 0;
 }
 

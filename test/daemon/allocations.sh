@@ -46,7 +46,7 @@ for options in '' 'key 1' 'key 2 xleave' 'key 3' 'key 3 xleave' 'xleave'; do
 done
 counted client "keyfile $TMP/keys" 'port 0' "${sources[@]}" "logdir $TMP/client" \
 	"refclock SOCK $TMP/sock dpoll -4 poll -2 noselect" \
-	'log measurements statistics tracking refclocks' 'pidfile none' "controlsocket $TMP/run/control.sock" \
+	'log measurements statistics selection tracking refclocks rtc stamps bound' 'pidfile none' "controlsocket $TMP/run/control.sock" \
 	'cmdport 11323' "bindcmdaddress $TMP/run/chronyd.sock"
 client=$pid
 await 5 test -S "$TMP/sock"

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "tool/ask.h"
-#include "tool/text.h"
 
 #define WIDTH	     80 /* columns that every terminal has */
 #define LINE_NAME    17
@@ -243,9 +242,9 @@ static char kind_mark(const json_t *s)
 	}
 }
 
-static char by_letter(const json_t *s, const char *member)
+char ds_show_stamper(const json_t *source, const char *member)
 {
-	const char *word = ds_ask_text(s, member, "-");
+	const char *word = ds_ask_text(source, member, "-");
 
 	switch (word[0]) {
 	case 'd':
@@ -275,9 +274,9 @@ static void name_of(const json_t *s, int width, FILE *out)
 			name + length - (width - width / 2 - 1));
 }
 
-static enum ds_colour colour_of(const json_t *s)
+enum ds_colour ds_show_colour(const json_t *source)
 {
-	switch (ds_ask_text(s, "letter", "?")[0]) {
+	switch (ds_ask_text(source, "letter", "?")[0]) {
 	case '*':
 	case '+':
 		return DS_GOOD;
@@ -329,7 +328,7 @@ void ds_show_sources(const json_t *answer, bool first, bool legend, FILE *out)
 		     out);
 	json_array_foreach(list_of(answer, "sources"), i, s)
 	{
-		fprintf(out, "%s%c%s ", ds_text_colour(out, colour_of(s)), kind_mark(s),
+		fprintf(out, "%s%c%s ", ds_text_colour(out, ds_show_colour(s)), kind_mark(s),
 			ds_ask_text(s, "letter", "?"));
 		name_of(s, NAME_WIDTH, out);
 		fprintf(out, " %2" PRId64 " %4" PRId64 " %5" PRIo64 " %4s",
@@ -346,7 +345,7 @@ void ds_show_sources(const json_t *answer, bool first, bool legend, FILE *out)
 			!ds_ask_known(s, "interleaved") ? '-'
 			: ds_ask_true(s, "interleaved") ? 'I'
 							: 'B',
-			by_letter(s, "t1_by"), by_letter(s, "t4_by"),
+			ds_show_stamper(s, "t1_by"), ds_show_stamper(s, "t4_by"),
 			ds_ask_true(s, "online") ? "" : " off", ds_text_colour(out, DS_PLAIN));
 	}
 }
@@ -401,7 +400,7 @@ void ds_show_select(const json_t *answer, bool first, FILE *out)
 		rule("S Name                   Score  Lowest Highest Why", out);
 	json_array_foreach(list_of(answer, "sources"), i, s)
 	{
-		fprintf(out, "%s%s ", ds_text_colour(out, colour_of(s)),
+		fprintf(out, "%s%s ", ds_text_colour(out, ds_show_colour(s)),
 			ds_ask_text(s, "letter", "?"));
 		name_of(s, NAME_WIDTH, out);
 		if (ds_ask_known(s, "score"))

@@ -12,6 +12,8 @@
 
 #include <jansson.h>
 
+#include "tool/text.h"
+
 /* "Right within 43.1 us of UTC, by 3 of 4 sources", or why not; what the colour is by is whether it
  * is right. Never longer than a line. */
 void ds_show_headline(const json_t *status, FILE *out);
@@ -27,5 +29,10 @@ void ds_show_bound(const json_t *b, FILE *out);
 
 /* Is there a time, and is it known how wrong it is? */
 bool ds_show_is_right(const json_t *status);
+
+/* Of one source, in every view: the colour of its row, by its letter; and who took a stamp, by the
+ * member that says so ("t1_by"): D this process, K the kernel, H the card, '-' nobody. */
+enum ds_colour ds_show_colour(const json_t *source);
+char ds_show_stamper(const json_t *source, const char *member);
 
 #endif

@@ -237,35 +237,6 @@ static void draw_plot(const struct ds_watch *w, struct ds_screen *s, int top, in
 
 /* ---- tables ---- */
 
-static char mark_of(const char *word)
-{
-	switch (word[0]) {
-	case 'd':
-		return 'D';
-	case 'k':
-		return 'K';
-	case 'h':
-		return 'H';
-	default:
-		return '-';
-	}
-}
-
-static enum ds_colour colour_of(const json_t *o)
-{
-	switch (ds_ask_text(o, "letter", "?")[0]) {
-	case '*':
-	case '+':
-		return DS_GOOD;
-	case 'x':
-		return DS_BAD;
-	case '~':
-		return DS_DOUBTFUL;
-	default:
-		return DS_PLAIN;
-	}
-}
-
 static const char *duration_of(const json_t *o, const char *name, bool plus, int64_t sign,
 			       char buffer[DS_TEXT])
 {
@@ -279,7 +250,7 @@ static void draw_source(const json_t *o, struct ds_screen *s, int row, bool chos
 	char age[DS_TEXT], offset[DS_TEXT], error[DS_TEXT], delay[DS_TEXT], jitter[DS_TEXT];
 	const char *name = ds_ask_text(o, "address", ds_ask_text(o, "name", "?"));
 	int col = ds_screen_print(
-		s, row, 0, colour_of(o),
+		s, row, 0, ds_show_colour(o),
 		"%c%s %-25.25s %2" PRId64 " %4" PRId64 " %3" PRIo64 " %4s %8s %7s %7s",
 		chosen ? '>' : ' ', ds_ask_text(o, "letter", "?"), name,
 		ds_ask_integer(o, "stratum", 0), ds_ask_integer(o, "poll_log2", 0),
@@ -292,14 +263,13 @@ static void draw_source(const json_t *o, struct ds_screen *s, int row, bool chos
 		duration_of(o, "error_ns", false, 1, error),
 		duration_of(o, "delay_ns", false, 1, delay));
 
-	col = ds_screen_print(s, row, col, colour_of(o), " %c%c%c",
+	col = ds_screen_print(s, row, col, ds_show_colour(o), " %c%c%c",
 			      !ds_ask_known(o, "interleaved") ? '-'
 			      : ds_ask_true(o, "interleaved") ? 'I'
 							      : 'B',
-			      mark_of(ds_ask_text(o, "t1_by", "-")),
-			      mark_of(ds_ask_text(o, "t4_by", "-")));
+			      ds_show_stamper(o, "t1_by"), ds_show_stamper(o, "t4_by"));
 	if (s->cols >= 120)
-		ds_screen_print(s, row, col + 1, colour_of(o), "%8s %s",
+		ds_screen_print(s, row, col + 1, ds_show_colour(o), "%8s %s",
 				duration_of(o, "jitter_ns", false, 1, jitter),
 				ds_ask_text(o, "words", ""));
 }
@@ -368,8 +338,7 @@ static void draw_exchanges(const struct ds_watch *w, struct ds_screen *s, int ro
 				strlen(when) > 26 ? when + 11 : when, ds_ask_text(x, "kind", "-"),
 				duration_of(x, "offset_ns", true, -1, offset),
 				duration_of(x, "delay_ns", false, 1, delay),
-				mark_of(ds_ask_text(x, "t1_by", "-")),
-				mark_of(ds_ask_text(x, "t4_by", "-")),
+				ds_show_stamper(x, "t1_by"), ds_show_stamper(x, "t4_by"),
 				accepted ? "accepted" : ds_ask_text(x, "words", ""));
 	}
 }

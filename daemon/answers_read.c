@@ -168,7 +168,7 @@ static void show_state(const struct ds_facts_source *f, char letter, struct ds_j
 
 static void show_source(const struct ds_facts_source *f, struct ds_json *j)
 {
-	bool last = f->accepted > 0;
+	bool last = f->heard.accepted > 0;
 
 	show_who(f, j);
 	ds_json_bool(j, "online", f->online);

@@ -430,20 +430,43 @@ static void put_packet(struct writer *w, const struct ds_daemon *d, const struct
 	     r != NULL ? (unsigned char)ds_stamp_letter((enum ds_stamp_source)x->t4_source) : '-');
 }
 
+#define NTP_DATA_SHORT (REPLY_HEAD + 96 + 7 * 4)
+#define NTP_DATA_LONG  (REPLY_HEAD + 96 + 12 * 4)
+
+/* Two forms of one answer: chronyc asks with as many bytes as the form has that it knows. Other
+ * programs ask with more, whatever they know. */
+#define ANY_FORM 416 /* bytes of the Go package's shortest question */
+
+static bool knows(const struct call *c, size_t form)
+{
+	return c->length >= form && c->length < ANY_FORM;
+}
+
+static void put_unknown(struct writer *w, int count) /* fields that later versions may name */
+{
+	for (int i = 0; i < count; i++)
+		put32(w, UINT32_MAX);
+}
+
 static enum status ntp_data(struct call *c)
 {
 	struct ds_facts_source f;
 	struct writer *w = &c->out;
+	bool is_long = knows(c, NTP_DATA_LONG);
 
 	if (!by_address(c->daemon, c->data, &f) || f.address.family == DS_ADDRESS_REFCLOCK)
 		return NO_SUCH_SOURCE;
 	put_packet(w, c->daemon, &f, ds_history_get(&c->daemon->history, f.place, &f.address, 0));
 	put_count(w, f.requests);
-	put_count(w, f.accepted + f.not_accepted);
+	put_count(w, f.heard.accepted + f.heard.refused);
 	put_count(w, f.answers);
-	put_count(w, f.accepted);
-	for (int i = 0; i < 3; i++)
-		put32(w, 0);
+	put_count(w, f.heard.accepted);
+	c->reply = is_long ? 26 : 16;
+	for (int by = DS_STAMP_KERNEL; is_long && by <= DS_STAMP_HARDWARE; by++) {
+		put_count(w, f.heard.t1_by[by]);
+		put_count(w, f.heard.t4_by[by]);
+	}
+	put_unknown(w, is_long ? 4 : 3);
 	return SUCCESS;
 }
 
@@ -490,14 +513,13 @@ static void served_numbers(const struct ds_facts_served *f, uint64_t n[11])
 }
 
 #define STATS_SHORT (REPLY_HEAD + 11 * 4)
-#define STATS_LONG  (REPLY_HEAD + 17 * 8)
-#define STATS_PLAIN                                                                                \
-	416 /* what the Go package sends: any form would do, old ones know the short one */
+#define STATS_LONG  (REPLY_HEAD + 17 * 8) /* as described; chronyc 4.6 wants four more behind it */
+#define STATS_SPARE (STATS_LONG + 4 * 8)
 
 static enum status server_stats(struct call *c)
 {
 	struct ds_facts_served f;
-	bool is_long = c->length >= STATS_LONG && c->length < STATS_PLAIN;
+	bool is_long = knows(c, STATS_LONG);
 	uint64_t n[11];
 
 	ds_facts_served(c->daemon, &f);
@@ -513,6 +535,8 @@ static enum status server_stats(struct call *c)
 		put64(&c->out, f.rx_by[by]);
 		put64(&c->out, f.tx_by[by]);
 	}
+	if (knows(c, STATS_SPARE))
+		put_unknown(&c->out, 4 * 2);
 	return SUCCESS;
 }
 
@@ -757,7 +781,7 @@ static const struct command commands[] = {
 	{44, 0, 12, 20, DS_CANDM_PUBLIC, activity},
 	{51, 0, 13, 24, DS_CANDM_PUBLIC, smoothing},
 	{54, 0, 24, STATS_SHORT - REPLY_HEAD, DS_CANDM_READ, server_stats},
-	{57, 20, 16, 124, DS_CANDM_READ, ntp_data},
+	{57, 20, 16, NTP_DATA_SHORT - REPLY_HEAD, DS_CANDM_READ, ntp_data},
 	{63, 0, 1, 0, DS_CANDM_WRITE, onoffline},
 	{65, 20, 19, NAME_BYTES, DS_CANDM_PUBLIC, source_name},
 	{67, 20, 20, 24, DS_CANDM_READ, auth_data},

@@ -4,7 +4,7 @@
  * no right to it.
  *
  * Source: the Go package ntp/chrony of github.com/facebook/time (Apache-2.0), which describes the
- * packets, and what Debian 12's chronyc was seen to send. Protocol version 6, numbers big endian:
+ * packets, and what chronyc 4.3 to 4.9 were seen to send. Protocol version 6, numbers big endian:
  *
  * request: version, type 1, two zero bytes, command, attempt (16 bits each), sequence (32 bits), 8
  * bytes, then the command's data; padded to the length of the reply at least.

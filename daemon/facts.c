@@ -168,7 +168,7 @@ static void tell_last(const struct ds_daemon *d, const struct ds_source *s,
 		if (r == NULL || (r->reason == DS_R_OK && r->has_exchange))
 			break;
 	}
-	ds_history_count(&d->history, f->place, &s->address, &f->accepted, &f->not_accepted);
+	ds_history_count(&d->history, f->place, &s->address, &f->heard);
 	if (r == NULL)
 		return;
 	f->interleaved = r->interleaved;

@@ -104,7 +104,7 @@ struct ds_facts_source {
 	double score;		 /* 1: the best */
 	/* since the source began */
 	uint64_t requests, answers, basic_answers, interleaved_answers, stamps_lost;
-	uint64_t accepted, not_accepted; /* of what was heard, as far as its history counts */
+	struct ds_history_counts heard; /* what its history counts */
 };
 /* Of the place-th of the table; false where none is there, or it has no address yet (then only
  * place and conf are filled; conf NULL: there is none at all). */

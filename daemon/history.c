@@ -28,6 +28,8 @@ void ds_history_add(struct ds_history *h, uint32_t place, const union ds_address
 	ring->accepted++;
 	if (!record->has_exchange || record->kind == DS_EXCHANGE_REFCLOCK)
 		return;
+	ring->t1_by[record->t1_source & 3]++;
+	ring->t4_by[record->t4_source & 3]++;
 	h->t1_by[record->t1_source & 3]++;
 	h->t4_by[record->t4_source & 3]++;
 }
@@ -53,11 +55,16 @@ void ds_history_forget(struct ds_history *h, uint32_t place)
 }
 
 void ds_history_count(const struct ds_history *h, uint32_t place, const union ds_address *address,
-		      uint64_t *accepted, uint64_t *refused)
+		      struct ds_history_counts *counts)
 {
-	*accepted = *refused = 0;
+	const struct ds_history_ring *ring;
+
+	memset(counts, 0, sizeof *counts);
 	if (place >= DS_SOURCES_MAX || !is_same(&h->rings[place].address, address))
 		return;
-	*accepted = h->rings[place].accepted;
-	*refused = h->rings[place].taken - *accepted;
+	ring = &h->rings[place];
+	counts->accepted = ring->accepted;
+	counts->refused = ring->taken - ring->accepted;
+	memcpy(counts->t1_by, ring->t1_by, sizeof counts->t1_by);
+	memcpy(counts->t4_by, ring->t4_by, sizeof counts->t4_by);
 }

@@ -36,6 +36,10 @@ by_unix() { timeout 10 "$chronyc" -n -h "$TMP/run/chronyd.sock" "$@" 2>&1; }
 by_udp() { timeout 10 "$chronyc" -n -h "$@" 2>&1; }
 theirs() { timeout 10 "$chronyc" -n -h "$TMP/chrony/chronyd.sock" "$@" 2>&1; }
 
+# Another version: PATH=FOLDER:$PATH test/interop/chronyc.sh, where FOLDER has its chronyc and chronyd.
+answered() { grep -q '^Reference ID' <<<"$("$1" tracking)"; }
+expect "$("$chronyc" --version | cut -d' ' -f1-4): both daemons answer" eval 'answered by_unix && answered theirs'
+
 # ---- shapes: words where they have words, columns where they have columns ----
 
 shape() { sed -E 's/[-+]?[0-9][0-9.:]*(ns|us|ms|s)?\b/N/g; s/\[ *[-+]?N?\]/[N]/g; s/ +/ /g; s/ (slow|fast) / S /;

@@ -137,6 +137,34 @@ static void refusals(void **state)
 	assert_int_equal(ds_candm_answer(&the_daemon, request, 104, DS_CANDM_READ, reply), 0);
 }
 
+/* The form that whoever asks can read, told by how much is asked: Debian 12's chronyc, 4.6's, and
+ * the Go package, which reads all of them. */
+static void forms(void **state)
+{
+	static const struct {
+		unsigned command, length, kind, bytes;
+	} cases[] = {
+		{57, 152, 16, 152}, {57, 168, 16, 152}, {57, 172, 26, 172}, {57, 424, 16, 152},
+		{54, 72, 24, 72},   {54, 160, 24, 72},	{54, 164, 25, 164}, {54, 192, 25, 164},
+		{54, 196, 25, 196}, {54, 416, 24, 72},
+	};
+	uint8_t request[DS_CANDM_MOST], reply[DS_CANDM_MOST];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		ask(request, cases[i].command);
+		assert_int_equal(ds_candm_answer(&the_daemon, request, cases[i].length,
+						 DS_CANDM_READ, reply),
+				 cases[i].bytes);
+		assert_int_equal(reply[7], cases[i].kind);
+	}
+	/* The fields without a name are unknown, not 0. */
+	ask(request, 57);
+	ds_candm_answer(&the_daemon, request, 172, DS_CANDM_READ, reply);
+	for (int i = 172 - 16; i < 172; i++)
+		assert_int_equal(reply[i], 0xff);
+}
+
 static void quiet(void *context, bool error, const char *file, int line, const char *text)
 {
 	(void)context;
@@ -176,6 +204,7 @@ int main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(no_answer_is_longer),
 		cmocka_unit_test(refusals),
+		cmocka_unit_test(forms),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -42,7 +42,7 @@ static int begin(void **state)
 static void newest_first_and_bounded(void **state)
 {
 	union ds_address a = host("192.0.2.1");
-	uint64_t accepted, refused;
+	struct ds_history_counts n;
 
 	(void)state;
 	assert_null(ds_history_get(&history, 3, &a, 0));
@@ -53,12 +53,15 @@ static void newest_first_and_bounded(void **state)
 				 DS_HISTORY_RECORDS + 4 - (int64_t)i);
 	assert_null(ds_history_get(&history, 3, &a, DS_HISTORY_RECORDS));
 	assert_null(ds_history_get(&history, 3, &a, UINT32_MAX));
-	ds_history_count(&history, 3, &a, &accepted, &refused);
-	assert_int_equal(accepted, (DS_HISTORY_RECORDS + 5) / 2);
-	assert_int_equal(refused, (DS_HISTORY_RECORDS + 6) / 2);
+	ds_history_count(&history, 3, &a, &n);
+	assert_int_equal(n.accepted, (DS_HISTORY_RECORDS + 5) / 2);
+	assert_int_equal(n.refused, (DS_HISTORY_RECORDS + 6) / 2);
 	/* Those that were not accepted say nothing of stamps. */
-	assert_int_equal(history.t1_by[DS_STAMP_KERNEL], accepted);
-	assert_int_equal(history.t4_by[DS_STAMP_HARDWARE], accepted);
+	assert_int_equal(history.t1_by[DS_STAMP_KERNEL], n.accepted);
+	assert_int_equal(history.t4_by[DS_STAMP_HARDWARE], n.accepted);
+	assert_int_equal(n.t1_by[DS_STAMP_KERNEL], n.accepted);
+	assert_int_equal(n.t4_by[DS_STAMP_HARDWARE], n.accepted);
+	assert_int_equal(n.t1_by[DS_STAMP_DAEMON] + n.t1_by[DS_STAMP_HARDWARE], 0);
 }
 
 static void a_place_with_another_source_begins_anew(void **state)
@@ -79,7 +82,7 @@ static void a_place_with_another_source_begins_anew(void **state)
 static void what_is_forgotten_begins_anew(void **state)
 {
 	union ds_address a = host("192.0.2.1");
-	uint64_t accepted, refused;
+	struct ds_history_counts n;
 
 	(void)state;
 	add(3, "192.0.2.1", 1, DS_R_OK);
@@ -87,8 +90,8 @@ static void what_is_forgotten_begins_anew(void **state)
 	ds_history_forget(&history, 3);
 	ds_history_forget(&history, DS_SOURCES_MAX);
 	assert_null(ds_history_get(&history, 3, &a, 0));
-	ds_history_count(&history, 3, &a, &accepted, &refused);
-	assert_int_equal(accepted + refused, 0);
+	ds_history_count(&history, 3, &a, &n);
+	assert_int_equal(n.accepted + n.refused, 0);
 	a = host("192.0.2.2");
 	assert_non_null(ds_history_get(&history, 4, &a, 0));
 }
@@ -96,7 +99,7 @@ static void what_is_forgotten_begins_anew(void **state)
 static void what_is_nowhere_is_nothing(void **state)
 {
 	union ds_address none = {0};
-	uint64_t accepted = 1, refused = 1;
+	struct ds_history_counts n = {.accepted = 1, .refused = 1};
 	struct ds_history_record r = {0};
 
 	(void)state;
@@ -104,8 +107,8 @@ static void what_is_nowhere_is_nothing(void **state)
 	ds_history_add(&history, 0, &none, &r);
 	assert_null(ds_history_get(&history, 0, &none, 0));
 	assert_null(ds_history_get(&history, DS_SOURCES_MAX, &none, 0));
-	ds_history_count(&history, 0, &none, &accepted, &refused);
-	assert_int_equal(accepted + refused, 0);
+	ds_history_count(&history, 0, &none, &n);
+	assert_int_equal(n.accepted + n.refused, 0);
 }
 
 int main(void)

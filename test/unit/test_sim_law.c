@@ -9,7 +9,7 @@
 
 #include "sim/law.h"
 
-enum { N = 200000 };
+static const int N = 200000;
 
 static const double recorded[] = {100.0, 200.0, 300.0};
 static const struct sim_law laws[] = {

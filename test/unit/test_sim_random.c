@@ -43,7 +43,7 @@ static void streams_differ(void **state)
 
 static void moments(void **state)
 {
-	enum { N = 1000000 };
+	static const int N = 1000000;
 	double uniform = 0.0, gauss = 0.0, square = 0.0, fourth = 0.0, exponential = 0.0;
 	struct sim_random r;
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # fresh: does it work for a newcomer? A fresh minimal Debian 12, a clone of this repository as
-# committed, `./run` and `./check`, with the time that each takes.
+# committed, `./run`, `./run package` and `./check`, with the time that each takes.
 # It must never leave mounts, processes or files behind, whatever happens.
 #
 # Needs root and debootstrap; fetches some 500 MB. Not part of ./check.
@@ -90,6 +90,7 @@ tail -n 15 "$root.log"
 if [ $seconds -lt 300 ]; then ok "in under 5 minutes"; else not_ok "took $seconds s, over 5 minutes"; fi
 timed "and the figures are good" inside 'DS_JSON=run.json test/demo.sh'
 tail -n 5 "$root.log"
+timed "./run package, set-up included" inside './run package' && grep -E '\.deb$' "$root.log"
 if [ "${FRESH_CHECK:-}" != no ]; then
 	timed "./check ${FRESH_CHECK:-}" inside "./check ${FRESH_CHECK:-}"
 	grep -E '^(# .* s$|not ok|skip)' "$root.log"

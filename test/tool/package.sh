@@ -16,13 +16,15 @@ for name in drivestamp drivestamp-tools; do
 	[ -n "$clean" ] || echo "$said"
 	dpkg -x "$deb" "$TMP/$name"
 done
+units=lib/systemd # until Debian 12
+[ -e "$TMP/drivestamp/$units" ] || units=usr/lib/systemd
 holds() { expect "$1 has $2" [ -e "$TMP/$1/$2" ]; }
 for file in usr/bin/drivestamp usr/sbin/drivestampd usr/share/man/man5/drivestampd.conf.5.gz \
-	usr/include/drivestamp/bound.h lib/systemd/system/drivestamp-shadow.service; do
+	usr/include/drivestamp/bound.h $units/system/drivestamp-shadow.service; do
 	holds drivestamp-tools "$file"
 done
-for file in lib/systemd/system/drivestamp.service etc/drivestamp/drivestamp.conf \
-	lib/systemd/ntp-units.d/50-drivestamp.list etc/logrotate.d/drivestamp; do
+for file in $units/system/drivestamp.service etc/drivestamp/drivestamp.conf \
+	$units/ntp-units.d/50-drivestamp.list etc/logrotate.d/drivestamp; do
 	holds drivestamp "$file"
 done
 expect "drivestamp-tools can stand beside another daemon, drivestamp takes its place" eval \
@@ -38,7 +40,7 @@ expect "its configuration is good" [ -n "$good" ]
 # exposure UNIT LIMIT: of systemd-analyze security, in tenths
 exposure()
 {
-	local unit=$TMP/$1/lib/systemd/system/$2
+	local unit=$TMP/$1/$units/system/$2
 	systemd-analyze security --offline=true --threshold="$3" "$unit" >"$TMP/security" 2>&1
 	local status=$?
 	expect "$(tail -n 1 "$TMP/security" | tr -dc 'A-Za-z0-9 .:-'), at most $3 tenths" [ $status = 0 ]

@@ -64,8 +64,8 @@ void ds_history_forget(struct ds_history *history, uint32_t place);
 /* Since the source has the place; all 0 where it has not. */
 struct ds_history_counts {
 	uint64_t accepted, refused;
-	uint64_t t1_by[4],
-		t4_by[4]; /* of accepted exchanges with packets, by enum ds_stamp_source */
+	/* of accepted exchanges with packets, by enum ds_stamp_source */
+	uint64_t t1_by[4], t4_by[4];
 };
 void ds_history_count(const struct ds_history *history, uint32_t place,
 		      const union ds_address *address, struct ds_history_counts *counts);

@@ -5,9 +5,11 @@
 # shellcheck disable=SC2154  # $pid, $status: test/lib.sh
 . test/lib.sh
 isolate "$@"
-export DRIVESTAMPD=$DAEMON NTP_CONF=$TMP/run/conf
+# Copies: another user may not come to where these stand.
+install -m 755 "$DAEMON" "$BUILD/tool/drivestamp" contrib/container/entry.sh "$TMP"
+export DRIVESTAMPD=$TMP/drivestampd NTP_CONF=$TMP/run/conf
 mkdir -m 777 "$TMP/run"
-entry=contrib/container/entry.sh
+entry=$TMP/entry.sh
 
 # made VARIABLE=VALUE...: the configuration; false where there is none
 made() { rm -f "$NTP_CONF"; env "$@" timeout 5 "$entry" -t 0.2 'port 0' >"$TMP/said" 2>&1; [ -e "$NTP_CONF" ] && cat "$NTP_CONF"; }
@@ -40,7 +42,7 @@ if [ "$(id -u)" = 0 ]; then
 	pid=$!
 	daemons+=("$pid")
 	start_daemon server -d -x 'port 11123' 'local stratum 1' allow 'pidfile none' 'controlsocket none'
-	right() { setpriv --reuid 65532 --regid 65532 --clear-groups "$BUILD/tool/drivestamp" status \
+	right() { setpriv --reuid 65532 --regid 65532 --clear-groups "$TMP/drivestamp" status \
 		--socket "${NTP_CONF%/*}/control.sock" >"$TMP/health" 2>&1; }
 	expect "as in the recipe: the health check turns good" await 10 right
 	expect "it steers nothing" grep -q 'not steered' "$TMP/health"

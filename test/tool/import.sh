@@ -9,6 +9,12 @@
 #
 # DS_KEEP=1 writes the reports that are compared over the kept ones, to be looked at and committed.
 cd "$(dirname "$0")/../.." || exit 1
+# What our own files name is not to be there: where chrony is installed, its keys would be read.
+if [ -e /etc/chrony ] && [ -z "${DS_HIDDEN:-}" ]; then
+	[ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null || { echo "skip - import: chrony is installed"; exit 0; }
+	# shellcheck disable=SC2016 # the inner shell's
+	DS_HIDDEN=1 exec unshare -m --propagation private sh -c 'mount -t tmpfs none /etc/chrony && exec "$@"' - "$0" "$@"
+fi
 . test/lib.sh
 . test/peers.sh
 

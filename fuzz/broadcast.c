@@ -152,7 +152,7 @@ static void calibrate(struct world *w, struct input *in)
 
 	if (!w->honest && how & 2)
 		t2_ns = sum(t2_ns, take_ns(in));
-	way_ns = (int64_t) - (uint64_t)way_ns;
+	way_ns = (int64_t)(0 - (uint64_t)way_ns);
 	t1.clock_ns = sum(t4.clock_ns, way_ns);
 	t1.raw_ns = sum(t4.raw_ns, way_ns);
 	if (ds_exchange_make(&e, DS_EXCHANGE_BASIC, &t1, t2_ns, t2_ns, &t4, &remote, 0) != DS_R_OK)

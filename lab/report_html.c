@@ -61,7 +61,7 @@ static bool prepare(struct ds_page *page)
 }
 
 /* The kinds of one side, each once: "chrony, openntpd". */
-static void side(struct ds_page *page, bool new)
+static void side(struct ds_page *page, bool is_new)
 {
 	const struct ds_lab_plan *plan = &page->result->plan;
 	const char *between = "";
@@ -70,9 +70,9 @@ static void side(struct ds_page *page, bool new)
 		bool said = false;
 
 		for (int k = 0; k < i; k++)
-			said = said || (plan->host[k].is_new ==
-					new &&strcmp(plan->host[k].kind, plan->host[i].kind) == 0);
-		if (plan->host[i].is_new != new || said)
+			said = said || (plan->host[k].is_new == is_new &&
+					strcmp(plan->host[k].kind, plan->host[i].kind) == 0);
+		if (plan->host[i].is_new != is_new || said)
 			continue;
 		ds_page_put(page, between);
 		ds_page_text(page, plan->host[i].kind);

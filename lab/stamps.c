@@ -546,7 +546,7 @@ static bool await_receiver(struct meeting *m, pid_t *receiver, char why[DS_WHY])
 {
 	bool well = true;
 
-	for (int waited = 0; waited<END_WAIT_MS && * receiver> 0; waited += 2) {
+	for (int left_ms = END_WAIT_MS; left_ms > 0 && *receiver > 0; left_ms -= 2) {
 		if (atomic_load(&m->shared->port) != 0)
 			return true;
 		(void)ended(receiver, 2, &well);

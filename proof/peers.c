@@ -638,7 +638,7 @@ static void pe_met(char *text, size_t size)
 /* The bytes between members, which no code reads, are whatever the compiler leaves there. */
 #define CLEAR(p, type, last, next)                                                                 \
 	memset((uint8_t *)(p) + offsetof(type, last) + sizeof((p)->last), 0,                       \
-	       (next)-offsetof(type, last) - sizeof((p)->last))
+	       (next) - (offsetof(type, last) + sizeof((p)->last)))
 
 static void clear_gaps(struct ds_peer *p)
 {

@@ -25,19 +25,19 @@ static int within(int value, int most)
 
 bool ds_screen_size(struct ds_screen *s, int rows, int cols)
 {
-	struct ds_screen new = {.rows = within(rows, DS_SCREEN_ROWS),
-				.cols = within(cols, DS_SCREEN_COLS),
-				.whole = true};
-	size_t count = (size_t) new.rows *(size_t) new.cols;
+	struct ds_screen next = {.rows = within(rows, DS_SCREEN_ROWS),
+				 .cols = within(cols, DS_SCREEN_COLS),
+				 .whole = true};
+	size_t count = (size_t)next.rows * (size_t)next.cols;
 
-	new.cells = calloc(count, sizeof *new.cells);
-	new.shown = calloc(count, sizeof *new.shown);
-	if (new.cells == NULL || new.shown == NULL) {
-		ds_screen_free(&new);
+	next.cells = calloc(count, sizeof *next.cells);
+	next.shown = calloc(count, sizeof *next.shown);
+	if (next.cells == NULL || next.shown == NULL) {
+		ds_screen_free(&next);
 		return false;
 	}
 	ds_screen_free(s);
-	*s = new;
+	*s = next;
 	return true;
 }
 

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# fresh: does it work for a newcomer? A fresh minimal Debian 12, a clone of this repository as
+# fresh: does it work for a newcomer? A fresh minimal Debian, 12 or another, a clone of this repository as
 # committed, `./run`, `./run package` and `./check`, with the time that each takes.
 # It must never leave mounts, processes or files behind, whatever happens.
 #
 # Needs root and debootstrap; fetches some 500 MB. Not part of ./check.
 #   FRESH_DIR=DIR          where the system is made (a new folder below TMPDIR)
+#   FRESH_SUITE=NAME       which Debian (bookworm, which is 12; trixie is 13)
 #   FRESH_MIRROR=URL       Debian's mirror (the first that this machine's own sources name)
 #   FRESH_SECONDS=N        how long ./run goes on (20)
 #   FRESH_LAB=1            first ./run lab, which then is what sets up
@@ -70,7 +71,8 @@ inside()
 }
 
 mkdir -p "$root"
-timed "a minimal Debian 12" debootstrap --variant=minbase bookworm "$root" "$mirror" || exit 1
+suite=${FRESH_SUITE:-bookworm}
+timed "a minimal Debian $suite" debootstrap --variant=minbase "$suite" "$root" "$mirror" || exit 1
 # A root that is a mount point, as on any real system: ip-netns(8) needs it.
 mount --bind "$root" "$root" && mount -t proc proc "$root/proc" && mount --rbind /sys "$root/sys" &&
 	mount --rbind /dev "$root/dev" && mount --make-rslave "$root/sys" &&

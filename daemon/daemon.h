@@ -22,6 +22,7 @@
 #include "daemon/sources.h"
 #include "daemon/timekeeper.h"
 #include "os/clock.h"
+#include "os/file.h"
 
 enum ds_once {
 	DS_ONCE_NO,	/* run until told to end */
@@ -31,6 +32,8 @@ enum ds_once {
 
 struct ds_daemon {
 	struct ds_conf conf;
+	const char *conf_file; /* where it was read; NULL: on the command line */
+	struct ds_file_mark conf_mark;
 	struct ds_keys keys;
 	struct ds_clock clock;
 	struct ds_phckeeper phckeeper;

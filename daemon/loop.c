@@ -282,7 +282,7 @@ static void reload(struct ds_daemon *d)
 	ds_notify_reloading();
 	ds_log_reopen();
 	ds_orders_cyclelogs(d, why);
-	if (d->conf.source_dir_count > 0 && ds_orders_reload(d, &count, why) == DS_ORDER_DONE)
+	if (ds_orders_reload(d, &count, why) == DS_ORDER_DONE && d->conf.source_dir_count > 0)
 		ds_log(DS_LOG_NOTICE, "sources were read again: %u changed", count);
 	ds_notify_ready();
 }

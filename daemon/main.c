@@ -218,8 +218,17 @@ static bool take_clock(struct ds_conf *conf, const char *text)
 	return false;
 }
 
-static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, char **argv)
+/* Marked first: what is changed meanwhile is a change. */
+static bool read_file(struct ds_daemon *d, const char *file)
 {
+	d->conf_file = file;
+	ds_file_mark(file, &d->conf_mark);
+	return ds_conf_read_file(&d->conf, file, ds_log_say, NULL);
+}
+
+static bool read_conf(struct ds_daemon *d, const struct options *o, int argc, char **argv)
+{
+	struct ds_conf *conf = &d->conf;
 	const char *file = argc > 0 ? "command line" : o->file;
 	const char *folder = o->shadow_folder != NULL ? o->shadow_folder : DS_SHADOWING_DIRECTORY;
 	bool good = true;
@@ -230,7 +239,7 @@ static bool read_conf(struct ds_conf *conf, const struct options *o, int argc, c
 		for (int i = 0; i < argc; i++)
 			good &= ds_conf_read_line(conf, argv[i], i + 1, ds_log_say, NULL);
 	else
-		good = ds_conf_read_file(conf, o->file, ds_log_say, NULL);
+		good = read_file(d, o->file);
 	if (o->only4)
 		conf->ipv6 = false;
 	if (o->only6)
@@ -491,7 +500,7 @@ int main(int argc, char **argv)
 		return 1;
 	ds_notify_open();
 	the_daemon.once = o.once;
-	if (!read_conf(&the_daemon.conf, &o, argc - optind, argv + optind)) {
+	if (!read_conf(&the_daemon, &o, argc - optind, argv + optind)) {
 		ds_log_fatal("the configuration has errors");
 		return 1;
 	}

@@ -623,25 +623,43 @@ static enum ds_order_result reload(struct ds_daemon *d, struct reload *r, struct
 	return result;
 }
 
-enum ds_order_result ds_orders_reload(struct ds_daemon *d, uint32_t *count, char why[DS_ORDER_WHY])
+static enum ds_order_result reload_folders(struct ds_daemon *d, uint32_t *count,
+					   char why[DS_ORDER_WHY])
 {
 	static struct reload scratch; /* untouched, and so no memory, until the first such order */
 	struct listener l = {.why = why, .logs = true};
 	enum ds_order_result result;
 
-	*count = 0;
-	why[0] = '\0';
 	if (d->conf.source_dir_count == 0) {
 		say(why, "no 'sourcedir' is configured: there is nothing to be read again");
 		return DS_ORDER_DONE;
 	}
 	memset(&scratch, 0, sizeof scratch);
 	result = reload(d, &scratch, &l, count);
-	if (result != DS_ORDER_DONE)
-		return result;
-	ds_log(DS_LOG_NOTICE, "reload: %" PRIu32 " line%s of sources changed", *count,
-	       *count == 1 ? "" : "s");
-	return DS_ORDER_DONE;
+	if (result == DS_ORDER_DONE)
+		ds_log(DS_LOG_NOTICE, "reload: %" PRIu32 " line%s of sources changed", *count,
+		       *count == 1 ? "" : "s");
+	return result;
+}
+
+enum ds_order_result ds_orders_reload(struct ds_daemon *d, uint32_t *count, char why[DS_ORDER_WHY])
+{
+	enum ds_order_result result;
+
+	*count = 0;
+	why[0] = '\0';
+	result = reload_folders(d, count, why);
+	/* Who edits it and orders a reload believes that it is in force. */
+	if (result == DS_ORDER_DONE && d->conf_file != NULL &&
+	    ds_file_is_changed(d->conf_file, &d->conf_mark)) {
+		ds_log(DS_LOG_WARNING,
+		       "reload: %s was changed since the start: a restart reads it again",
+		       d->conf_file);
+		say(why,
+		    "%" PRIu32 " changed; and %.128s was since the start: a restart reads it again",
+		    *count, d->conf_file);
+	}
+	return result;
 }
 
 /* ---- logs ---- */

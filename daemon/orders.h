@@ -52,7 +52,8 @@ enum ds_order_result ds_orders_makestep(struct ds_daemon *daemon, int64_t *offse
 /* Read the folders of `sourcedir` again: sources that are new are added, that are gone removed,
  * that changed begin anew, all others stay as they are. Where a file has an error, all errors go
  * into the log, with file and line, the first into `why`, and nothing changes. Memory that reading
- * folders and files takes is given back before this returns. */
+ * folders and files takes is given back before this returns. The configuration itself is not read
+ * again: where it is another since the start, the log and `why` say so. */
 enum ds_order_result ds_orders_reload(struct ds_daemon *daemon, uint32_t *count,
 				      char why[DS_ORDER_WHY]);
 

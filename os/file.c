@@ -155,6 +155,34 @@ void ds_pidfile_remove(const char *path)
 		unlink(path);
 }
 
+void ds_file_mark(const char *path, struct ds_file_mark *mark)
+{
+	struct stat st;
+
+	*mark = (struct ds_file_mark){0};
+	if (stat(path, &st) != 0)
+		return;
+	mark->device = (uint64_t)st.st_dev;
+	mark->inode = (uint64_t)st.st_ino;
+	mark->size = (int64_t)st.st_size;
+	mark->modified_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+static bool is_known(const struct ds_file_mark *mark)
+{
+	return mark->device != 0 || mark->inode != 0 || mark->modified_ns != 0;
+}
+
+bool ds_file_is_changed(const char *path, const struct ds_file_mark *mark)
+{
+	struct ds_file_mark now;
+
+	ds_file_mark(path, &now);
+	return is_known(mark) && is_known(&now) &&
+	       (now.device != mark->device || now.inode != mark->inode || now.size != mark->size ||
+		now.modified_ns != mark->modified_ns);
+}
+
 int ds_directory_check(const char *path, uid_t uid, char why[DS_WHY])
 {
 	struct stat st;

@@ -6,7 +6,9 @@
 #ifndef DS_OS_FILE_H
 #define DS_OS_FILE_H
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "os/socket.h"
@@ -22,6 +24,15 @@ ssize_t ds_file_read(const char *path, char *buffer, size_t size);
  * or of uid's, in which no other user can write (unless it is sticky, as /tmp). 0, or a negative
  * errno with a sentence: -EPERM, -ENOTDIR, or why it cannot be looked at. */
 int ds_directory_check(const char *path, uid_t uid, char why[DS_WHY]);
+/* What a file was when it was looked at, to see whether it is another since. All 0: it could not be
+ * looked at. */
+struct ds_file_mark {
+	uint64_t device, inode;
+	int64_t size, modified_ns;
+};
+void ds_file_mark(const char *path, struct ds_file_mark *mark);
+/* False also where it cannot be looked at, now or then. */
+bool ds_file_is_changed(const char *path, const struct ds_file_mark *mark);
 /* Create a pid file; -EEXIST with a sentence where another live process owns it; a stale one, and
  * one that holds no number, is replaced. Other failures: a negative errno and a sentence. */
 int ds_pidfile_create(const char *path, char why[DS_WHY]);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # log_words: where messages go: -l, -L, a journal's priorities; a file that is rotated, by SIGHUP, from
-# inside the sandbox.
+# inside the sandbox; a configuration that was changed since.
 # shellcheck disable=SC2154  # $pid: test/lib.sh
 . test/lib.sh
 isolate "$@"
@@ -16,6 +16,18 @@ expect "SIGHUP: it is opened anew, and so are measurement logs" await 5 \
 	grep -q 'measurement logs are opened anew' "$TMP/log/messages"
 stop_daemon "$pid"
 expect "nothing goes elsewhere" [ ! -s "$TMP/file.log" ]
+
+printf '%s\n' "${common[@]}" >"$TMP/conf"
+start_daemon conf -d -x -f "$TMP/conf"
+await 5 grep -q started "$TMP/conf.log"
+kill -HUP "$pid"
+expect "SIGHUP: the configuration is as it was: nothing of it" eval \
+	'await 5 grep -q "opened anew" "$TMP/conf.log" && ! grep -q "was changed" "$TMP/conf.log"'
+echo 'logchange 0.5' >>"$TMP/conf"
+kill -HUP "$pid"
+expect "SIGHUP: it was changed: a restart is asked for" await 5 \
+	grep -q "Warning: reload: $TMP/conf was changed since the start: a restart" "$TMP/conf.log"
+stop_daemon "$pid"
 
 run_daemon 5 -d -x -t 0.3 -L 1 "${common[@]}" 'corrtimeratio 3'
 expect "-L 1: warnings, and nothing less" eval \

@@ -64,6 +64,22 @@ static void replaces(void **state)
 	assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void tells_whether_it_changed(void **state)
+{
+	struct ds_file_mark mark, none;
+
+	(void)state;
+	ds_file_mark(path, &none);
+	assert_int_equal(ds_file_replace(path, "one\n", 0644), 0);
+	assert_false(ds_file_is_changed(path, &none)); /* it was not known */
+	ds_file_mark(path, &mark);
+	assert_false(ds_file_is_changed(path, &mark));
+	assert_int_equal(ds_file_replace(path, "two\n", 0644), 0);
+	assert_true(ds_file_is_changed(path, &mark));
+	assert_int_equal(unlink(path), 0);
+	assert_false(ds_file_is_changed(path, &mark));
+}
+
 static void follows_no_link(void **state)
 {
 	char victim[160];
@@ -180,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_FOLDER(replaces),
+		IN_FOLDER(tells_whether_it_changed),
 		IN_FOLDER(follows_no_link),
 		IN_FOLDER(failure_leaves_the_old),
 		IN_FOLDER(reads_within_bounds),

@@ -23,13 +23,15 @@ void ds_history_add(struct ds_history *h, uint32_t place, const union ds_address
 		ring->address = *address;
 	}
 	ring->records[ring->taken++ % DS_HISTORY_RECORDS] = *record;
-	if (record->reason != DS_R_OK)
+	if (record->reason != DS_R_OK) {
+		ring->counts.refused++;
 		return;
-	ring->accepted++;
+	}
+	ring->counts.accepted++;
 	if (!record->has_exchange || record->kind == DS_EXCHANGE_REFCLOCK)
 		return;
-	ring->t1_by[record->t1_source & 3]++;
-	ring->t4_by[record->t4_source & 3]++;
+	ring->counts.t1_by[record->t1_source & 3]++;
+	ring->counts.t4_by[record->t4_source & 3]++;
 	h->t1_by[record->t1_source & 3]++;
 	h->t4_by[record->t4_source & 3]++;
 }
@@ -57,14 +59,7 @@ void ds_history_forget(struct ds_history *h, uint32_t place)
 void ds_history_count(const struct ds_history *h, uint32_t place, const union ds_address *address,
 		      struct ds_history_counts *counts)
 {
-	const struct ds_history_ring *ring;
-
-	memset(counts, 0, sizeof *counts);
-	if (place >= DS_SOURCES_MAX || !is_same(&h->rings[place].address, address))
-		return;
-	ring = &h->rings[place];
-	counts->accepted = ring->accepted;
-	counts->refused = ring->taken - ring->accepted;
-	memcpy(counts->t1_by, ring->t1_by, sizeof counts->t1_by);
-	memcpy(counts->t4_by, ring->t4_by, sizeof counts->t4_by);
+	*counts = (struct ds_history_counts){0};
+	if (place < DS_SOURCES_MAX && is_same(&h->rings[place].address, address))
+		*counts = h->rings[place].counts;
 }

@@ -39,15 +39,21 @@ struct ds_history_record {
 	bool authenticated;	      /* by a key */
 };
 
+/* Since the source has the place. */
+struct ds_history_counts {
+	uint64_t accepted, refused;
+	/* of accepted exchanges with packets, by enum ds_stamp_source */
+	uint64_t t1_by[4], t4_by[4];
+};
+
 struct ds_history {
 	struct ds_history_ring {
 		union ds_address address; /* whose records these are */
 		struct ds_history_record records[DS_HISTORY_RECORDS];
-		uint64_t taken; /* ever, since this source has the place */
-		uint64_t accepted;
-		uint64_t t1_by[4], t4_by[4]; /* as below, of this source */
+		uint64_t taken; /* ever: the next record's number */
+		struct ds_history_counts counts;
 	} rings[DS_SOURCES_MAX];
-	/* of all accepted exchanges with packets, since the start: by enum ds_stamp_source */
+	/* of all sources that ever had a place, as above */
 	uint64_t t1_by[4], t4_by[4];
 };
 
@@ -61,12 +67,7 @@ const struct ds_history_record *ds_history_get(const struct ds_history *history,
 					       const union ds_address *address, uint32_t back);
 /* Another source is to have this place, or none, or the same that begins anew. */
 void ds_history_forget(struct ds_history *history, uint32_t place);
-/* Since the source has the place; all 0 where it has not. */
-struct ds_history_counts {
-	uint64_t accepted, refused;
-	/* of accepted exchanges with packets, by enum ds_stamp_source */
-	uint64_t t1_by[4], t4_by[4];
-};
+/* All 0 where this source has not the place. */
 void ds_history_count(const struct ds_history *history, uint32_t place,
 		      const union ds_address *address, struct ds_history_counts *counts);
 

@@ -282,8 +282,7 @@ static void reload(struct ds_daemon *d)
 	ds_notify_reloading();
 	ds_log_reopen();
 	ds_orders_cyclelogs(d, why);
-	if (ds_orders_reload(d, &count, why) == DS_ORDER_DONE && d->conf.source_dir_count > 0)
-		ds_log(DS_LOG_NOTICE, "sources were read again: %u changed", count);
+	(void)ds_orders_reload(d, &count, why); /* the log has what came of it */
 	ds_notify_ready();
 }
 

@@ -425,12 +425,21 @@ static enum ds_order_result add_text(struct ds_daemon *d, const char *text, stru
 	return DS_ORDER_DONE;
 }
 
+/* What the folders say now, against what is in force. */
+struct reload {
+	struct ds_conf read;	    /* of the folders alone */
+	struct ds_conf combined;    /* what would be in force */
+	bool kept[DS_CONF_SOURCES]; /* lines of `read` that are in force already, ... */
+	const struct ds_conf_source *as[DS_CONF_SOURCES]; /* ... here */
+	bool stays[DS_CONF_SOURCES];			  /* lines in force */
+};
+/* Of one order at a time. Untouched, and so no memory, until the first that reads lines. */
+static struct reload scratch;
+
 enum ds_order_result ds_orders_add(struct ds_daemon *d, const char *line, char why[DS_ORDER_WHY])
 {
-	static struct ds_conf scratch; /* untouched, and so no memory, until the first such order */
-
 	why[0] = '\0';
-	return add_text(d, line, &scratch, why);
+	return add_text(d, line, &scratch.combined, why);
 }
 
 /* One that is named by its address: of several of one line it alone goes. */
@@ -512,15 +521,6 @@ static bool say_the_same(const struct ds_conf_source *a, const struct ds_conf_so
 	}
 	return memcmp(copies[0].bytes, copies[1].bytes, sizeof copies[0].bytes) == 0;
 }
-
-/* What the folders say now, against what is in force. */
-struct reload {
-	struct ds_conf read;	    /* of the folders alone */
-	struct ds_conf combined;    /* what would be in force */
-	bool kept[DS_CONF_SOURCES]; /* lines of `read` that are in force already, ... */
-	const struct ds_conf_source *as[DS_CONF_SOURCES]; /* ... here */
-	bool stays[DS_CONF_SOURCES];			  /* lines in force */
-};
 
 static void compare(const struct ds_daemon *d, struct reload *r)
 {
@@ -626,7 +626,6 @@ static enum ds_order_result reload(struct ds_daemon *d, struct reload *r, struct
 static enum ds_order_result reload_folders(struct ds_daemon *d, uint32_t *count,
 					   char why[DS_ORDER_WHY])
 {
-	static struct reload scratch; /* untouched, and so no memory, until the first such order */
 	struct listener l = {.why = why, .logs = true};
 	enum ds_order_result result;
 
@@ -637,8 +636,7 @@ static enum ds_order_result reload_folders(struct ds_daemon *d, uint32_t *count,
 	memset(&scratch, 0, sizeof scratch);
 	result = reload(d, &scratch, &l, count);
 	if (result == DS_ORDER_DONE)
-		ds_log(DS_LOG_NOTICE, "reload: %" PRIu32 " line%s of sources changed", *count,
-		       *count == 1 ? "" : "s");
+		ds_log(DS_LOG_NOTICE, "sources were read again: %" PRIu32 " changed", *count);
 	return result;
 }
 

@@ -17,16 +17,18 @@ expect "SIGHUP: it is opened anew, and so are measurement logs" await 5 \
 stop_daemon "$pid"
 expect "nothing goes elsewhere" [ ! -s "$TMP/file.log" ]
 
-printf '%s\n' "${common[@]}" >"$TMP/conf"
+socket=$TMP/control.sock
+printf '%s\n' "${common[@]/controlsocket none/controlsocket $socket}" >"$TMP/conf"
 start_daemon conf -d -x -f "$TMP/conf"
-await 5 grep -q started "$TMP/conf.log"
-kill -HUP "$pid"
-expect "SIGHUP: the configuration is as it was: nothing of it" eval \
-	'await 5 grep -q "opened anew" "$TMP/conf.log" && ! grep -q "was changed" "$TMP/conf.log"'
+await 5 test -S "$socket"
+reload() { "$BUILD/tool/drivestamp" reload --socket "$socket"; }
+expect "reload: a configuration that is as it was: nothing of it" grep -q "^no 'sourcedir' is configured" <<<"$(reload)"
 echo 'logchange 0.5' >>"$TMP/conf"
+expect "reload: it was changed: a restart is asked for" grep -q "$TMP/conf was since the start: a restart" <<<"$(reload)"
+warned() { [ "$(lines "$TMP/conf.log" "Warning: reload: $TMP/conf was changed since the start")" = "$1" ]; }
+expect "... and the log warns, once" warned 1
 kill -HUP "$pid"
-expect "SIGHUP: it was changed: a restart is asked for" await 5 \
-	grep -q "Warning: reload: $TMP/conf was changed since the start: a restart" "$TMP/conf.log"
+expect "SIGHUP: it warns again" await 5 warned 2
 stop_daemon "$pid"
 
 run_daemon 5 -d -x -t 0.3 -L 1 "${common[@]}" 'corrtimeratio 3'
